@@ -1,0 +1,1 @@
+//! What was typed: clap definitions and value parsers, without IO.

@@ -1,0 +1,1 @@
+//! Glue: settings → client → formatter → exit status, one module a command.

@@ -1,0 +1,1 @@
+//! What it means here: the only place that reads settings from files, the environment and the terminal.

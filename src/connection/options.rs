@@ -1,0 +1,77 @@
+//! Everything that a connection is made from, after reading options, environment and profile.
+
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use crate::mqtt::{Properties, Secret, Version, Will};
+
+use super::TransportOptions;
+
+/// Which protocol version to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VersionChoice {
+    /// MQTT 5 first; 3.1.1 on a new connection when the broker refuses or drops MQTT 5.
+    #[default]
+    Auto,
+    /// This one and no other.
+    Only(Version),
+}
+
+/// Where the password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// It is known.
+    Fixed(Secret),
+    /// The standard output of this command line (run by the shell), asked again at each connect.
+    /// One trailing line end is cut off.
+    Command(String),
+}
+
+/// How often to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    /// At most so many further tries in a row without success.
+    AtMost(u32),
+    /// For ever.
+    Unlimited,
+}
+
+/// Everything a client needs to know before it connects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// The way to the broker.
+    pub transport: TransportOptions,
+    /// The protocol version.
+    pub version: VersionChoice,
+    /// The client identifier. `None`: a random one, `mqt-` and 16 hexadecimal digits.
+    pub client_id: Option<ByteString>,
+    /// Clean Start (5) or Clean Session (3.x).
+    pub clean_start: bool,
+    /// Session expiry interval in seconds (MQTT 5; 0xFFFF_FFFF never expires).
+    pub session_expiry: u32,
+    /// Keep alive in seconds; 0 is off.
+    pub keep_alive: u16,
+    /// The user name.
+    pub user_name: Option<ByteString>,
+    /// The password.
+    pub password: Option<PasswordSource>,
+    /// The will.
+    pub will: Option<Will>,
+    /// Further CONNECT properties, in order. Session expiry, receive maximum and maximum packet size given
+    /// here win over the fields of the same meaning.
+    pub connect_properties: Properties,
+    /// Properties of the DISCONNECT that this client sends.
+    pub disconnect_properties: Properties,
+    /// How many QoS 1 and 2 publishes may be unacknowledged, at least 1. A smaller receive maximum of the
+    /// server wins (MQTT 5).
+    pub max_inflight: u16,
+    /// The largest packet to accept, in bytes.
+    pub max_packet_size: u32,
+    /// Lookup, TCP, TLS, WebSocket and CONNACK together may take so long.
+    pub connect_timeout: Duration,
+    /// Tries after the first connect failed.
+    pub first_connect: Attempts,
+    /// Tries after an established connection was lost.
+    pub reconnect: Attempts,
+}

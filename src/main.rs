@@ -1,0 +1,3 @@
+//! The `mqt` program: argv in, exit status out.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The codec: bytes ⇄ [`Packet`](super::Packet), strict in both directions.

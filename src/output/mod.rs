@@ -1,0 +1,1 @@
+//! Bytes for people and programs: pure functions into buffers.
