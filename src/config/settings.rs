@@ -1,0 +1,247 @@
+//! What each command is to do, after options, environment, profile and terminal have been read.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::connection::ClientOptions;
+use crate::mqtt::{Properties, QoS, Subscription, TopicFilter, TopicName};
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of the closing line with the counts of a run, on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SummaryFormat {
+    /// A line for people.
+    Text,
+    /// One JSON object in one line.
+    Json,
+}
+
+/// How a command talks on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UiSettings {
+    /// When to use colours.
+    pub color: ColorChoice,
+    /// Errors only: no warnings, notes and progress.
+    pub quiet: bool,
+    /// Show packets as they go by.
+    pub debug: bool,
+    /// Print a summary at the end; `None`: only when something is left unconfirmed.
+    pub summary: Option<SummaryFormat>,
+}
+
+/// Where the payloads of `mqt pub` come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// One message with these bytes (`-m`).
+    Message(Bytes),
+    /// One message with the bytes of this file (`-f`).
+    File(PathBuf),
+    /// One message with all of standard input (`-s`).
+    StdinWhole,
+    /// A message for each line of standard input (`-l`, `-0`).
+    Lines {
+        /// Ends a message and is not part of it: LF or NUL.
+        delimiter: u8,
+        /// Also cut one CR off the end of each line.
+        crlf: bool,
+    },
+    /// A message for each JSON object on standard input (`--json`). Topic, QoS and retain that an object
+    /// lacks come from the settings.
+    JsonLines,
+    /// One message with an empty payload (`-n`).
+    Null,
+}
+
+/// What to do with an input record that cannot be published: not JSON, no topic, too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Publish what came before it, report it and end.
+    #[default]
+    Stop,
+    /// Report it and go on with the next; the exit status tells it in the end.
+    Skip,
+}
+
+/// What `mqt pub` is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishSettings {
+    /// The client.
+    pub client: ClientOptions,
+    /// Each message goes to each of them. Empty only with `split_topic` or [`Source::JsonLines`], where
+    /// the input names the topics.
+    pub topics: Vec<TopicName>,
+    /// Where the payloads come from.
+    pub source: Source,
+    /// With [`Source::Lines`]: each line is topic, this separator, payload. Not empty.
+    pub split_topic: Option<Bytes>,
+    /// The quality of service.
+    pub qos: QoS,
+    /// The RETAIN flag.
+    pub retain: bool,
+    /// PUBLISH properties, in order.
+    pub properties: Properties,
+    /// How often to publish the message; 1 for streams.
+    pub repeat: NonZeroU64,
+    /// The pause between two rounds of `repeat`, start to start not guaranteed: at least so long from the
+    /// confirmation of one to the start of the next.
+    pub repeat_delay: Duration,
+    /// What to do with input that cannot be published.
+    pub on_error: OnError,
+    /// Lower the QoS to what the broker supports instead of failing.
+    pub downgrade_qos: bool,
+    /// Fail when the broker says that nobody has subscribed (0x10).
+    pub require_subscriber: bool,
+    /// Start this dev broker first and publish there: the endpoint of `client` is to be replaced by its
+    /// first listener.
+    pub with_broker: Option<BrokerSettings>,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// Which messages to print, by their RETAIN flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RetainedChoice {
+    /// All.
+    #[default]
+    All,
+    /// Only those without the flag (`-R`).
+    Hide,
+    /// Only those with the flag; the first one without it ends the command (`--retained-only`).
+    Only,
+}
+
+/// How `mqt sub` prints a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OutputFormat {
+    /// The payload.
+    #[default]
+    Payload,
+    /// Topic, space, payload (`-v`).
+    Verbose,
+    /// mosquitto's format language (`-F`), unchecked.
+    Template {
+        /// The format as typed.
+        format: String,
+        /// Indent the JSON of `%j` and `%J`.
+        pretty: bool,
+    },
+    /// One JSON object a message (`--json`).
+    Json {
+        /// Over several indented lines.
+        pretty: bool,
+    },
+}
+
+/// What to do when the reader of standard output is slower than the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Stop reading from the broker.
+    #[default]
+    Block,
+    /// Drop QoS 0 messages as they come in.
+    DropNew,
+    /// Drop the oldest waiting QoS 0 messages.
+    DropOld,
+    /// Fail.
+    Exit,
+}
+
+/// What `mqt sub` is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscribeSettings {
+    /// The client.
+    pub client: ClientOptions,
+    /// The subscriptions, at least one unless `unsubscribe` has one.
+    pub subscriptions: Vec<Subscription>,
+    /// SUBSCRIBE properties, the subscription identifier among them.
+    pub subscribe_properties: Properties,
+    /// Filters to unsubscribe from after subscribing.
+    pub unsubscribe: Vec<TopicFilter>,
+    /// UNSUBSCRIBE properties.
+    pub unsubscribe_properties: Properties,
+    /// Messages that match one of these are neither printed nor counted.
+    pub filter_out: Vec<TopicFilter>,
+    /// End after so many messages.
+    pub count: Option<NonZeroU64>,
+    /// End after this time, from the start of the command; a failure of kind `Timeout` unless `count` was met.
+    pub timeout: Option<Duration>,
+    /// End when no message came for this long.
+    pub idle: Option<Duration>,
+    /// End as soon as the subscriptions are acknowledged (`-E`).
+    pub exit_after_subscribe: bool,
+    /// Which messages to print, by their RETAIN flag.
+    pub retained: RetainedChoice,
+    /// Clear each retained message that comes in.
+    pub remove_retained: bool,
+    /// Fail when one subscription is refused or granted with less than what was asked for.
+    pub strict: bool,
+    /// Start this dev broker first and subscribe there: the endpoint of `client` is to be replaced by its
+    /// first listener.
+    pub with_broker: Option<BrokerSettings>,
+    /// How to print a message.
+    pub output: OutputFormat,
+    /// Whether a line feed follows each message.
+    pub newline: bool,
+    /// Print control characters as they are, on a terminal too.
+    pub raw: bool,
+    /// Do not flush after each message.
+    pub buffer: bool,
+    /// What to do when standard output is too slow.
+    pub overflow: Overflow,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// The certificate side of a TLS listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTlsSettings {
+    /// The certificate chain, PEM.
+    pub cert: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
+    /// Clients must show a certificate that one of these signed, PEM.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What the dev broker is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSettings {
+    /// Where to listen, at least one: `tcp://HOST:PORT`, `tls://…`, `ws://…`, `wss://…`, `unix:///PATH`. Port 0
+    /// takes a free one.
+    pub listen: Vec<String>,
+    /// For the `tls` and `wss` listeners.
+    pub tls: Option<ServerTlsSettings>,
+    /// User names and passwords, `NAME:PASSWORD` a line; everybody else is refused unless `anonymous`.
+    pub password_file: Option<PathBuf>,
+    /// Let clients in that give no user name.
+    pub anonymous: bool,
+    /// Say who connects, subscribes and leaves.
+    pub verbose: bool,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// Everything that can be asked of the program that needs a command to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settings {
+    /// `mqt pub`
+    Publish(Box<PublishSettings>),
+    /// `mqt sub`
+    Subscribe(Box<SubscribeSettings>),
+    /// `mqt broker`
+    Broker(Box<BrokerSettings>),
+}
