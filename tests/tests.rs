@@ -1,1 +1,5 @@
 //! The one integration test binary: a module per subject.
+
+#[cfg(test)]
+#[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
+mod support;
