@@ -1,9 +1,21 @@
 //! The shared connection module: from an address to a stream of events, the same for every command.
 
+pub mod endpoint;
+pub mod error;
+pub mod listen;
 pub mod options;
+pub mod proxy;
+pub mod tcp;
+pub mod tls;
+mod transport;
+mod unix;
+pub mod websocket;
 
-/// How to reach a broker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TransportOptions {}
-
+pub use endpoint::{Endpoint, EndpointError, Scheme};
+pub use error::{ConnectError, SetupError, tls_alert};
 pub use options::{Attempts, ClientOptions, PasswordSource, VersionChoice};
+pub use proxy::{Proxy, ProxyError};
+pub use tcp::Family;
+pub use tls::{TlsOptions, TlsPin, TlsVersion};
+pub use transport::{ByteStream, Connected, SetupWarning, Stream, Transport, TransportOptions};
+pub use websocket::WsHeader;
