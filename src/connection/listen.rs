@@ -2,17 +2,50 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::endpoint::{Endpoint, Scheme};
+use super::error::{ConnectError, SetupError};
 use super::tcp;
 use super::transport::Stream;
 
 /// Where to listen; read it with [`Endpoint::listening`].
 pub type ListenAddress = Endpoint;
+
+/// The server's side of TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// The PEM file of the server certificate and its chain.
+    pub cert: PathBuf,
+    /// The PEM file of its private key.
+    pub key: PathBuf,
+    /// A PEM file of CA certificates. If given, a client must show a certificate of one of them.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Why nothing is listening.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// A wrong file, or an address that cannot be had this way.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The address cannot be resolved.
+    #[error(transparent)]
+    Lookup(ConnectError),
+    /// The operating system refuses.
+    #[error("{address}: {}", super::error::reason(error))]
+    Io {
+        /// The address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+}
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -58,15 +91,15 @@ impl Listener {
     /// Begins to listen.
     ///
     /// # Errors
-    /// What the operating system says, with the address.
-    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {}", address.address(), super::error::reason(&error)))
-        };
-        let mut address = address.clone();
-        let socket = bind_tcp(&address).await.map_err(named)?;
-        address = address.with_port(socket.local_addr()?.port());
-        Ok(Self { socket, address })
+    /// [`ListenError`].
+    pub async fn bind(address: &ListenAddress, tls: Option<&ServerTls>) -> Result<Self, ListenError> {
+        if address.scheme() != Scheme::Mqtt || tls.is_some() {
+            return Err(SetupError::Combination("only mqtt:// can be listened on").into());
+        }
+        let named = |error| ListenError::Io { address: address.address(), error };
+        let socket = bind_tcp(address).await?;
+        let port = socket.local_addr().map_err(named)?.port();
+        Ok(Self { socket, address: address.clone().with_port(port) })
     }
 
     /// Where it listens, with the real port.
@@ -87,14 +120,14 @@ impl Listener {
     }
 }
 
-async fn bind_tcp(address: &ListenAddress) -> io::Result<TcpListener> {
+async fn bind_tcp(address: &ListenAddress) -> Result<TcpListener, ListenError> {
     let candidates = match address.host() {
         // One socket for both families where the system has IPv6, as `[::]` is not IPv6 only.
         "*" => vec![
             SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, address.port())),
             SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, address.port())),
         ],
-        host => tcp::lookup(host, address.port(), None).await.map_err(io::Error::other)?,
+        host => tcp::lookup(host, address.port(), None).await.map_err(ListenError::Lookup)?,
     };
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for candidate in candidates {
@@ -103,7 +136,7 @@ async fn bind_tcp(address: &ListenAddress) -> io::Result<TcpListener> {
             Err(error) => last = error,
         }
     }
-    Err(last)
+    Err(ListenError::Io { address: address.address(), error: last })
 }
 
 fn bind_one(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {

@@ -95,6 +95,9 @@ impl Transport {
     /// # Errors
     /// [`SetupError`]: a file is wrong, or an option means nothing for this endpoint.
     pub fn new(options: TransportOptions) -> Result<Self, SetupError> {
+        if options.proxy.is_some() || !matches!(options.endpoint.scheme(), Scheme::Mqtt | Scheme::Unix) {
+            return Err(SetupError::Combination("only mqtt:// and unix:// without a proxy are there yet"));
+        }
         let TransportOptions { endpoint, bind, family, user_timeout, head_start, .. } = options;
         Ok(Self {
             endpoint,
