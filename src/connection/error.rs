@@ -69,6 +69,12 @@ impl ConnectError {
         Self::Connect { target: format!("{}:{port}", Bracketed(host)), attempts }
     }
 
+    /// Whether trying again can help: a wrong certificate stays wrong.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Lookup { .. } | Self::Connect { .. })
+    }
+
     /// What to try.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {

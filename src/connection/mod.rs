@@ -1,16 +1,20 @@
 //! The shared connection module: from an address to a stream of events, the same for every command.
 
+pub mod client;
+pub mod driver;
 pub mod endpoint;
 pub mod error;
 pub mod listen;
 pub mod options;
 pub mod proxy;
+pub mod reconnect;
 pub mod tcp;
 pub mod tls;
 mod transport;
 mod unix;
 pub mod websocket;
 
+pub use client::{Client, ClientError, Notice, SessionChoices};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use error::{ConnectError, SetupError, tls_alert};
 pub use options::{Attempts, ClientOptions, PasswordSource, VersionChoice};

@@ -12,6 +12,7 @@ pub mod packet;
 pub mod property;
 pub mod reason;
 pub mod secret;
+pub mod session;
 pub mod topic;
 pub mod write_buffer;
 

@@ -1,0 +1,535 @@
+//! The client: connects, speaks MQTT, and connects again, behind one call.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use tokio::time::{Instant, Sleep};
+
+use crate::mqtt::session::{Credentials, Session, SessionError, SessionOptions};
+use crate::mqtt::{ReasonCode, Secret, Version};
+
+use super::driver::{DriveError, Driver};
+use super::error::{ConnectError, SetupError};
+use super::reconnect::Backoff;
+use super::transport::SetupWarning;
+use super::{ClientOptions, Connected, PasswordSource, Transport, VersionChoice};
+
+/// How long [`Client::close`] waits for the broker to take the last bytes and to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// A password command may print so many bytes.
+const PASSWORD_AT_MOST: usize = 65_535;
+
+/// Why a client has no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No stream to the broker.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There was no stream to the broker in time.
+    #[error("no connection within {} s", after.as_secs_f64())]
+    ConnectTimeout {
+        /// The limit.
+        after: Duration,
+    },
+    /// Connect and CONNACK took longer than allowed.
+    #[error("no CONNACK within {} s", after.as_secs_f64())]
+    ConnackTimeout {
+        /// The limit.
+        after: Duration,
+    },
+    /// The broker closed the stream before CONNACK.
+    #[error("the broker closed the connection before CONNACK")]
+    ClosedBeforeConnack {
+        /// The version that was tried last.
+        version: Version,
+        /// What the stream said, where it said something.
+        source: Option<io::Error>,
+    },
+    /// The stream is gone.
+    #[error("the connection was lost")]
+    Lost {
+        /// What the stream said, where it said something.
+        source: Option<io::Error>,
+    },
+    /// The broker takes no bytes.
+    #[error("the broker took no byte for {} s", after.as_secs())]
+    WriteStalled {
+        /// For how long.
+        after: Duration,
+    },
+    /// A reason of the protocol.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The options make no CONNECT.
+    #[error("{0}")]
+    Unencodable(String),
+    /// The password command gave no password.
+    #[error("the password command {0}")]
+    PasswordCommand(String),
+}
+
+impl ClientError {
+    /// Whether trying again can help and does no harm. A refused login, a wrong certificate and a take-over
+    /// are final.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.is_transient(),
+            Self::ConnectTimeout { .. }
+            | Self::ConnackTimeout { .. }
+            | Self::ClosedBeforeConnack { .. }
+            | Self::Lost { .. }
+            | Self::WriteStalled { .. } => true,
+            Self::Session(error) => match error {
+                SessionError::Stalled { .. }
+                | SessionError::Malformed(_)
+                | SessionError::Violation { .. } => true,
+                SessionError::Authentication { .. } => false,
+                SessionError::Refused { reason, .. } | SessionError::Disconnected { reason, .. } => matches!(
+                    *reason,
+                    ReasonCode::SUCCESS
+                        | ReasonCode::UNSPECIFIED_ERROR
+                        | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+                        | ReasonCode::SERVER_UNAVAILABLE
+                        | ReasonCode::SERVER_BUSY
+                        | ReasonCode::SERVER_SHUTTING_DOWN
+                        | ReasonCode::KEEP_ALIVE_TIMEOUT
+                        | ReasonCode::MESSAGE_RATE_TOO_HIGH
+                        | ReasonCode::QUOTA_EXCEEDED
+                        | ReasonCode::CONNECTION_RATE_EXCEEDED
+                        | ReasonCode::MAXIMUM_CONNECT_TIME
+                ),
+            },
+            Self::Unencodable(_) | Self::PasswordCommand(_) => false,
+        }
+    }
+
+    fn is_violation(&self) -> bool {
+        matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
+    }
+
+    /// Whether a broker that does not know the version that was tried may answer like this.
+    fn may_mean_wrong_version(&self) -> bool {
+        match self {
+            Self::ClosedBeforeConnack { .. } => true,
+            Self::Session(SessionError::Refused { reason, .. }) => {
+                matches!(
+                    *reason,
+                    ReasonCode::UNSUPPORTED_PROTOCOL_VERSION
+                        | ReasonCode::PROTOCOL_ERROR
+                        | ReasonCode::MALFORMED_PACKET
+                )
+            }
+            Self::Session(SessionError::Malformed(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What happens to the connection while a client lives; for status lines.
+#[derive(Debug)]
+pub enum Notice {
+    /// The broker did not take MQTT 5; 3.1.1 is tried on a new connection.
+    Fallback,
+    /// An established connection is gone, and another is tried after a pause.
+    Lost {
+        /// Why.
+        error: ClientError,
+        /// The pause.
+        pause: Duration,
+    },
+    /// An attempt to connect failed, and another follows after a pause. Only for the first in a row.
+    Failed {
+        /// Why.
+        error: ClientError,
+        /// The pause.
+        pause: Duration,
+    },
+    /// Connected again.
+    Back {
+        /// How long there was no connection.
+        after: Duration,
+        /// The broker kept the session.
+        session_present: bool,
+    },
+    /// Connections keep being lost right after CONNACK: another client may use the same identifier.
+    TakeoverSuspected,
+}
+
+type Attempt = Pin<Box<dyn Future<Output = Result<(Connected, Credentials), ClientError>> + Send>>;
+
+enum State {
+    Idle,
+    Connecting(Attempt),
+    /// CONNECT is out.
+    Handshake(Box<Driver>),
+    Online(Box<Driver>, Instant),
+    Waiting,
+    Closed,
+}
+
+/// A client of one broker.
+pub struct Client {
+    options: ClientOptions,
+    transport: Arc<Transport>,
+    session: Session,
+    state: State,
+    /// The end of the pause, or of the time for connecting.
+    timer: Pin<Box<Sleep>>,
+    version: Version,
+    backoff: Backoff,
+    violations: u32,
+    reading: bool,
+    reconnects: u64,
+    offline_since: Instant,
+    notices: VecDeque<Notice>,
+    peer: String,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What a session adds to the options of its connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionChoices {
+    /// Lower the QoS of a message to what the server supports instead of refusing it.
+    pub downgrade_qos: bool,
+    /// Report every packet as an event.
+    pub trace: bool,
+    /// Drives the random client identifier and the jitter of the pauses.
+    pub seed: u64,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent before [`Self::drive`].
+    ///
+    /// # Errors
+    /// Files that the options name are missing or wrong.
+    pub fn new(options: ClientOptions, choices: SessionChoices) -> Result<Self, SetupError> {
+        let transport = Transport::new(options.transport.clone())?;
+        let client_id = options
+            .client_id
+            .clone()
+            .unwrap_or_else(|| ByteString::from(format!("mqt-{:016x}", choices.seed)));
+        let now = Instant::now();
+        let session = Session::new(
+            SessionOptions {
+                client_id,
+                clean_start: options.clean_start,
+                session_expiry: options.session_expiry,
+                keep_alive: options.keep_alive,
+                will: options.will.clone(),
+                connect_properties: options.connect_properties.clone(),
+                disconnect_properties: options.disconnect_properties.clone(),
+                max_inflight: options.max_inflight,
+                downgrade_qos: choices.downgrade_qos,
+                trace: choices.trace,
+                resumed_identifiers_from: u16::try_from(choices.seed & 0x7FFF).unwrap_or(0),
+            },
+            now.into_std(),
+        );
+        let version = match options.version {
+            VersionChoice::Auto => Version::V5,
+            VersionChoice::Only(version) => version,
+        };
+        Ok(Self {
+            options,
+            transport: Arc::new(transport),
+            session,
+            state: State::Idle,
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            version,
+            backoff: Backoff::new(choices.seed),
+            violations: 0,
+            reading: true,
+            reconnects: 0,
+            offline_since: now,
+            notices: VecDeque::new(),
+            peer: String::new(),
+        })
+    }
+
+    /// The session: where to publish, subscribe, acknowledge, and where the events are.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// The session, to look at.
+    #[must_use]
+    pub fn session_state(&self) -> &Session {
+        &self.session
+    }
+
+    /// What happened to the connection.
+    pub fn take_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// With `false` nothing more is read from the broker until it is `true` again: back-pressure.
+    pub fn set_reading(&mut self, reading: bool) {
+        self.reading = reading;
+    }
+
+    /// How often an established connection was replaced by another.
+    #[must_use]
+    pub fn reconnects(&self) -> u64 {
+        self.reconnects
+    }
+
+    /// The address that the current or last stream leads to.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Remarks of the set-up that the user should see, such as a key file that others can read.
+    #[must_use]
+    pub fn warnings(&self) -> &[SetupWarning] {
+        self.transport.warnings()
+    }
+
+    /// Drives the connection until something is worth looking at: events in the session, notices, or room for
+    /// more publishes. Cancel-safe: dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// The connection is over for good.
+    pub async fn drive(&mut self) -> Result<(), ClientError> {
+        poll_fn(|cx| self.poll_drive(cx)).await
+    }
+
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        loop {
+            match &mut self.state {
+                State::Idle => self.begin_attempt(),
+                State::Connecting(attempt) => match attempt.as_mut().poll(cx) {
+                    Poll::Ready(Ok((connected, credentials))) => {
+                        self.peer = connected.peer;
+                        let mut driver =
+                            Driver::new(connected.stream, self.version, self.options.max_packet_size);
+                        if let Err(error) =
+                            self.session.connect(self.version, credentials, Instant::now().into_std())
+                        {
+                            self.state = State::Closed;
+                            return Poll::Ready(Err(ClientError::Unencodable(error.to_string())));
+                        }
+                        // CONNECT leaves before anything else is looked at.
+                        let _ = driver.poll_drive(&mut self.session, true, cx);
+                        self.state = State::Handshake(Box::new(driver));
+                    }
+                    Poll::Ready(Err(error)) => self.failed(error)?,
+                    Poll::Pending => {
+                        ready!(self.timer.as_mut().poll(cx));
+                        let after = self.options.connect_timeout;
+                        self.failed(ClientError::ConnectTimeout { after })?;
+                    }
+                },
+                State::Handshake(driver) => {
+                    let result = match driver.poll_drive(&mut self.session, true, cx) {
+                        Poll::Ready(result) => result.map_err(Some),
+                        Poll::Pending => {
+                            ready!(self.timer.as_mut().poll(cx));
+                            Err(None)
+                        }
+                    };
+                    if self.session.is_connected() && result.is_ok() {
+                        self.online();
+                        return Poll::Ready(Ok(()));
+                    }
+                    match result {
+                        Ok(()) => {
+                            if self.session.has_events() {
+                                return Poll::Ready(Ok(()));
+                            }
+                        }
+                        Err(None) => {
+                            self.failed(ClientError::ConnackTimeout { after: self.options.connect_timeout })?;
+                        }
+                        Err(Some(error)) => {
+                            let error = self.translate(error, true);
+                            self.failed(error)?;
+                        }
+                    }
+                }
+                State::Online(driver, since) => {
+                    let since = *since;
+                    match ready!(driver.poll_drive(&mut self.session, self.reading, cx)) {
+                        Ok(()) => return Poll::Ready(Ok(())),
+                        Err(error) => {
+                            let error = self.translate(error, false);
+                            if self.backoff.lived(since.elapsed()) {
+                                self.notices.push_back(Notice::TakeoverSuspected);
+                            }
+                            self.offline_since = Instant::now();
+                            self.failed(error)?;
+                        }
+                    }
+                }
+                State::Waiting => {
+                    if !self.notices.is_empty() || self.session.has_events() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    ready!(self.timer.as_mut().poll(cx));
+                    self.begin_attempt();
+                }
+                State::Closed => return Poll::Ready(Err(ClientError::Lost { source: None })),
+            }
+        }
+    }
+
+    fn begin_attempt(&mut self) {
+        let transport = Arc::clone(&self.transport);
+        let user_name = self.options.user_name.clone();
+        let password = self.options.password.clone();
+        self.timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
+        self.state = State::Connecting(Box::pin(async move {
+            let password = match password {
+                None => None,
+                Some(PasswordSource::Fixed(secret)) => Some(secret),
+                Some(PasswordSource::Command(command)) => Some(ask_command(&command).await?),
+            };
+            let connected = transport.connect().await?;
+            Ok((connected, Credentials { user_name, password }))
+        }));
+    }
+
+    fn online(&mut self) {
+        let State::Handshake(driver) = std::mem::replace(&mut self.state, State::Closed) else { return };
+        self.backoff.connected();
+        self.violations = 0;
+        if self.session.connections() > 1 {
+            self.reconnects = self.reconnects.saturating_add(1);
+            self.notices.push_back(Notice::Back {
+                after: self.offline_since.elapsed(),
+                session_present: self.session.resumed(),
+            });
+        }
+        self.state = State::Online(driver, Instant::now());
+    }
+
+    /// Says in the terms of a client why a stream ended.
+    fn translate(&mut self, error: DriveError, before_connack: bool) -> ClientError {
+        let source = match error {
+            DriveError::Session(error) => return error.into(),
+            DriveError::WriteStalled { after } => return ClientError::WriteStalled { after },
+            DriveError::Closed => None,
+            DriveError::Io(error) => match super::tls_alert(&error) {
+                Some(alert) => return alert.into(),
+                None => Some(error),
+            },
+        };
+        if before_connack {
+            ClientError::ClosedBeforeConnack { version: self.version, source }
+        } else {
+            ClientError::Lost { source }
+        }
+    }
+
+    /// Decides what follows a failure: another version, another attempt after a pause, or the end.
+    fn failed(&mut self, error: ClientError) -> Result<(), ClientError> {
+        self.session.lost();
+        self.state = State::Closed;
+        if self.options.version == VersionChoice::Auto
+            && self.version == Version::V5
+            && !self.session.was_established()
+            && error.may_mean_wrong_version()
+        {
+            self.version = Version::V311;
+            self.notices.push_back(Notice::Fallback);
+            self.begin_attempt();
+            return Ok(());
+        }
+        if error.is_violation() {
+            self.violations = self.violations.saturating_add(1);
+        }
+        let established = self.session.was_established();
+        let allowed = if established { self.options.reconnect } else { self.options.first_connect };
+        let final_violation = error.is_violation() && (self.violations > 1 || !established);
+        if !error.is_transient() || final_violation {
+            return Err(error);
+        }
+        let first_in_a_row = self.backoff.failures() == 0;
+        let Some(pause) = self.backoff.next(allowed) else { return Err(error) };
+        self.timer.as_mut().reset(Instant::now() + pause);
+        self.state = State::Waiting;
+        let lost = !matches!(
+            error,
+            ClientError::Connect(_) | ClientError::ConnectTimeout { .. } | ClientError::ConnackTimeout { .. }
+        );
+        if established && lost {
+            self.notices.push_back(Notice::Lost { error, pause });
+        } else if first_in_a_row {
+            self.notices.push_back(Notice::Failed { error, pause });
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in order: DISCONNECT, then waits at most a second until the broker has closed.
+    /// Returns whether it did; QoS 0 messages count as confirmed then.
+    pub async fn close(&mut self, reason: ReasonCode) -> bool {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Online(mut driver, _) => {
+                self.session.disconnect(reason);
+                let closed = tokio::time::timeout(CLOSE_WITHIN, driver.close(&mut self.session)).await;
+                if matches!(closed, Ok(Ok(()))) || (closed.is_err() && self.session.outbox().is_empty()) {
+                    self.session.closed_in_order();
+                    return true;
+                }
+            }
+            State::Handshake(mut driver) => {
+                self.session.disconnect(reason);
+                driver.flush_once(&mut self.session).await;
+            }
+            _ => {}
+        }
+        self.session.lost();
+        false
+    }
+}
+
+/// Runs a command by the shell and takes what it prints, without the line end.
+async fn ask_command(command: &str) -> Result<Secret, ClientError> {
+    let failed = |what: String| ClientError::PasswordCommand(what);
+    #[cfg(windows)]
+    let (shell, option) = ("cmd", "/C");
+    #[cfg(not(windows))]
+    let (shell, option) = ("sh", "-c");
+    let output = tokio::process::Command::new(shell)
+        .arg(option)
+        .arg(command)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| failed(format!("could not be started: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("failed: {}", output.status)));
+    }
+    let mut bytes = output.stdout;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    if bytes.is_empty() {
+        return Err(failed("printed nothing".into()));
+    }
+    if bytes.len() > PASSWORD_AT_MOST {
+        return Err(failed(format!(
+            "printed {} bytes; a password has at most {PASSWORD_AT_MOST}",
+            bytes.len()
+        )));
+    }
+    Ok(Secret::new(bytes))
+}

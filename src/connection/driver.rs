@@ -1,0 +1,304 @@
+//! The driver: one stream ⇄ codec ⇄ session, with batching, timers and back-pressure.
+//!
+//! Everything that is encoded while the stream is busy goes out in one write; everything that one read
+//! brings is decoded before the next. It is a poll function without a task of its own, and it keeps all its
+//! state in itself: dropping the future that calls it loses nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, Sleep};
+
+use crate::mqtt::codec::{Decoder, Receiver};
+use crate::mqtt::session::{Session, SessionError};
+use crate::mqtt::{Version, WriteBuffer};
+
+use super::Stream;
+
+/// The first read asks for so many bytes.
+const READ_AT_FIRST: usize = 4 * 1024;
+/// A read never asks for more than this beyond what a packet needs, in bytes.
+const READ_AT_MOST: usize = 128 * 1024;
+/// While so many bytes wait to be written nothing more is read: the peer has to take its answers first.
+const READ_PAUSES_ABOVE: usize = 4 * 1024 * 1024;
+/// A connection without keep alive counts as stalled when no byte could be written for so long.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// For a reason of the protocol.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The stream failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The peer closed the stream.
+    #[error("the broker closed the connection")]
+    Closed,
+    /// The peer takes no bytes.
+    #[error("the broker took no byte for {} s", after.as_secs())]
+    WriteStalled {
+        /// For how long.
+        after: Duration,
+    },
+}
+
+/// A stream on which a session runs.
+pub struct Driver {
+    stream: Stream,
+    read: BytesMut,
+    read_size: usize,
+    decoder: Decoder,
+    unflushed: bool,
+    /// A write failed; what has arrived before is still to be read.
+    write_error: Option<io::Error>,
+    /// Since when a write is refused.
+    blocked_since: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("decoder", &self.decoder).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// Takes a stream over. `max_packet_size` is the largest packet to accept, in bytes.
+    #[must_use]
+    pub fn new(stream: Stream, version: Version, max_packet_size: u32) -> Self {
+        Self {
+            stream,
+            read: BytesMut::new(),
+            read_size: READ_AT_FIRST,
+            decoder: Decoder::new(Receiver::Client, version, max_packet_size),
+            unflushed: false,
+            write_error: None,
+            blocked_since: None,
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            armed: None,
+        }
+    }
+
+    /// Moves bytes both ways until something is worth looking at: the session has reports, or bytes were
+    /// written so that it may take more publishes. With `reading` false nothing is read: the caller cannot
+    /// take more.
+    ///
+    /// # Errors
+    /// Why the connection is over. Everything that was received before is in the session by then.
+    pub fn poll_drive(
+        &mut self,
+        session: &mut Session,
+        reading: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        let mut worth_a_look = false;
+        loop {
+            let mut again = false;
+            if self.write_error.is_none() {
+                match self.poll_write(session, cx) {
+                    Ok(wrote) => worth_a_look |= wrote,
+                    Err(error) => self.write_error = Some(error),
+                }
+            }
+            let may_read = reading && session.outbox().len() < READ_PAUSES_ABOVE;
+            if may_read || self.write_error.is_some() {
+                match self.poll_read(session, cx) {
+                    Poll::Ready(Ok(())) => {
+                        again = true;
+                        worth_a_look |= session.has_events();
+                    }
+                    Poll::Ready(Err(DriveError::Closed)) if self.write_error.is_some() => {
+                        return Poll::Ready(Err(self.write_failure()));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        // Best effort: the peer is told why.
+                        let _ = self.poll_write(session, cx);
+                        return Poll::Ready(Err(error));
+                    }
+                    Poll::Pending if self.write_error.is_some() => {
+                        return Poll::Ready(Err(self.write_failure()));
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            match self.poll_timers(session, reading, cx) {
+                Poll::Ready(Ok(())) => again = true,
+                Poll::Ready(Err(error)) => {
+                    let _ = self.poll_write(session, cx);
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Pending => {}
+            }
+            if worth_a_look || session.has_events() {
+                // What was just decoded may have answers to write; they go out with the next call.
+                return Poll::Ready(Ok(()));
+            }
+            if !again {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn write_failure(&mut self) -> DriveError {
+        self.write_error.take().map_or(DriveError::Closed, DriveError::Io)
+    }
+
+    /// Writes as much as the stream takes. Returns whether any byte was taken.
+    fn poll_write(&mut self, session: &mut Session, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut wrote = false;
+        while !session.outbox().is_empty() {
+            match write_some(&mut self.stream, session.outbox(), cx) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(_)) => {
+                    wrote = true;
+                    self.unflushed = true;
+                    self.blocked_since = None;
+                    session.fill_outbox();
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.blocked_since.get_or_insert_with(Instant::now);
+                    break;
+                }
+            }
+        }
+        if wrote {
+            session.bytes_sent(Instant::now().into_std());
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    if session.outbox().is_empty() {
+                        self.blocked_since = None;
+                    }
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.blocked_since.get_or_insert_with(Instant::now);
+                }
+            }
+        }
+        Ok(wrote)
+    }
+
+    /// One read, and everything that it completes.
+    fn poll_read(&mut self, session: &mut Session, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>> {
+        let wanted = match self.decoder.frame_len(&self.read) {
+            // A large packet: the buffer grows as the bytes come, not as the length claims.
+            Ok(Some(length)) => {
+                length.saturating_sub(self.read.len()).min(self.read.len().max(self.read_size))
+            }
+            _ => 0,
+        };
+        self.read.reserve(wanted.max(self.read_size));
+        let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
+        if count == 0 {
+            return Poll::Ready(Err(DriveError::Closed));
+        }
+        if count >= self.read_size {
+            self.read_size = (self.read_size * 2).min(READ_AT_MOST);
+        }
+        let now = Instant::now().into_std();
+        session.bytes_received(now);
+        loop {
+            match self.decoder.decode(&mut self.read) {
+                Ok(Some(packet)) => session.handle(packet, now)?,
+                Ok(None) => break,
+                Err(error) => {
+                    let error = SessionError::from(error);
+                    session.tell(&error);
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+        if self.read.is_empty() && self.read_size == READ_AT_FIRST {
+            // A quiet connection holds no buffer.
+            self.read = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when something was due. While the caller does not read, the peer's silence means nothing.
+    fn poll_timers(
+        &mut self,
+        session: &mut Session,
+        reading: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        let keep_alive = session.keep_alive();
+        let stall = if keep_alive.is_zero() { WRITE_STALL } else { keep_alive + keep_alive / 2 };
+        loop {
+            let write_deadline = self.blocked_since.map(|since| since + stall);
+            let deadline = session.deadline().map(Instant::from_std);
+            let Some(next) = [write_deadline, deadline].into_iter().flatten().min() else {
+                return Poll::Pending;
+            };
+            if self.armed != Some(next) {
+                self.armed = Some(next);
+                self.timer.as_mut().reset(next);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            self.armed = None;
+            let now = Instant::now();
+            if write_deadline.is_some_and(|deadline| now >= deadline) {
+                return Poll::Ready(Err(DriveError::WriteStalled { after: stall }));
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                if !reading {
+                    session.not_reading(now.into_std());
+                }
+                return Poll::Ready(session.timeout(now.into_std()).map_err(DriveError::from));
+            }
+        }
+    }
+
+    /// Writes what is left, closes our side and waits until the peer has closed its own: then it has read
+    /// everything. The caller limits the time.
+    ///
+    /// # Errors
+    /// The stream failed before that, so that what was written last may not have arrived.
+    pub async fn close(&mut self, session: &mut Session) -> io::Result<()> {
+        while !session.outbox().is_empty() {
+            self.stream.write_buf(session.outbox()).await?;
+        }
+        self.stream.flush().await?;
+        self.stream.shutdown().await?;
+        loop {
+            self.read.clear();
+            self.read.reserve(READ_AT_FIRST);
+            match self.stream.read_buf(&mut self.read).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                // TLS without close_notify.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes one attempt to write what is left, for a peer that is not waited for.
+    pub async fn flush_once(&mut self, session: &mut Session) {
+        std::future::poll_fn(|cx| {
+            let _ = self.poll_write(session, cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+fn write_some(
+    stream: &mut Stream,
+    outbox: &mut WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    pin!(stream.write_buf(outbox)).poll(cx)
+}
