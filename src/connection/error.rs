@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::endpoint::Bracketed;
+use super::tls::TlsFault;
+use super::websocket::WsFault;
 
 /// A wrong file or combination of options, found before connecting: exit status 1.
 #[derive(Debug, Error)]
@@ -22,13 +24,98 @@ pub enum SetupError {
     /// Options that do not go together.
     #[error("{0}")]
     Combination(&'static str),
+    /// A PEM block is broken.
+    #[error("{}:{line}: {problem}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// A certificate cannot be used.
+    #[error("{}:{line}: the certificate that begins here is not usable: {reason}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// The line of its BEGIN, counted from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A file or folder has no certificate in it.
+    #[error("{}: no PEM certificate in it", path.display())]
+    NoCertificate {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A file has no private key in it.
+    #[error("{}: no PEM private key in it", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The private key is encrypted.
+    #[error("{}: the private key is encrypted, which mqt cannot read", path.display())]
+    EncryptedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The private key cannot be used.
+    #[error("{}: the private key is not usable: {reason}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The private key is another one than that of the certificate.
+    #[error("the private key in {} does not belong to the certificate in {}", key.display(), cert.display())]
+    KeyMismatch {
+        /// The file of the certificate.
+        cert: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// The name to verify is no name: neither DNS name nor address.
+    #[error("{name:?} is neither a DNS name nor an address, so no certificate can be for it")]
+    ServerName {
+        /// The name.
+        name: String,
+    },
+    /// The system has no CA certificates: exit status 8, unlike the others.
+    #[error("no system CA certificates found{}", reasons.iter().map(|reason| format!("; {reason}")).collect::<String>())]
+    NoSystemRoots {
+        /// What was tried.
+        reasons: Vec<String>,
+    },
+    /// TLS cannot be set up this way.
+    #[error("TLS: {0}")]
+    Tls(String),
 }
 
 impl SetupError {
     /// What to try.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
-        Vec::new()
+        match self {
+            Self::NoCertificate { path } if !path.is_dir() => vec![format!(
+                "if it is DER, convert it: openssl x509 -inform der -in {} -out ca.pem",
+                path.display()
+            )],
+            Self::EncryptedKey { path } => vec![format!(
+                "decrypt it into a file that only you can read: (umask 077; openssl pkey -in {} -out plain.key)",
+                path.display()
+            )],
+            Self::NoSystemRoots { .. } => {
+                vec!["name the CA with --cafile FILE, or install the package ca-certificates".to_owned()]
+            }
+            Self::ServerName { .. } => {
+                vec!["name it with --tls-server-name, or pin it with --tls-pin".to_owned()]
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -51,6 +138,20 @@ pub enum ConnectError {
         target: String,
         /// Every address that was tried, with its own reason.
         attempts: Vec<(String, io::Error)>,
+    },
+    /// TLS: exit status 8.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// The WebSocket handshake: exit status 14.
+    #[error(transparent)]
+    WebSocket(#[from] WsFault),
+    /// The proxy cannot be reached, or refuses: exit status 14.
+    #[error("proxy {proxy}: {reason}")]
+    Proxy {
+        /// The proxy, without its password.
+        proxy: String,
+        /// Why.
+        reason: String,
     },
 }
 
@@ -78,15 +179,22 @@ impl ConnectError {
     /// What to try.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
-        Vec::new()
+        match self {
+            Self::Lookup { .. } | Self::Connect { .. } => Vec::new(),
+            Self::Tls(fault) => fault.hints(),
+            Self::WebSocket(fault) => fault.hints(),
+            Self::Proxy { .. } => {
+                vec!["user name and password of a proxy: --proxy SCHEME://USER:PASSWORD@HOST".to_owned()]
+            }
+        }
     }
 }
 
 /// Classifies an error that came out of a running stream: a TLS alert that arrived after the handshake, as
 /// the refusal of a missing client certificate does in TLS 1.3. `None`: it is an ordinary loss.
 #[must_use]
-pub fn tls_alert(_error: &io::Error) -> Option<ConnectError> {
-    None
+pub fn tls_alert(error: &io::Error) -> Option<ConnectError> {
+    TlsFault::of_stream(error).map(ConnectError::Tls)
 }
 
 fn list(target: &str, attempts: &[(String, io::Error)]) -> String {

@@ -1,17 +1,22 @@
 //! The server side of the transports: listening, accepting, shaking hands.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
 
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::tcp;
-use super::transport::Stream;
+use super::tls::acceptor;
+use super::transport::{SetupWarning, Stream};
 
 /// Where to listen; read it with [`Endpoint::listening`].
 pub type ListenAddress = Endpoint;
@@ -75,31 +80,75 @@ impl AcceptError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The connection broke.
-    #[error("{}", super::error::reason(.0))]
-    Io(io::Error),
+    /// The TLS handshake failed, or the client does not speak TLS.
+    #[error("TLS handshake: {0}")]
+    Tls(io::Error),
+    /// The WebSocket handshake failed, or the client did not offer the subprotocol `mqtt`.
+    #[error("WebSocket handshake: {0}")]
+    WebSocket(String),
 }
 
-/// An open port or socket.
-#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(super::unix::Socket),
+}
+
+impl Socket {
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, String)>> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, peer) = ready!(socket.poll_accept(context))?;
+                // Only a connection that is gone already refuses this, and reading will say so.
+                let _ = stream.set_nodelay(true);
+                Poll::Ready(Ok((Box::new(stream), peer.to_string())))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.poll_accept(context),
+        }
+    }
+}
+
+/// An open port or socket. The file of a unix socket is removed when it is dropped.
 pub struct Listener {
-    socket: TcpListener,
+    sockets: Vec<Socket>,
     address: Endpoint,
+    tls: Option<TlsAcceptor>,
+    warnings: Vec<SetupWarning>,
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Listener {
-    /// Begins to listen.
+    /// Begins to listen, on every address of the host; `*` is every address of this machine.
     ///
     /// # Errors
     /// [`ListenError`].
     pub async fn bind(address: &ListenAddress, tls: Option<&ServerTls>) -> Result<Self, ListenError> {
-        if address.scheme() != Scheme::Mqtt || tls.is_some() {
-            return Err(SetupError::Combination("only mqtt:// can be listened on").into());
-        }
-        let named = |error| ListenError::Io { address: address.address(), error };
-        let socket = bind_tcp(address).await?;
-        let port = socket.local_addr().map_err(named)?.port();
-        Ok(Self { socket, address: address.clone().with_port(port) })
+        let mut warnings = Vec::new();
+        let tls = match (address.scheme().is_tls(), tls) {
+            (true, Some(tls)) => Some(acceptor(tls, &mut warnings)?),
+            (true, None) => {
+                return Err(
+                    SetupError::Combination("listening with TLS needs a certificate and a key").into()
+                );
+            }
+            (false, _) => None,
+        };
+        let mut address = address.clone();
+        let sockets = match address.scheme() {
+            Scheme::Unix => vec![bind_unix(&address)?],
+            _ => {
+                let (sockets, port) = bind_tcp(&address).await?;
+                address = address.with_port(port);
+                sockets.into_iter().map(Socket::Tcp).collect()
+            }
+        };
+        Ok(Self { sockets, address, tls, warnings })
     }
 
     /// Where it listens, with the real port.
@@ -108,41 +157,83 @@ impl Listener {
         &self.address
     }
 
+    /// What the user should hear about once.
+    #[must_use]
+    pub fn warnings(&self) -> &[SetupWarning] {
+        &self.warnings
+    }
+
     /// Waits for a connection. Cancel-safe.
     ///
     /// # Errors
     /// [`AcceptError`]; none of them ends the listener.
     pub async fn accept(&self) -> Result<Incoming, AcceptError> {
-        let (stream, peer) = self.socket.accept().await.map_err(AcceptError::new)?;
-        // Only a connection that is gone already refuses this, and reading will say so.
-        let _ = stream.set_nodelay(true);
-        Ok(Incoming { stream, peer, scheme: self.address.scheme() })
+        let accepted = poll_fn(|context| {
+            let mut ready = self.sockets.iter().map(|socket| socket.poll_accept(context));
+            ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        let (stream, peer) = accepted.await.map_err(AcceptError::new)?;
+        let websocket = self.address.scheme().is_websocket();
+        Ok(Incoming { stream, peer, tls: self.tls.clone(), websocket })
     }
 }
 
-async fn bind_tcp(address: &ListenAddress) -> Result<TcpListener, ListenError> {
+/// How often to look for a port that is free in both IP versions.
+const PORT_ATTEMPTS: usize = 8;
+
+async fn bind_tcp(address: &ListenAddress) -> Result<(Vec<TcpListener>, u16), ListenError> {
     let candidates = match address.host() {
-        // One socket for both families where the system has IPv6, as `[::]` is not IPv6 only.
-        "*" => vec![
-            SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, address.port())),
-            SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, address.port())),
-        ],
+        "*" => [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)]
+            .map(|host| SocketAddr::new(host, address.port()))
+            .to_vec(),
         host => tcp::lookup(host, address.port(), None).await.map_err(ListenError::Lookup)?,
     };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for candidate in candidates {
-        match bind_one(candidate, address.host() == "*") {
-            Ok(socket) => return Ok(socket),
-            Err(error) => last = error,
+    let mut attempts = 1;
+    loop {
+        match bind_candidates(&candidates) {
+            // The port that was free in one IP version is not in the other.
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && address.port() == 0
+                    && attempts < PORT_ATTEMPTS =>
+            {
+                attempts += 1;
+            }
+            outcome => {
+                return outcome.map_err(|error| ListenError::Io { address: address.address(), error });
+            }
         }
     }
-    Err(ListenError::Io { address: address.address(), error: last })
 }
 
-fn bind_one(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
+/// Listens on all candidates under one port. A machine may lack one of the IP versions, but not both.
+fn bind_candidates(candidates: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, u16)> {
+    let mut sockets = Vec::new();
+    let mut port = None;
+    let mut lacking = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for candidate in candidates {
+        let candidate = SocketAddr::new(candidate.ip(), port.unwrap_or(candidate.port()));
+        match bind_one(candidate) {
+            Ok(socket) => {
+                port = Some(socket.local_addr()?.port());
+                sockets.push(socket);
+            }
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) =>
+            {
+                return Err(error);
+            }
+            Err(error) => lacking = error,
+        }
+    }
+    port.map(|port| (sockets, port)).ok_or(lacking)
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    if address.is_ipv6() && both_families {
-        socket2::SockRef::from(&socket).set_only_v6(false)?;
+    if address.is_ipv6() {
+        // Otherwise `::` would take the port of IPv4 too on some systems.
+        socket2::SockRef::from(&socket).set_only_v6(true)?;
     }
     // On Windows this option would let two programs share the port.
     #[cfg(unix)]
@@ -151,19 +242,36 @@ fn bind_one(address: SocketAddr, both_families: bool) -> io::Result<TcpListener>
     socket.listen(BACKLOG)
 }
 
+#[cfg(unix)]
+fn bind_unix(address: &ListenAddress) -> Result<Socket, ListenError> {
+    let socket = super::unix::Socket::bind(address.socket_path());
+    socket.map(Socket::Unix).map_err(|error| ListenError::Io { address: address.address(), error })
+}
+
+#[cfg(not(unix))]
+fn bind_unix(_address: &ListenAddress) -> Result<Socket, ListenError> {
+    Err(SetupError::Combination("this system has no unix domain sockets").into())
+}
+
 /// A connection that was accepted and has not shaken hands.
-#[derive(Debug)]
 pub struct Incoming {
-    stream: TcpStream,
-    peer: SocketAddr,
-    scheme: Scheme,
+    stream: Stream,
+    peer: String,
+    tls: Option<TlsAcceptor>,
+    websocket: bool,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 impl Incoming {
-    /// The address of the peer.
+    /// The address of the peer; for a unix socket, the path of the socket.
     #[must_use]
-    pub fn peer(&self) -> String {
-        self.peer.to_string()
+    pub fn peer(&self) -> &str {
+        &self.peer
     }
 
     /// Shakes hands on the layers below MQTT. Sets no time limit of its own.
@@ -171,8 +279,14 @@ impl Incoming {
     /// # Errors
     /// [`HandshakeError`].
     pub async fn handshake(self) -> Result<(Stream, String), HandshakeError> {
-        let peer = self.peer();
-        let _ = self.scheme;
-        Ok((Box::new(self.stream), peer))
+        let Self { mut stream, peer, tls, websocket } = self;
+        if let Some(tls) = tls {
+            stream = Box::new(tls.accept(stream).await.map_err(HandshakeError::Tls)?);
+        }
+        if websocket {
+            let accepted = super::websocket::accept(stream).await;
+            stream = accepted.map_err(|error| HandshakeError::WebSocket(error.to_string()))?;
+        }
+        Ok((stream, peer))
     }
 }

@@ -20,6 +20,6 @@ pub use error::{ConnectError, SetupError, tls_alert};
 pub use options::{Attempts, ClientOptions, PasswordSource, VersionChoice};
 pub use proxy::{Proxy, ProxyError};
 pub use tcp::Family;
-pub use tls::{TlsOptions, TlsPin, TlsVersion};
+pub use tls::{TlsFault, TlsOptions, TlsPin, TlsVersion};
 pub use transport::{ByteStream, Connected, SetupWarning, Stream, Transport, TransportOptions};
-pub use websocket::WsHeader;
+pub use websocket::{WsFault, WsHeader};

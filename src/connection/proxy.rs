@@ -3,9 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_socks::tcp::Socks5Stream;
+use zeroize::Zeroizing;
 
 use super::endpoint::{Authority, Bracketed, EndpointError};
+use super::error::{ConnectError, reason};
+use super::tcp::{self, TcpOptions};
+use super::transport::Stream;
 use crate::mqtt::Secret;
 
 /// What the proxy speaks.
@@ -40,8 +49,9 @@ pub enum ProxyError {
     /// The host, the port or an escape is wrong.
     #[error("{0}")]
     Authority(EndpointError),
-    /// SOCKS5 counts both in one byte (RFC 1929), and HTTP cannot have `:` in the user name (RFC 7617).
-    #[error("the user name or password does not fit the proxy's protocol")]
+    /// SOCKS5 wants both or none, each of 1 to 255 bytes of UTF-8 (RFC 1929); HTTP cannot have `:` in the user
+    /// name (RFC 7617).
+    #[error("the user name or password does not fit the protocol of the proxy")]
     Credentials,
 }
 
@@ -51,7 +61,94 @@ impl Proxy {
     pub const fn kind(&self) -> ProxyKind {
         self.kind
     }
+
+    /// Opens a tunnel to `host`, whose name the proxy resolves. Also returns the address of the proxy.
+    pub(super) async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        options: &TcpOptions,
+    ) -> Result<(Stream, String), ConnectError> {
+        let stream = match tcp::connect(&self.host, self.port, options).await {
+            Ok(stream) => stream,
+            Err(error @ ConnectError::Connect { .. }) => return Err(self.failed(error.to_string())),
+            Err(error) => return Err(error),
+        };
+        let peer = stream.peer_addr().map_or_else(|_| self.to_string(), |peer| peer.to_string());
+        let stream = match self.kind {
+            ProxyKind::Socks5 => self.socks(stream, host, port).await?,
+            ProxyKind::Http => self.http(stream, host, port).await?,
+        };
+        Ok((Box::new(stream), peer))
+    }
+
+    fn failed(&self, reason: impl Into<String>) -> ConnectError {
+        ConnectError::Proxy { proxy: self.to_string(), reason: reason.into() }
+    }
+
+    async fn socks(&self, stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+        let tunnel = match (&self.user_name, &self.password) {
+            (Some(name), Some(password)) => {
+                let password = str::from_utf8(password.expose()).unwrap_or_default();
+                Socks5Stream::connect_with_password_and_socket(stream, (host, port), name, password).await
+            }
+            _ => Socks5Stream::connect_with_socket(stream, (host, port)).await,
+        };
+        tunnel.map(Socks5Stream::into_inner).map_err(|error| match error {
+            tokio_socks::Error::Io(error) => self.failed(reason(&error)),
+            tokio_socks::Error::NoAcceptableAuthMethods => self.failed("it wants a user name and password"),
+            tokio_socks::Error::PasswordAuthFailure(_) => self.failed("it refuses the user name or password"),
+            error => self.failed(error.to_string()),
+        })
+    }
+
+    /// RFC 9110, section 9.3.6.
+    async fn http(&self, mut stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+        let target = format!("{}:{port}", Bracketed(host));
+        let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
+        if self.user_name.is_some() || self.password.is_some() {
+            let mut credentials = Zeroizing::new(self.user_name.clone().unwrap_or_default().into_bytes());
+            credentials.push(b':');
+            credentials.extend_from_slice(self.password.as_ref().map(Secret::expose).unwrap_or_default());
+            let credentials = Zeroizing::new(STANDARD.encode(&*credentials));
+            request.push_str("Proxy-Authorization: Basic ");
+            request.push_str(&credentials);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).await.map_err(|error| self.failed(reason(&error)))?;
+        let mut answer = Vec::with_capacity(1024);
+        let end = loop {
+            if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
+                break end + 4;
+            }
+            if answer.len() > MAX_HTTP_HEADER {
+                return Err(self.failed("the header of its answer is too long"));
+            }
+            match stream.read_buf(&mut answer).await {
+                Ok(0) => return Err(self.failed("it closed the connection before it answered")),
+                Ok(_) => {}
+                Err(error) => return Err(self.failed(reason(&error))),
+            }
+        };
+        let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)).map(str::as_bytes);
+        match status {
+            // In every protocol above, the client speaks first.
+            Some([b'2', _, _]) if answer.len() > end => {
+                Err(self.failed("it sent bytes of its own into the tunnel"))
+            }
+            Some([b'2', _, _]) => Ok(stream),
+            Some(b"407") => Err(self.failed("it wants a user name and password (407)")),
+            Some(_) => Err(self.failed(format!("it refuses: {line}"))),
+            None => Err(self.failed("it does not speak HTTP")),
+        }
+    }
 }
+
+/// How long the header of an answer may be, in bytes.
+const MAX_HTTP_HEADER: usize = 16 * 1024;
 
 impl FromStr for Proxy {
     type Err = ProxyError;
@@ -79,13 +176,14 @@ impl FromStr for Proxy {
         if port == Some(0) {
             return Err(ProxyError::Authority(EndpointError::Port { found: " 0".to_owned() }));
         }
-        let name = user_name.as_deref().unwrap_or_default();
-        let password_len = password.as_ref().map_or(0, |password| password.expose().len());
-        let fits = match kind {
-            ProxyKind::Socks5 => {
-                name.len() <= 255 && password_len <= 255 && (password_len == 0 || !name.is_empty())
+        let fits = match (kind, &user_name, &password) {
+            (ProxyKind::Socks5, None, None) => true,
+            (ProxyKind::Socks5, Some(name), Some(password)) => {
+                let password = str::from_utf8(password.expose()).unwrap_or_default();
+                (1..=255).contains(&name.len()) && (1..=255).contains(&password.len())
             }
-            ProxyKind::Http => !name.contains(':'),
+            (ProxyKind::Socks5, _, _) => false,
+            (ProxyKind::Http, name, _) => !name.as_deref().unwrap_or_default().contains(':'),
         };
         if !fits {
             return Err(ProxyError::Credentials);

@@ -1,12 +1,24 @@
 //! TLS: trust, certificates, pins.
 
+mod certificate;
+mod client;
+mod fault;
+mod pem;
+mod server;
+mod verify;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use thiserror::Error;
+
+pub(super) use client::TlsClient;
+pub use fault::{TlsFault, speaks_tls};
+pub(super) use server::acceptor;
 
 /// The oldest protocol version to accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +66,19 @@ pub struct TlsPin(pub [u8; 32]);
 #[error("expected sha256: and 64 hexadecimal digits, or sha256: and base64 of 32 bytes")]
 pub struct TlsPinError;
 
+impl TlsPin {
+    /// The pin of a certificate or of a SubjectPublicKeyInfo, both DER.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        let mut digest = [0; 32];
+        // rustls shows its hashes through the cipher suites only; this one is always SHA-256.
+        if let Some(suite) = TLS13_AES_128_GCM_SHA256.tls13() {
+            digest.copy_from_slice(suite.common.hash_provider.hash(der).as_ref());
+        }
+        Self(digest)
+    }
+}
+
 impl FromStr for TlsPin {
     type Err = TlsPinError;
 
@@ -94,6 +119,12 @@ impl fmt::Debug for TlsPin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pin_is_a_sha256() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(TlsPin::of(b"").to_string(), empty);
+    }
 
     #[test]
     fn pins_are_read_in_every_form() {

@@ -9,8 +9,8 @@ use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::proxy::Proxy;
 use super::tcp::{self, Family, HEAD_START, TcpOptions};
-use super::tls::TlsOptions;
-use super::websocket::WsHeader;
+use super::tls::{TlsClient, TlsOptions};
+use super::websocket::{self, WsHeader};
 
 /// Bytes both ways, whatever lies below.
 pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -86,6 +86,9 @@ impl fmt::Debug for Connected {
 pub struct Transport {
     endpoint: Endpoint,
     tcp: TcpOptions,
+    proxy: Option<Proxy>,
+    tls: Option<TlsClient>,
+    ws_headers: Vec<WsHeader>,
     warnings: Vec<SetupWarning>,
 }
 
@@ -95,15 +98,27 @@ impl Transport {
     /// # Errors
     /// [`SetupError`]: a file is wrong, or an option means nothing for this endpoint.
     pub fn new(options: TransportOptions) -> Result<Self, SetupError> {
-        if options.proxy.is_some() || !matches!(options.endpoint.scheme(), Scheme::Mqtt | Scheme::Unix) {
-            return Err(SetupError::Combination("only mqtt:// and unix:// without a proxy are there yet"));
+        let TransportOptions { endpoint, bind, family, user_timeout, head_start, proxy, tls, ws_headers } =
+            options;
+        let scheme = endpoint.scheme();
+        if scheme == Scheme::Unix && (proxy.is_some() || bind.is_some() || family.is_some()) {
+            return Err(SetupError::Combination(
+                "a unix socket has no proxy, no local address and no IP version",
+            ));
         }
-        let TransportOptions { endpoint, bind, family, user_timeout, head_start, .. } = options;
-        Ok(Self {
-            endpoint,
-            tcp: TcpOptions { bind, family, user_timeout, head_start },
-            warnings: Vec::new(),
-        })
+        if !scheme.is_tls() && tls != TlsOptions::default() {
+            return Err(SetupError::Combination(
+                "the TLS options need an endpoint with TLS: mqtts:// or wss://",
+            ));
+        }
+        if !scheme.is_websocket() && !ws_headers.is_empty() {
+            return Err(SetupError::Combination("--ws-header needs a WebSocket endpoint: ws:// or wss://"));
+        }
+        let mut warnings = Vec::new();
+        let tls =
+            scheme.is_tls().then(|| TlsClient::new(&tls, endpoint.host(), &mut warnings)).transpose()?;
+        let tcp = TcpOptions { bind, family, user_timeout, head_start };
+        Ok(Self { endpoint, tcp, proxy, tls, ws_headers, warnings })
     }
 
     /// What the user should hear about once.
@@ -124,15 +139,22 @@ impl Transport {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self) -> Result<Connected, ConnectError> {
-        let (stream, peer): (Stream, String) = match self.endpoint.scheme() {
-            Scheme::Unix => super::unix::connect(self.endpoint.socket_path()).await?,
-            _ => {
-                let stream = tcp::connect(self.endpoint.host(), self.endpoint.port(), &self.tcp).await?;
-                let peer =
-                    stream.peer_addr().map_or_else(|_| self.endpoint.address(), |peer| peer.to_string());
+        let endpoint = &self.endpoint;
+        let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy) {
+            (Scheme::Unix, _) => super::unix::connect(endpoint.socket_path()).await?,
+            (_, Some(proxy)) => proxy.connect(endpoint.host(), endpoint.port(), &self.tcp).await?,
+            (_, None) => {
+                let stream = tcp::connect(endpoint.host(), endpoint.port(), &self.tcp).await?;
+                let peer = stream.peer_addr().map_or_else(|_| endpoint.address(), |peer| peer.to_string());
                 (Box::new(stream), peer)
             }
         };
+        if let Some(tls) = &self.tls {
+            stream = tls.connect(stream).await?;
+        }
+        if endpoint.scheme().is_websocket() {
+            stream = websocket::connect(stream, endpoint, &self.ws_headers).await?;
+        }
         Ok(Connected { stream, peer })
     }
 }

@@ -1,0 +1,202 @@
+//! The client's side of TLS.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, KeyLog};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsConnector;
+
+use super::fault::TlsFault;
+use super::pem::{Roots, read_identity};
+use super::verify::Verifier;
+use super::{TlsOptions, TlsVersion};
+use crate::connection::error::SetupError;
+use crate::connection::transport::{SetupWarning, Stream};
+
+/// Options made ready to shake hands.
+#[derive(Clone)]
+pub(crate) struct TlsClient {
+    connector: TlsConnector,
+    server_name: ServerName<'static>,
+}
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClient").field("server_name", &self.server_name).finish_non_exhaustive()
+    }
+}
+
+impl TlsClient {
+    /// Reads all files. `host`: the name to verify unless the options have another one.
+    pub(crate) fn new(
+        options: &TlsOptions,
+        host: &str,
+        warnings: &mut Vec<SetupWarning>,
+    ) -> Result<Self, SetupError> {
+        let failed = |error: rustls::Error| SetupError::Tls(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(verifier(options, &provider)?);
+        let versions: &[_] = match options.version {
+            TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+            TlsVersion::Tls13 => &[&rustls::version::TLS13],
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(failed)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match (&options.cert, &options.key) {
+            (Some(cert), Some(key)) => {
+                let identity = read_identity(cert, key, &provider, warnings)?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)))
+            }
+            (None, None) => builder.with_no_client_auth(),
+            _ => return Err(SetupError::Combination("--cert and --key go together")),
+        };
+        config.alpn_protocols.clone_from(&options.alpn);
+        if let Some(path) = &options.key_log {
+            config.key_log = Arc::new(KeyLogFile::open(path)?);
+        }
+        let name = options.server_name.as_deref().unwrap_or(host);
+        // The zone of an address means nothing to the peer.
+        let bare = name.split_once('%').map_or(name, |(address, _)| address);
+        let server_name = ServerName::try_from(bare.to_owned())
+            .map_err(|_| SetupError::ServerName { name: name.to_owned() })?;
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
+    }
+
+    pub(crate) async fn connect(&self, stream: Stream) -> Result<Stream, TlsFault> {
+        let stream = FirstBytes { stream, bytes: [0; 4], len: 0 };
+        let connect = self.connector.connect(self.server_name.clone(), stream).into_fallible();
+        match connect.await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err((error, stream)) => {
+                let answer = stream.bytes.get(..stream.len).unwrap_or_default();
+                Err(TlsFault::of_handshake(&error, answer))
+            }
+        }
+    }
+}
+
+fn verifier(
+    options: &TlsOptions,
+    provider: &Arc<rustls::crypto::CryptoProvider>,
+) -> Result<Verifier, SetupError> {
+    let own_authorities = options.ca_file.is_some() || options.ca_path.is_some();
+    if !options.pins.is_empty() {
+        if options.insecure || own_authorities || options.use_os_certs {
+            return Err(SetupError::Combination(
+                "--tls-pin replaces every other trust: it goes with neither --insecure nor any CA option",
+            ));
+        }
+        return Ok(Verifier::pins(options.pins.clone(), provider));
+    }
+    let mut roots = Roots::new();
+    if let Some(path) = &options.ca_file {
+        roots.add_file(path)?;
+    }
+    if let Some(path) = &options.ca_path {
+        roots.add_folder(path)?;
+    }
+    if options.insecure {
+        return Ok(Verifier::anybody(provider));
+    }
+    if options.use_os_certs || !own_authorities {
+        roots.add_system()?;
+    }
+    Verifier::authorities(roots.into_store(), provider)
+}
+
+/// Keeps the first bytes that a peer sends, to tell what it speaks if it is not TLS.
+struct FirstBytes {
+    stream: Stream,
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl AsyncRead for FirstBytes {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let this = &mut *self;
+        if let Some(room) = this.bytes.get_mut(this.len..) {
+            for (kept, byte) in room.iter_mut().zip(buffer.filled().iter().skip(before)) {
+                *kept = *byte;
+                this.len += 1;
+            }
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for FirstBytes {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Appends the session secrets to a file, as NSS and Wireshark define it.
+struct KeyLogFile(Mutex<File>);
+
+impl KeyLogFile {
+    fn open(path: &Path) -> Result<Self, SetupError> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| SetupError::File { path: path.to_owned(), error })?;
+        Ok(Self(Mutex::new(file)))
+    }
+}
+
+impl KeyLog for KeyLogFile {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let mut line = format!("{label} ");
+        for (bytes, end) in [(client_random, ' '), (secret, '\n')] {
+            line.extend(bytes.iter().map(|byte| format!("{byte:02x}")));
+            line.push(end);
+        }
+        if let Ok(mut file) = self.0.lock() {
+            // There is no way to report it, and the connection does not depend on it.
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+}
+
+impl fmt::Debug for KeyLogFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyLogFile")
+    }
+}

@@ -1,0 +1,37 @@
+//! The server's side of TLS.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::SingleCertAndKey;
+use tokio_rustls::TlsAcceptor;
+
+use super::pem::{Roots, read_identity};
+use crate::connection::error::SetupError;
+use crate::connection::listen::ServerTls;
+use crate::connection::transport::SetupWarning;
+
+/// Reads all files.
+pub(crate) fn acceptor(
+    options: &ServerTls,
+    warnings: &mut Vec<SetupWarning>,
+) -> Result<TlsAcceptor, SetupError> {
+    let failed = |error: rustls::Error| SetupError::Tls(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let identity = read_identity(&options.cert, &options.key, &provider, warnings)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?;
+    let builder = match &options.client_ca {
+        Some(path) => {
+            let mut roots = Roots::new();
+            roots.add_file(path)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into_store(), provider).build();
+            builder.with_client_cert_verifier(verifier.map_err(|error| SetupError::Tls(error.to_string()))?)
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
