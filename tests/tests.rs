@@ -3,3 +3,6 @@
 #[cfg(test)]
 #[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
 mod support;
+
+#[cfg(test)]
+mod broker;
