@@ -1,6 +1,14 @@
 //! The one integration test binary: a module per subject.
 
 #[cfg(test)]
+mod codec_oracle;
+#[cfg(test)]
+mod codec_round_trip;
+#[cfg(test)]
+mod fuzz_smoke;
+#[cfg(test)]
+mod packets;
+#[cfg(test)]
 #[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
 mod support;
 
