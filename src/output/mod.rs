@@ -2,7 +2,7 @@
 //!
 //! A [`Formatter`] turns one received message into one record; [`text`], [`json`] and [`template`] are the
 //! three that `mqt sub` has. [`sanitize`] is the one escaper for everything that comes from outside and
-//! goes to a terminal or to stderr, [`style`] the one place that knows colours, [`clock`] the one that
+//! goes to a terminal or to stderr, [`trace`] the packets under `--debug`, [`style`] the one place that knows colours, [`clock`] the one that
 //! turns an instant into local time, [`units`] sizes, rates and durations for people.
 
 pub mod clock;
@@ -11,6 +11,7 @@ pub mod sanitize;
 pub mod style;
 pub mod template;
 pub mod text;
+pub mod trace;
 pub mod units;
 
 use std::time::SystemTime;
