@@ -1,1 +1,249 @@
 //! What was typed: clap definitions and value parsers, without IO.
+//!
+//! Help texts: the first line says in the imperative what the option does, has no full stop and names the
+//! default in brackets; the second paragraph is whole sentences. Every command ends its help with examples.
+
+pub mod broker;
+pub mod connection;
+pub mod generate;
+pub mod profile;
+pub mod property;
+pub mod publish;
+pub mod subscribe;
+mod usage;
+pub mod values;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Command, FromArgMatches};
+
+pub use broker::BrokerArgs;
+pub use connection::ConnectionArgs;
+pub use generate::{GenerateArgs, GenerateTarget};
+pub use profile::{ProfileAction, ProfileArgs};
+pub use publish::PublishArgs;
+pub use subscribe::SubscribeArgs;
+pub use usage::WrongUsage;
+pub use values::{ColorChoice, OnError, Overflow, SummaryFormat};
+
+/// What is asked for.
+#[derive(Debug)]
+pub enum Request {
+    /// `mqt pub`
+    Publish(Box<PublishArgs>),
+    /// `mqt sub`
+    Subscribe(Box<SubscribeArgs>),
+    /// `mqt broker`
+    Broker(Box<BrokerArgs>),
+    /// `mqt profile`
+    Profile(ProfileArgs),
+    /// `mqt generate`
+    Generate(GenerateArgs),
+    /// `mqt help exit-codes`
+    ExitCodes,
+    /// A help text or the version, to be printed on stdout.
+    Text(String),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  A subscriber with a broker of its own, and in another terminal a publisher:
+    mqt sub --with-broker -t 'mqtt/test/#' -v
+    mqt pub -t mqtt/test/hello -m 'Hello World'
+
+`mqt help COMMAND` explains a command, `mqt help exit-codes` the exit statuses.
+";
+
+/// Builds the definition of a command.
+type Define = fn() -> Command;
+
+/// The commands, in the order of the help: name and definition.
+const COMMANDS: &[(&str, Define)] = &[
+    ("pub", publish::command),
+    ("sub", subscribe::command),
+    ("broker", broker::command),
+    ("profile", profile::command),
+    ("generate", generate::command),
+    ("help", help_command),
+];
+
+/// The whole command line, for help, completions and manual pages.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("mqt")
+        .about("Publish, subscribe and run a small broker: MQTT from the command line")
+        .long_about(
+            "Publish to and subscribe at any MQTT broker, over TCP, TLS, WebSocket and unix sockets, with MQTT \
+             5, 3.1.1 and 3.1.",
+        )
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .arg(
+            Arg::new("version")
+                .long("version")
+                .action(ArgAction::Version)
+                .help("Print the version")
+                .long_help("Print the version.\n\nOn standard output."),
+        )
+        .subcommand_required(true)
+        .subcommand_value_name("COMMAND")
+        .subcommand_help_heading("Commands")
+        .after_help(EXAMPLES);
+    for (_, define) in COMMANDS {
+        command = command.subcommand(with_help(define()));
+    }
+    with_help(command)
+}
+
+fn help_command() -> Command {
+    Command::new("help")
+        .about("Explain a command or the exit statuses")
+        .long_about("Print the help of a command, or the table of exit statuses.")
+        .after_help("Examples:\n  mqt help sub\n  mqt help exit-codes")
+        .arg(
+            Arg::new("topic")
+                .value_name("COMMAND|exit-codes")
+                .value_parser(["pub", "sub", "broker", "profile", "generate", "exit-codes"])
+                .help("Explain this")
+                .long_help("Explain this.\n\nA command, or exit-codes."),
+        )
+}
+
+/// `-h` is the host, as in mosquitto: the help is `--help` and `-?`.
+fn with_help(command: Command) -> Command {
+    let subcommands: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let mut command = command
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .args_override_self(true)
+        .max_term_width(100)
+        .next_help_heading("Help")
+        .arg(
+            Arg::new("help")
+                .long("help")
+                .action(ArgAction::HelpLong)
+                .help("Print the whole help")
+                .long_help("Print the whole help.\n\nOn standard output."),
+        )
+        .arg(
+            Arg::new("short-help")
+                .short('?')
+                .action(ArgAction::HelpShort)
+                .help("Print a short help")
+                .long_help("Print a short help.\n\nOne line an option. -h alone does the same."),
+        );
+    for name in subcommands {
+        command = command.mut_subcommand(name, |command| {
+            if command.get_arguments().any(|arg| arg.get_id() == "help") {
+                command
+            } else {
+                with_help(command)
+            }
+        });
+    }
+    command
+}
+
+/// Understands the arguments, the name of the program first.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongUsage> {
+    let mut args: Vec<OsString> = argv.into_iter().skip(1).collect();
+    let name = args.first().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    // Only the definitions of the command that is asked for are built: that is half of the time which a
+    // short publish spends outside of the kernel.
+    if let Some((name, define)) = COMMANDS.iter().find(|(known, _)| *known == name) {
+        args.remove(0);
+        let shown = format!("mqt {name}");
+        let command = with_help(define()).bin_name(&shown).display_name(format!("mqt-{name}"));
+        return parse_command(name, command, args, &shown);
+    }
+    if args.is_empty() {
+        return Err(WrongUsage::new("a command is missing", "mqt"));
+    }
+    let short_help = is_lone_host(&args);
+    match command().try_get_matches_from(once_name("mqt", help_or(args, short_help))) {
+        Ok(_) => Err(WrongUsage::new("a command is missing", "mqt")),
+        Err(error) => stop(&error, "mqt"),
+    }
+}
+
+/// `-h` and nothing else asks for help.
+fn is_lone_host(args: &[OsString]) -> bool {
+    matches!(args, [only] if only == "-h")
+}
+
+fn help_or(args: Vec<OsString>, short_help: bool) -> Vec<OsString> {
+    if short_help { vec!["-?".into()] } else { args }
+}
+
+fn once_name(name: &str, args: Vec<OsString>) -> impl Iterator<Item = OsString> {
+    std::iter::once(OsString::from(name)).chain(args)
+}
+
+fn stop(error: &clap::Error, shown: &str) -> Result<Request, WrongUsage> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Text(error.render().to_string())),
+        _ => Err(WrongUsage::of_clap(error, shown)),
+    }
+}
+
+fn parse_command(
+    name: &str,
+    command: Command,
+    args: Vec<OsString>,
+    shown: &str,
+) -> Result<Request, WrongUsage> {
+    let short_help = is_lone_host(&args);
+    let mut args = help_or(args, short_help);
+    let takes_properties = command.get_arguments().any(|arg| arg.get_id() == "property");
+    let properties = if takes_properties {
+        property::take(&command, &mut args).map_err(|error| WrongUsage::of_property(&error, shown))?
+    } else {
+        Vec::new()
+    };
+    let mut matches = match command.try_get_matches_from(once_name(shown, args)) {
+        Ok(matches) => matches,
+        Err(error) => return stop(&error, shown),
+    };
+    let request = match name {
+        "pub" => PublishArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
+            args.connection.session.property = properties;
+            Request::Publish(Box::new(args))
+        }),
+        "sub" => SubscribeArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
+            args.connection.session.property = properties;
+            Request::Subscribe(Box::new(args))
+        }),
+        "broker" => {
+            BrokerArgs::from_arg_matches_mut(&mut matches).map(|args| Request::Broker(Box::new(args)))
+        }
+        "profile" => ProfileArgs::from_arg_matches_mut(&mut matches).map(Request::Profile),
+        "generate" => GenerateArgs::from_arg_matches_mut(&mut matches).map(Request::Generate),
+        _ => return Ok(explain(matches.get_one::<String>("topic").map(String::as_str))),
+    };
+    request.map_err(|error| WrongUsage::of_clap(&error, shown))
+}
+
+/// `mqt help` and a topic.
+fn explain(topic: Option<&str>) -> Request {
+    match topic {
+        Some("exit-codes") => Request::ExitCodes,
+        Some(name) => Request::Text(help_of(name)),
+        None => Request::Text(command().render_long_help().to_string()),
+    }
+}
+
+fn help_of(name: &str) -> String {
+    let mut command = command();
+    command.build();
+    command
+        .find_subcommand_mut(OsStr::new(name))
+        .map_or_else(String::new, |command| command.render_long_help().to_string())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

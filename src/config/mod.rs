@@ -1,8 +1,80 @@
 //! What it means here: the only place that reads settings from files, the environment and the terminal.
+//!
+//! A connection option is taken from the command line, else from its variable `MQT_…`, else from the
+//! profile, else it has its default. Values that belong together (a URL and a host, the sources of a
+//! password) are taken from one of these as a whole: see [`layer`].
 
-mod settings;
+mod broker;
+mod client;
+mod environment;
+mod layer;
+mod login;
+pub mod profile;
+mod publish;
+mod rules;
+pub mod settings;
+mod subscribe;
 
+use crate::cli::{BrokerArgs, PublishArgs, SubscribeArgs, WrongUsage};
+use crate::error::Failure;
+
+pub use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
+pub use environment::Environment;
 pub use settings::{
-    BrokerSettings, ColorChoice, OnError, OutputFormat, Overflow, PublishSettings, RetainedChoice,
-    ServerTlsSettings, Settings, Source, SubscribeSettings, SummaryFormat, UiSettings,
+    BrokerSettings, OutputFormat, PublishSettings, RetainedChoice, Source, SubscribeSettings, UiSettings,
 };
+
+/// Something that works and that the user should know; printed as `mqt: warning[keyword]: text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The stable word in brackets.
+    pub keyword: &'static str,
+    /// One line.
+    pub text: String,
+}
+
+/// Settings, and what is to be said about how they came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved<T> {
+    /// What to do.
+    pub settings: T,
+    /// To be printed before it is done.
+    pub warnings: Vec<Warning>,
+}
+
+/// What `mqt pub` is to do.
+///
+/// # Errors
+/// Options that do not go together, and files and variables that cannot be read.
+pub fn publish(
+    args: PublishArgs,
+    environment: &Environment<'_>,
+) -> Result<Resolved<PublishSettings>, Failure> {
+    publish::resolve(args, environment)
+}
+
+/// What `mqt sub` is to do.
+///
+/// # Errors
+/// Options that do not go together, and files and variables that cannot be read.
+pub fn subscribe(
+    args: SubscribeArgs,
+    environment: &Environment<'_>,
+) -> Result<Resolved<SubscribeSettings>, Failure> {
+    subscribe::resolve(args, environment)
+}
+
+/// What `mqt broker` is to do.
+///
+/// # Errors
+/// Options that do not go together.
+pub fn broker(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
+    broker::resolve(args)
+}
+
+impl From<WrongUsage> for Failure {
+    fn from(usage: WrongUsage) -> Self {
+        let failure = Self::usage(usage.what).keyword(usage.keyword);
+        usage.hints.into_iter().fold(failure, Self::hint)
+    }
+}

@@ -6,29 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
 use crate::connection::ClientOptions;
+use crate::connection::listen::{ListenAddress, ServerTls};
 use crate::mqtt::{Properties, QoS, Subscription, TopicFilter, TopicName};
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// The form of the closing line with the counts of a run, on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SummaryFormat {
-    /// A line for people.
-    Text,
-    /// One JSON object in one line.
-    Json,
-}
 
 /// How a command talks on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,16 +45,6 @@ pub enum Source {
     JsonLines,
     /// One message with an empty payload (`-n`).
     Null,
-}
-
-/// What to do with an input record that cannot be published: not JSON, no topic, too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnError {
-    /// Publish what came before it, report it and end.
-    #[default]
-    Stop,
-    /// Report it and go on with the next; the exit status tells it in the end.
-    Skip,
 }
 
 /// What `mqt pub` is to do.
@@ -146,20 +117,6 @@ pub enum OutputFormat {
     },
 }
 
-/// What to do when the reader of standard output is slower than the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overflow {
-    /// Stop reading from the broker.
-    #[default]
-    Block,
-    /// Drop QoS 0 messages as they come in.
-    DropNew,
-    /// Drop the oldest waiting QoS 0 messages.
-    DropOld,
-    /// Fail.
-    Exit,
-}
-
 /// What `mqt sub` is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeSettings {
@@ -206,25 +163,13 @@ pub struct SubscribeSettings {
     pub ui: UiSettings,
 }
 
-/// The certificate side of a TLS listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerTlsSettings {
-    /// The certificate chain, PEM.
-    pub cert: PathBuf,
-    /// The private key, PEM.
-    pub key: PathBuf,
-    /// Clients must show a certificate that one of these signed, PEM.
-    pub client_ca: Option<PathBuf>,
-}
-
 /// What the dev broker is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerSettings {
-    /// Where to listen, at least one: `tcp://HOST:PORT`, `tls://…`, `ws://…`, `wss://…`, `unix:///PATH`. Port 0
-    /// takes a free one.
-    pub listen: Vec<String>,
-    /// For the `tls` and `wss` listeners.
-    pub tls: Option<ServerTlsSettings>,
+    /// Where to listen, at least one. Port 0 takes a free one.
+    pub listen: Vec<ListenAddress>,
+    /// For the `mqtts://` and `wss://` listeners: there exactly when there is one.
+    pub tls: Option<ServerTls>,
     /// User names and passwords, `NAME:PASSWORD` a line; everybody else is refused unless `anonymous`.
     pub password_file: Option<PathBuf>,
     /// Let clients in that give no user name.
@@ -233,15 +178,4 @@ pub struct BrokerSettings {
     pub verbose: bool,
     /// How to talk.
     pub ui: UiSettings,
-}
-
-/// Everything that can be asked of the program that needs a command to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settings {
-    /// `mqt pub`
-    Publish(Box<PublishSettings>),
-    /// `mqt sub`
-    Subscribe(Box<SubscribeSettings>),
-    /// `mqt broker`
-    Broker(Box<BrokerSettings>),
 }

@@ -170,16 +170,10 @@ impl ConnectError {
         Self::Connect { target: format!("{}:{port}", Bracketed(host)), attempts }
     }
 
-    /// Whether trying again can help: a wrong certificate stays wrong, a server behind a gateway comes back.
+    /// Whether trying again can help: a wrong certificate stays wrong.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        match self {
-            Self::Lookup { .. } | Self::Connect { .. } | Self::Proxy { .. } => true,
-            Self::Tls(fault) => matches!(fault, TlsFault::Broken(_)),
-            Self::WebSocket(fault) => {
-                matches!(fault, WsFault::Refused { status: 500.., .. } | WsFault::Broken(_))
-            }
-        }
+        matches!(self, Self::Lookup { .. } | Self::Connect { .. })
     }
 
     /// What to try.

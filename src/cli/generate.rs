@@ -1,0 +1,59 @@
+//! The options of `mqt generate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  Completions for bash:
+    mqt generate completions bash > ~/.local/share/bash-completion/completions/mqt
+  Manual pages:
+    mqt generate man ~/.local/share/man/man1
+";
+
+/// What was typed after `mqt generate`.
+#[derive(Args, Debug, Clone)]
+pub struct GenerateArgs {
+    /// What to make.
+    #[command(subcommand)]
+    pub target: GenerateTarget,
+}
+
+/// What to generate.
+#[derive(Subcommand, Debug, Clone)]
+pub enum GenerateTarget {
+    /// Print completions for a shell
+    ///
+    /// On standard output.
+    #[command(after_help = "Examples:\n  mqt generate completions zsh > ~/.zfunc/_mqt")]
+    Completions {
+        /// The shell
+        ///
+        /// bash, elvish, fish, powershell or zsh.
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    ///
+    /// mqt.1 and one page for each command. The folder is made if need be.
+    #[command(after_help = "Examples:\n  mqt generate man ~/.local/share/man/man1")]
+    Man {
+        /// The folder
+        ///
+        /// Files of the same names are overwritten.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+/// `mqt generate` as a clap command.
+pub(super) fn command() -> Command {
+    let command = Command::new("generate")
+        .about("Make shell completions and manual pages")
+        .long_about("Make shell completions and manual pages from the definitions of the options.")
+        .after_help(EXAMPLES)
+        .subcommand_required(true);
+    GenerateArgs::augment_args(command)
+}

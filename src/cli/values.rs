@@ -1,0 +1,591 @@
+//! Value parsers: text as it is typed, in the environment or in a profile → values that cannot be wrong.
+//!
+//! Every type here and every foreign one that options use is [`FromStr`], so that clap, environment and
+//! profile read a value in one and the same way.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::num::NonZeroU16;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use thiserror::Error;
+
+use crate::connection::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
+use crate::mqtt::{RetainHandling, TopicError, Version};
+
+/// Why a text is not the value that an option takes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// Neither a number of seconds nor a number with a unit.
+    #[error("not a duration; write seconds, as in 5 or 0.5, or a unit, as in 250ms, 10s, 5m, 1h")]
+    Duration,
+    /// A session expiry interval outside of 0 to 4,294,967,295 seconds.
+    #[error("not a session expiry; write seconds from 0 to 4294967295, a unit, as in 1h or 7d, or never")]
+    Expiry,
+    /// A keep alive outside of 0 to 65,535 seconds.
+    #[error("not a keep alive; write whole seconds from 0 (off) to 65535, or a unit, as in 90s or 5m")]
+    KeepAlive,
+    /// Neither a number of bytes nor a number with a unit.
+    #[error("not a size; write bytes, as in 2000000, or a unit, as in 64k, 16M, 1G (powers of 1024)")]
+    Size,
+    /// A packet size outside of 1 to 4,294,967,295 bytes.
+    #[error("not a packet size; it is from 1 byte to 4294967295 bytes")]
+    PacketSize,
+    /// No known protocol version.
+    #[error("not a protocol version; it is auto, 5, 3.1.1 or 3.1")]
+    Version,
+    /// No number of tries.
+    #[error("not a number of tries; write a number or forever")]
+    Attempts,
+    /// 0, where at least 1 is needed.
+    #[error("not a number from 1 to 65535")]
+    Window,
+    /// A subscription identifier outside of its range (3.8.2.1.2).
+    #[error("not a number from 1 to 268435455")]
+    SubscriptionId,
+    /// An empty separator.
+    #[error("the separator is empty; write at least one character, or \\t for a tab")]
+    Separator,
+    /// Neither true nor false.
+    #[error("neither true nor false")]
+    Flag,
+}
+
+/// A span of time: a number of seconds, or a number with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+            && let Ok(seconds) = text.parse::<f64>()
+        {
+            return Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| ValueError::Duration);
+        }
+        humantime::parse_duration(text).map(Self).map_err(|_| ValueError::Duration)
+    }
+}
+
+/// Seconds, rounded up: a part of a second counts as one.
+fn whole_seconds(span: Span) -> u64 {
+    span.0.as_secs().saturating_add(u64::from(span.0.subsec_nanos() > 0))
+}
+
+/// A session expiry interval in seconds; 4,294,967,295 never expires (3.1.2.11.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry(pub u32);
+
+impl Expiry {
+    /// The session never expires.
+    pub const NEVER: Self = Self(u32::MAX);
+}
+
+impl FromStr for Expiry {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if matches!(text, "never" | "-1" | "∞") {
+            return Ok(Self::NEVER);
+        }
+        let span: Span = text.parse().map_err(|_| ValueError::Expiry)?;
+        u32::try_from(whole_seconds(span)).map(Self).map_err(|_| ValueError::Expiry)
+    }
+}
+
+/// A keep alive in seconds; 0 is off (3.1.2.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive(pub u16);
+
+impl FromStr for KeepAlive {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let span: Span = text.parse().map_err(|_| ValueError::KeepAlive)?;
+        u16::try_from(whole_seconds(span)).map(Self).map_err(|_| ValueError::KeepAlive)
+    }
+}
+
+/// How many QoS 1 and 2 publishes may be unacknowledged: 1 to 65,535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window(pub NonZeroU16);
+
+impl FromStr for Window {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| ValueError::Window)
+    }
+}
+
+/// A subscription identifier: 1 to 268,435,455 (3.8.2.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscriptionId(pub u32);
+
+impl FromStr for SubscriptionId {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse()
+            .ok()
+            .filter(|number| (1..=268_435_455).contains(number))
+            .map(Self)
+            .ok_or(ValueError::SubscriptionId)
+    }
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenUrl(pub Endpoint);
+
+impl FromStr for ListenUrl {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Endpoint::listening(text).map(Self)
+    }
+}
+
+/// Why an argument is no topic name or topic filter.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TopicValueError {
+    /// It breaks a rule of section 4.7.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// [MQTT-1.5.4-1]
+    #[error("it is not UTF-8")]
+    NotUtf8,
+}
+
+/// Reads a topic name or a topic filter.
+pub(super) fn topic_parser<T>() -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = TopicError> + Clone + Send + Sync + 'static,
+{
+    OsStringValueParser::new().try_map(|word: OsString| -> Result<T, TopicValueError> {
+        Ok(word.to_str().ok_or(TopicValueError::NotUtf8)?.parse()?)
+    })
+}
+
+/// A number of bytes: plain, or with `k`, `M`, `G` (also `KiB`, `MiB`, `GiB`) as powers of 1024, or with
+/// `kB`, `MB`, `GB` as powers of 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor: u64 = match unit.trim_start() {
+            "" | "B" => 1,
+            "k" | "K" | "KiB" => 1 << 10,
+            "M" | "MiB" => 1 << 20,
+            "G" | "GiB" => 1 << 30,
+            "kB" | "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => return Err(ValueError::Size),
+        };
+        let number: u64 = number.parse().map_err(|_| ValueError::Size)?;
+        number.checked_mul(factor).map(Self).ok_or(ValueError::Size)
+    }
+}
+
+/// A limit for whole packets: 1 to 4,294,967,295 bytes (3.1.2.11.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketSize(pub u32);
+
+impl FromStr for PacketSize {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Size(size) = text.parse()?;
+        match u32::try_from(size) {
+            Ok(size) if size > 0 => Ok(Self(size)),
+            _ => Err(ValueError::PacketSize),
+        }
+    }
+}
+
+/// A protocol version as people write it: `5`, `3.1.1`, and mosquitto's `mqttv5`, `311`, `mqttv311`, ….
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionName(pub VersionChoice);
+
+impl FromStr for VersionName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let version = match text.to_ascii_lowercase().as_str() {
+            "auto" => return Ok(Self(VersionChoice::Auto)),
+            "5" | "5.0" | "mqttv5" => Version::V5,
+            "3.1.1" | "311" | "mqttv311" | "4" => Version::V311,
+            "3.1" | "31" | "mqttv31" | "3" => Version::V31,
+            _ => return Err(ValueError::Version),
+        };
+        Ok(Self(VersionChoice::Only(version)))
+    }
+}
+
+/// How often to try again: a number, or `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tries(pub Attempts);
+
+impl FromStr for Tries {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "forever" => Ok(Self(Attempts::Unlimited)),
+            number => number.parse().map(|n| Self(Attempts::AtMost(n))).map_err(|_| ValueError::Attempts),
+        }
+    }
+}
+
+/// What stands between topic and payload in a line; `\t` is a tab and `\\` a backslash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Separator(pub String);
+
+impl FromStr for Separator {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(ValueError::Separator);
+        }
+        // The second replacement cannot meet what the first one made: NUL cannot stand in an argument.
+        Ok(Self(text.replace("\\\\", "\0").replace("\\t", "\t").replace('\0', "\\")))
+    }
+}
+
+/// Values to choose from by name; the first one is the default.
+macro_rules! choices {
+    ($($(#[$meta:meta])* $name:ident {
+        $(#[$first_meta:meta])* $first:ident,
+        $($(#[$variant_meta:meta])* $variant:ident,)*
+    })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+        pub enum $name {
+            $(#[$first_meta])*
+            #[default]
+            $first,
+            $($(#[$variant_meta])* $variant,)*
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                <Self as ValueEnum>::from_str(text, true).map_err(|_| {
+                    let known = Self::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+                    let names: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
+                    format!("it is one of {}", names.join(", "))
+                })
+            }
+        }
+    )*};
+}
+
+choices! {
+    /// When to use colours.
+    ColorChoice {
+        /// On a terminal, unless NO_COLOR is set
+        Auto,
+        /// Always
+        Always,
+        /// Never
+        Never,
+    }
+    /// The form of the closing summary, on stderr.
+    SummaryFormat {
+        /// A line for people
+        Text,
+        /// One JSON object in one line
+        Json,
+    }
+    /// What to do with an input record that cannot be published: not JSON, no topic, too long.
+    OnError {
+        /// Publish what came before it, report it and end
+        Stop,
+        /// Report it and go on; the exit status tells it in the end
+        Skip,
+    }
+    /// What to do when the reader of standard output is slower than the broker.
+    Overflow {
+        /// Stop reading from the broker
+        Block,
+        /// Drop QoS 0 messages as they come in
+        DropNew,
+        /// Drop the oldest waiting QoS 0 messages
+        DropOld,
+        /// Fail
+        Exit,
+    }
+    /// The lowest TLS version to speak.
+    TlsMinimum {
+        /// TLS 1.2 or 1.3
+        #[value(name = "tlsv1.2", alias = "1.2")]
+        Tls12,
+        /// TLS 1.3
+        #[value(name = "tlsv1.3", alias = "1.3")]
+        Tls13,
+    }
+    /// Which retained messages the broker sends when a subscription is made.
+    RetainChoice {
+        /// Each time it is made
+        Always,
+        /// Only when it is new
+        New,
+        /// Never
+        Never,
+    }
+}
+
+impl From<TlsMinimum> for TlsVersion {
+    fn from(minimum: TlsMinimum) -> Self {
+        match minimum {
+            TlsMinimum::Tls12 => Self::Tls12,
+            TlsMinimum::Tls13 => Self::Tls13,
+        }
+    }
+}
+
+impl From<RetainChoice> for RetainHandling {
+    fn from(choice: RetainChoice) -> Self {
+        match choice {
+            RetainChoice::Always => Self::Always,
+            RetainChoice::New => Self::New,
+            RetainChoice::Never => Self::Never,
+        }
+    }
+}
+
+/// The text of a value from environment or profile: texts, whole numbers, fractions, true and false.
+struct Word(String);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+
+        impl Visitor<'_> for Words {
+            type Value = Word;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a number, true or false")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Word, E> {
+                Ok(Word(text.to_owned()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Word, E> {
+                Ok(Word(number.to_string()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Word, E> {
+                Ok(Word(number.to_string()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Word, E> {
+                Ok(Word(number.to_string()))
+            }
+
+            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Word, E> {
+                Ok(Word(flag.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(Words)
+    }
+}
+
+impl Word {
+    fn parse<T, E>(&self) -> Result<T, E>
+    where
+        T: FromStr<Err: fmt::Display>,
+        E: de::Error,
+    {
+        self.0.parse().map_err(E::custom)
+    }
+}
+
+/// Reads an optional value by its [`FromStr`].
+///
+/// # Errors
+/// What the value's parser says.
+pub fn read_value<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    Word::deserialize(deserializer)?.parse().map(Some)
+}
+
+/// Reads a list of values by their [`FromStr`]; a single value is a list of one.
+///
+/// # Errors
+/// What the value's parser says.
+pub fn read_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct List(Vec<Word>);
+
+    impl<'de> Deserialize<'de> for List {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Words;
+
+            impl<'de> Visitor<'de> for Words {
+                type Value = List;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a text or a list of texts")
+                }
+
+                fn visit_str<E: de::Error>(self, text: &str) -> Result<List, E> {
+                    Ok(List(vec![Word(text.to_owned())]))
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List, A::Error> {
+                    let mut words = Vec::new();
+                    while let Some(word) = list.next_element()? {
+                        words.push(word);
+                    }
+                    Ok(List(words))
+                }
+            }
+
+            deserializer.deserialize_any(Words)
+        }
+    }
+
+    List::deserialize(deserializer)?.0.iter().map(Word::parse).collect()
+}
+
+/// Reads a flag: `true`, `yes`, `on`, `1`, and their opposites.
+///
+/// # Errors
+/// Anything else.
+pub fn read_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let word = Word::deserialize(deserializer)?;
+    match word.0.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(Some(true)),
+        "false" | "no" | "off" | "0" | "" => Ok(Some(false)),
+        _ => Err(de::Error::custom(ValueError::Flag)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> Result<f64, ValueError> {
+        text.parse().map(|Span(span)| span.as_secs_f64())
+    }
+
+    #[test]
+    fn a_plain_number_is_seconds_and_units_are_understood() {
+        assert_eq!(seconds("5"), Ok(5.0));
+        assert_eq!(seconds("0.25"), Ok(0.25));
+        assert_eq!(seconds(".5"), Ok(0.5));
+        assert_eq!(seconds("250ms"), Ok(0.25));
+        assert_eq!(seconds("1m 30s"), Ok(90.0));
+        for bad in ["", "-1", "abc", "1 parsec", "inf", "nan", "1e400", "5x"] {
+            assert_eq!(seconds(bad), Err(ValueError::Duration), "{bad}");
+        }
+    }
+
+    #[test]
+    fn session_expiry_is_seconds_or_never() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("3600", Some(3600)),
+            ("1h", Some(3600)),
+            ("0.5", Some(1)),
+            ("4294967295", Some(u32::MAX)),
+            ("never", Some(u32::MAX)),
+            ("-1", Some(u32::MAX)),
+            ("4294967296", None),
+            ("-2", None),
+            ("x", None),
+        ] {
+            assert_eq!(text.parse().ok().map(|Expiry(n)| n), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keep_alive_and_window_hold_their_ranges() {
+        assert_eq!("0".parse(), Ok(KeepAlive(0)));
+        assert_eq!("65535".parse(), Ok(KeepAlive(65535)));
+        assert_eq!("2m".parse(), Ok(KeepAlive(120)));
+        assert_eq!("65536".parse::<KeepAlive>(), Err(ValueError::KeepAlive));
+        assert_eq!("0".parse::<Window>(), Err(ValueError::Window));
+        assert_eq!("0".parse::<SubscriptionId>(), Err(ValueError::SubscriptionId));
+        assert_eq!("268435456".parse::<SubscriptionId>(), Err(ValueError::SubscriptionId));
+        assert_eq!("268435455".parse(), Ok(SubscriptionId(268_435_455)));
+        assert_eq!("20".parse::<Window>().map(|window| window.0.get()), Ok(20));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("2000000", Some(2_000_000)),
+            ("64k", Some(65_536)),
+            ("1M", Some(1_048_576)),
+            ("1 MiB", Some(1_048_576)),
+            ("3MB", Some(3_000_000)),
+            ("", None),
+            ("k", None),
+            ("1q", None),
+            ("-1", None),
+            ("18446744073709551615k", None),
+        ] {
+            assert_eq!(text.parse().ok().map(|Size(n)| n), expected, "{text}");
+        }
+        assert_eq!("0".parse::<PacketSize>(), Err(ValueError::PacketSize));
+        assert_eq!("4G".parse::<PacketSize>(), Err(ValueError::PacketSize));
+        assert_eq!("256M".parse(), Ok(PacketSize(268_435_456)));
+    }
+
+    #[test]
+    fn versions_have_the_names_that_people_use() {
+        for (names, version) in [
+            (&["5", "mqttv5", "5.0", "MQTTv5"][..], Version::V5),
+            (&["3.1.1", "311", "mqttv311", "4"], Version::V311),
+            (&["3.1", "31", "mqttv31", "3"], Version::V31),
+        ] {
+            for name in names {
+                assert_eq!(name.parse(), Ok(VersionName(VersionChoice::Only(version))), "{name}");
+            }
+        }
+        assert_eq!("auto".parse(), Ok(VersionName(VersionChoice::Auto)));
+        assert_eq!("6".parse::<VersionName>(), Err(ValueError::Version));
+    }
+
+    #[test]
+    fn tries_and_separators() {
+        assert_eq!("forever".parse(), Ok(Tries(Attempts::Unlimited)));
+        assert_eq!("3".parse(), Ok(Tries(Attempts::AtMost(3))));
+        assert_eq!("often".parse::<Tries>(), Err(ValueError::Attempts));
+        assert_eq!("\\t".parse(), Ok(Separator("\t".to_owned())));
+        assert_eq!("\\\\t".parse(), Ok(Separator("\\t".to_owned())));
+        assert_eq!("".parse::<Separator>(), Err(ValueError::Separator));
+    }
+
+    #[test]
+    fn choices_ignore_case_and_name_what_they_know() {
+        assert_eq!("drop-old".parse(), Ok(Overflow::DropOld));
+        assert_eq!("TLSv1.3".parse(), Ok(TlsMinimum::Tls13));
+        assert_eq!("x".parse::<OnError>(), Err("it is one of stop, skip".to_owned()));
+    }
+}

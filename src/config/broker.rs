@@ -1,0 +1,78 @@
+//! What the dev broker is to do: `mqt broker`, and `--with-broker`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::cli::{BrokerArgs, ConnectionArgs};
+use crate::connection::listen::ServerTls;
+use crate::connection::{Endpoint, Scheme};
+use crate::error::Failure;
+
+use super::settings::{BrokerSettings, UiSettings};
+use super::{client, rules};
+
+/// The port when none is given.
+const PORT: u16 = 1883;
+
+pub(super) fn resolve(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
+    let listen = listeners(&args)?;
+    rules::check_broker(&args, &listen)?;
+    Ok(BrokerSettings {
+        listen,
+        tls: args.cert.zip(args.key).map(|(cert, key)| ServerTls { cert, key, client_ca: args.cafile }),
+        anonymous: args.allow_anonymous || args.password_file.is_none(),
+        password_file: args.password_file,
+        verbose: args.verbose,
+        ui: UiSettings {
+            color: args.color.unwrap_or_default(),
+            quiet: args.quiet,
+            debug: args.debug,
+            summary: None,
+        },
+    })
+}
+
+fn listeners(args: &BrokerArgs) -> Result<Vec<Endpoint>, Failure> {
+    let address = args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_string();
+    // Somebody who says exactly where to listen gets no further listener.
+    let default_port = (args.listen.is_empty() && args.unix.is_none()).then_some(PORT);
+    let ports = [
+        (Scheme::Mqtt, args.port.or(default_port)),
+        (Scheme::Mqtts, args.tls_port),
+        (Scheme::Ws, args.ws_port),
+        (Scheme::Wss, args.wss_port),
+    ];
+    let mut listen = Vec::new();
+    for (scheme, port) in ports {
+        if let Some(port) = port {
+            let endpoint = Endpoint::default()
+                .with_host(&address)
+                .map_err(|error| Failure::usage(format!("--bind: {error}")))?;
+            listen.push(endpoint.with_scheme(scheme).with_port(port));
+        }
+    }
+    listen.extend(args.unix.iter().map(Endpoint::unix));
+    listen.extend(args.listen.iter().map(|url| url.0.clone()));
+    Ok(listen)
+}
+
+/// The broker of `--with-broker`: it listens where the client will connect to.
+pub(super) fn beside(endpoint: &Endpoint, args: &ConnectionArgs) -> Result<BrokerSettings, Failure> {
+    rules::check_with_broker(endpoint)?;
+    let listen = match endpoint.scheme() {
+        Scheme::Unix => endpoint.clone(),
+        // `localhost` may be two addresses: one of them is enough here.
+        _ if endpoint.host().eq_ignore_ascii_case("localhost") => endpoint
+            .clone()
+            .with_host(&Ipv4Addr::LOCALHOST.to_string())
+            .map_err(|error| Failure::usage(format!("--host: {error}")))?,
+        _ => endpoint.clone(),
+    };
+    Ok(BrokerSettings {
+        listen: vec![listen],
+        tls: None,
+        password_file: None,
+        anonymous: true,
+        verbose: false,
+        ui: client::ui(&args.talk),
+    })
+}

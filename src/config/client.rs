@@ -1,0 +1,256 @@
+//! From connection options to what a client is made from.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::cli::connection::{ConnectionArgs, TalkArgs, TlsArgs, WillArgs};
+use crate::cli::property::properties_of;
+use crate::cli::values::{Expiry, PacketSize};
+use crate::connection::{
+    Attempts, ClientOptions, Endpoint, EndpointError, Family, TlsOptions, TransportOptions, VersionChoice,
+};
+use crate::error::Failure;
+use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Will};
+
+use super::environment::Environment;
+use super::settings::UiSettings;
+use super::{Warning, layer, login, profile, rules};
+
+/// The keep alive when none is given, in seconds: mosquitto's.
+const KEEP_ALIVE: u16 = 60;
+
+/// How many publishes may be unacknowledged when nothing is said: mosquitto's.
+const MAX_INFLIGHT: u16 = 20;
+
+/// How long a connect may take when nothing is said.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The port that means TLS when no URL says otherwise, as with mosquitto.
+const TLS_PORT: u16 = 8883;
+
+/// The connection options of all layers.
+pub(super) struct Merged {
+    /// What was typed, the environment and the profile laid under it.
+    pub args: ConnectionArgs,
+    /// What was typed alone.
+    typed: ConnectionArgs,
+    /// The broker is started for this command.
+    own_broker: bool,
+    /// What is to be said.
+    pub warnings: Vec<Warning>,
+}
+
+/// Lays what was typed over environment and profile. With `own_broker` these say nothing about where the
+/// broker is and who logs in: it is started for this command.
+pub(super) fn merge(
+    typed: ConnectionArgs,
+    environment: &Environment<'_>,
+    own_broker: bool,
+) -> Result<Merged, Failure> {
+    let mut warnings = Vec::new();
+    if typed.login.password.is_some() && environment.stderr_is_terminal {
+        warnings.push(Warning {
+            keyword: "password",
+            text: "other users can see the password of -P in the list of processes; \
+                   --password-file, --password-command and MQT_PASSWORD are safer"
+                .to_owned(),
+        });
+    }
+    let (mut saved, warning) = profile::options(environment, typed.server.profile.as_deref())?;
+    warnings.extend(warning);
+    let mut variables = layer::read_environment(environment)?;
+    for lower in [&mut variables, &mut saved] {
+        if own_broker {
+            (lower.server, lower.login, lower.tls) = Default::default();
+        }
+    }
+    for one in [&typed, &variables, &saved] {
+        rules::check_login(&one.login)?;
+    }
+    let args = layer::overlay(layer::overlay(typed.clone(), variables), saved);
+    Ok(Merged { args, typed, own_broker, warnings })
+}
+
+/// What the client is made from. `mqtt5_only` names an option of the command that only MQTT 5 has.
+pub(super) fn resolve(
+    merged: &Merged,
+    environment: &Environment<'_>,
+    mqtt5_only: Option<&str>,
+) -> Result<ClientOptions, Failure> {
+    let args = &merged.args;
+    rules::check_connection(args)?;
+    let endpoint = endpoint(args)?;
+    rules::check_transport(&merged.typed, &endpoint, merged.own_broker)?;
+    let session = &args.session;
+    let choice = session.protocol_version.map_or(VersionChoice::Auto, |version| version.0);
+    let feature = if session.property.is_empty() { mqtt5_only } else { Some("a property (-D)") };
+    let feature = session.session_expiry.map(|_| "a session expiry (-x)").or(feature);
+    let mut version = rules::check_version(choice, feature)?;
+    let has_password = layer::has_password(&args.login);
+    rules::check_password(version, args.login.username.is_some(), has_password)?;
+    if has_password && args.login.username.is_none() {
+        version = rules::check_version(version, Some("a password without a user name"))?;
+    }
+    let persistent = session.disable_clean_session == Some(true);
+    let expiry = session.session_expiry.unwrap_or(if persistent { Expiry::NEVER } else { Expiry(0) });
+    let keep_alive = session.keepalive.map_or(KEEP_ALIVE, |seconds| seconds.0);
+    let retry = args.server.retry.map(|tries| tries.0);
+    Ok(ClientOptions {
+        transport: transport(args, endpoint, keep_alive),
+        version,
+        client_id: match (&session.id, &session.id_prefix) {
+            (Some(id), _) => Some(id.as_str().into()),
+            (None, Some(prefix)) => Some(format!("{prefix}{}", environment.process_id).into()),
+            (None, None) => None,
+        },
+        clean_start: !persistent,
+        session_expiry: expiry.0,
+        keep_alive,
+        user_name: args.login.username.as_deref().map(Into::into),
+        password: login::password(&args.login, environment)?,
+        will: will(&args.will, properties(args, Place::Will)?)?,
+        connect_properties: properties(args, Place::Connect)?,
+        disconnect_properties: properties(args, Place::Disconnect)?,
+        max_inflight: session.max_inflight.map_or(MAX_INFLIGHT, |window| window.0.get()),
+        max_packet_size: session.max_message.map_or(largest_packet(), |PacketSize(size)| size),
+        connect_timeout: args.server.connect_timeout.map_or(CONNECT_TIMEOUT, |span| span.0),
+        first_connect: retry.unwrap_or(Attempts::AtMost(0)),
+        reconnect: if args.server.no_reconnect == Some(true) {
+            Attempts::AtMost(0)
+        } else {
+            retry.unwrap_or(Attempts::Unlimited)
+        },
+    })
+}
+
+/// The largest packet that MQTT has: the largest remaining length, and its fixed header.
+fn largest_packet() -> u32 {
+    u32::try_from(MAX_REMAINING_LENGTH.saturating_add(5)).unwrap_or(u32::MAX)
+}
+
+/// The properties of one packet, as they were typed.
+pub(super) fn properties(args: &ConnectionArgs, place: Place) -> Result<Properties, Failure> {
+    properties_of(&args.session.property, place).map_err(|error| Failure::usage(format!("-D: {error}")))
+}
+
+/// Where the broker is: the URL, or host, port and layers.
+fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
+    let server = &args.server;
+    if let Some(url) = &server.url {
+        return Ok(url.clone());
+    }
+    if let Some(path) = &server.unix {
+        return Ok(Endpoint::unix(path));
+    }
+    let wrong = |option: &str, error: &EndpointError| Failure::usage(format!("{option}: {error}"));
+    let mut endpoint = Endpoint::default();
+    if let Some(host) = &server.host {
+        endpoint = endpoint.with_host(host).map_err(|error| wrong("--host", &error))?;
+    }
+    if let Some(port) = server.port {
+        endpoint = endpoint.with_port(port);
+    }
+    let websocket = server.ws == Some(true);
+    endpoint = endpoint.with_websocket(websocket).map_err(|error| wrong("--ws", &error))?;
+    let tls = turns_tls_on(&args.tls) || (server.port == Some(TLS_PORT) && args.tls.tls != Some(false));
+    endpoint = endpoint.with_tls(tls).map_err(|error| wrong("--tls", &error))?;
+    if let Some(path) = &server.ws_path {
+        endpoint = endpoint.with_http_path(path).map_err(|error| wrong("--ws-path", &error))?;
+    }
+    Ok(endpoint)
+}
+
+fn turns_tls_on(tls: &TlsArgs) -> bool {
+    let asked_for = tls.cafile.is_some()
+        || tls.capath.is_some()
+        || tls.cert.is_some()
+        || !tls.tls_pin.is_empty()
+        || tls.tls_use_os_certs == Some(true);
+    tls.tls.unwrap_or(asked_for)
+}
+
+fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u16) -> TransportOptions {
+    let server = &args.server;
+    let scheme = endpoint.scheme();
+    TransportOptions {
+        bind: server.bind.clone(),
+        family: match (server.ipv4, server.ipv6) {
+            (Some(true), _) => Some(Family::V4),
+            (_, Some(true)) => Some(Family::V6),
+            _ => None,
+        },
+        user_timeout: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
+        proxy: server.proxy.clone().filter(|_| scheme != crate::connection::Scheme::Unix),
+        tls: if scheme.is_tls() { tls(&args.tls) } else { TlsOptions::default() },
+        ws_headers: if scheme.is_websocket() { server.ws_header.clone() } else { Vec::new() },
+        endpoint,
+        ..TransportOptions::default()
+    }
+}
+
+fn tls(args: &TlsArgs) -> TlsOptions {
+    TlsOptions {
+        ca_file: args.cafile.clone(),
+        ca_path: args.capath.clone(),
+        use_os_certs: args.tls_use_os_certs == Some(true),
+        cert: args.cert.clone(),
+        key: args.key.clone(),
+        alpn: args.tls_alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect(),
+        version: args.tls_version.unwrap_or_default().into(),
+        insecure: args.insecure == Some(true),
+        pins: args.tls_pin.clone(),
+        key_log: args.tls_keylog.clone(),
+        server_name: args.tls_server_name.clone(),
+    }
+}
+
+fn will(args: &WillArgs, properties: Properties) -> Result<Option<Will>, Failure> {
+    let Some(topic) = args.will_topic.clone() else { return Ok(None) };
+    let payload = match (&args.will_payload, &args.will_file) {
+        (Some(text), _) => Bytes::copy_from_slice(text.as_encoded_bytes()),
+        (None, Some(path)) => read_will(path)?,
+        (None, None) => Bytes::new(),
+    };
+    if payload.len() > MAX_STRING_LENGTH {
+        let what = format!("the payload of the will has {} bytes", payload.len());
+        return Err(Failure::usage(what).hint("a will has at most 65535"));
+    }
+    let qos = args.will_qos.unwrap_or_default();
+    let retain = args.will_retain == Some(true);
+    Ok(Some(Will { message: Message { topic, payload, qos, retain, properties } }))
+}
+
+fn read_will(path: &Path) -> Result<Bytes, Failure> {
+    fs::read(path).map(Bytes::from).map_err(|error| {
+        Failure::usage(format!("the will file {} cannot be read", path.display())).source(&error)
+    })
+}
+
+/// How to talk.
+pub(super) fn ui(args: &TalkArgs) -> UiSettings {
+    UiSettings {
+        color: args.color.unwrap_or_default(),
+        quiet: args.quiet == Some(true),
+        debug: args.debug == Some(true),
+        summary: args.summary,
+    }
+}
+
+/// The standard advises against control characters in topics; they are sent all the same.
+pub(super) fn warn_of_control_characters<'a>(
+    topics: impl IntoIterator<Item = &'a str>,
+    warnings: &mut Vec<Warning>,
+) {
+    if let Some(topic) = topics.into_iter().find(|topic| topic.chars().any(char::is_control)) {
+        let text = format!("the topic {topic:?} has control characters, which brokers may refuse");
+        warnings.push(Warning { keyword: "topic", text });
+    }
+}
+
+/// The topic that stands behind the host of a URL.
+pub(super) fn topic_of_url(args: &ConnectionArgs) -> Option<&str> {
+    args.server.url.as_ref()?.topic().filter(|topic| !topic.is_empty())
+}

@@ -1,0 +1,365 @@
+//! Command line over environment over profile: reading a layer, and laying one over another.
+//!
+//! What belongs together is taken from one layer:
+//! - A URL, a host or a socket in an upper layer hides the URL of a lower one with all that it says; a URL
+//!   or a socket hides host, port and the like too.
+//! - A source of a password hides every source below it.
+//! - A user name hides the password that a lower layer gives for another user name.
+//! - `-i` hides `-I` and the other way round; so do `-4` and `-6`.
+
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+use crate::cli::connection::{
+    ConnectionArgs, LoginArgs, ServerArgs, SessionArgs, TalkArgs, TlsArgs, WillArgs,
+};
+use crate::error::Failure;
+
+use super::environment::Environment;
+
+/// A value as a layer holds it, and where it stands: `MQT_PORT`, `config.toml:3: port`.
+pub(super) struct Found {
+    /// The value.
+    pub value: toml::Value,
+    /// For errors.
+    pub origin: String,
+}
+
+/// Finds the value of an option by its long name.
+type Find<'a> = dyn FnMut(&'static str) -> Option<Result<Found, Failure>> + 'a;
+
+/// Reads the connection options that the environment sets: `MQT_` and the long name in capitals.
+pub(super) fn read_environment(environment: &Environment<'_>) -> Result<ConnectionArgs, Failure> {
+    read(&mut |name| {
+        let variable = variable_name(name);
+        let text = environment.text(&variable)?;
+        Some(text.map(|text| Found { value: toml::Value::String(text), origin: variable }))
+    })
+}
+
+/// `ws-path` → `MQT_WS_PATH`
+pub(super) fn variable_name(option: &str) -> String {
+    format!("MQT_{}", option.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Reads every connection option that `find` knows.
+pub(super) fn read(find: &mut Find<'_>) -> Result<ConnectionArgs, Failure> {
+    Ok(ConnectionArgs {
+        server: group(find)?,
+        login: group(find)?,
+        tls: group(find)?,
+        session: group(find)?,
+        will: group(find)?,
+        talk: group(find)?,
+    })
+}
+
+fn group<'de, T: Deserialize<'de>>(find: &mut Find<'_>) -> Result<T, Failure> {
+    T::deserialize(Group { find }).map_err(|error| error.0)
+}
+
+/// A failure on its way through serde.
+#[derive(Debug)]
+struct Carried(Failure);
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+impl serde::de::Error for Carried {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(Failure::usage(message.to_string()))
+    }
+}
+
+/// Asks for each field of a struct by name.
+struct Group<'a, 'f> {
+    find: &'a mut Find<'f>,
+}
+
+impl<'de> Deserializer<'de> for Group<'_, '_> {
+    type Error = Carried;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Carried> {
+        Err(serde::de::Error::custom("a group of options is a struct"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Carried> {
+        visitor.visit_map(Fields { find: self.find, names: fields.iter(), found: None })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Fields<'a, 'f> {
+    find: &'a mut Find<'f>,
+    names: std::slice::Iter<'static, &'static str>,
+    found: Option<Found>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_, '_> {
+    type Error = Carried;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Carried> {
+        for name in self.names.by_ref() {
+            if let Some(found) = (self.find)(name) {
+                self.found = Some(found.map_err(Carried)?);
+                let name: StrDeserializer<'_, Carried> = name.into_deserializer();
+                return seed.deserialize(name).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Carried> {
+        let Some(Found { value, origin }) = self.found.take() else {
+            return Err(serde::de::Error::custom("a value without a name"));
+        };
+        seed.deserialize(value)
+            .map_err(|error| Carried(Failure::usage(format!("{origin}: {}", error.message()))))
+    }
+}
+
+/// Lays `upper` over `lower`.
+pub(super) fn overlay(mut upper: ConnectionArgs, mut lower: ConnectionArgs) -> ConnectionArgs {
+    let server = &upper.server;
+    if server.url.is_some() || server.host.is_some() || server.unix.is_some() {
+        lower.server.url = None;
+        lower.server.unix = None;
+    }
+    if server.url.is_some() || server.unix.is_some() {
+        let hidden = &mut lower.server;
+        (hidden.host, hidden.port, hidden.ws, hidden.ws_path) = (None, None, None, None);
+        lower.tls.tls = None;
+    }
+    take_login_of_url(&mut upper);
+    take_login_of_url(&mut lower);
+    let others_password = lower.login.username.is_some()
+        && upper.login.username.is_some()
+        && upper.login.username != lower.login.username;
+    if has_password(&upper.login) || others_password {
+        lower.login = LoginArgs { username: lower.login.username, ..LoginArgs::default() };
+    }
+    if upper.session.id.is_some() || upper.session.id_prefix.is_some() {
+        lower.session.id = None;
+        lower.session.id_prefix = None;
+    }
+    if upper.server.ipv4 == Some(true) || upper.server.ipv6 == Some(true) {
+        lower.server.ipv4 = None;
+        lower.server.ipv6 = None;
+    }
+    if upper.will.will_payload.is_some() || upper.will.will_file.is_some() {
+        lower.will.will_payload = None;
+        lower.will.will_file = None;
+    }
+    upper.or(lower)
+}
+
+/// User name and password of the URL count as given by its layer; its options win over them.
+pub(super) fn take_login_of_url(args: &mut ConnectionArgs) {
+    let Some(url) = &args.server.url else { return };
+    let same_user = args.login.username.is_none() || args.login.username.as_deref() == url.user_name();
+    if args.login.username.is_none() {
+        args.login.username = url.user_name().map(str::to_owned);
+    }
+    if same_user
+        && !has_password(&args.login)
+        && let Some(text) = url.password().and_then(|password| str::from_utf8(password.expose()).ok())
+    {
+        args.login.password = Some(text.into());
+    }
+}
+
+/// Whether a source of a password is given.
+pub(super) fn has_password(login: &LoginArgs) -> bool {
+    login.password.is_some()
+        || login.password_file.is_some()
+        || login.password_command.is_some()
+        || login.password_stdin == Some(true)
+        || login.password_prompt == Some(true)
+}
+
+/// The value of the upper layer where there is one.
+trait Or {
+    fn or(self, lower: Self) -> Self;
+}
+
+impl<T> Or for Option<T> {
+    fn or(self, lower: Self) -> Self {
+        Self::or(self, lower)
+    }
+}
+
+impl<T> Or for Vec<T> {
+    fn or(self, lower: Self) -> Self {
+        if self.is_empty() { lower } else { self }
+    }
+}
+
+/// Field by field. A field that is not listed does not compile.
+macro_rules! field_by_field {
+    ($($group:ident { $($field:ident),* $(,)? })*) => {$(
+        impl Or for $group {
+            fn or(self, lower: Self) -> Self {
+                Self { $($field: Or::or(self.$field, lower.$field),)* }
+            }
+        }
+    )*};
+}
+
+field_by_field! {
+    ConnectionArgs { server, login, tls, session, will, talk }
+    ServerArgs {
+        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, connect_timeout, retry,
+        no_reconnect, profile,
+    }
+    LoginArgs { username, password, password_file, password_stdin, password_command, password_prompt }
+    TlsArgs {
+        tls, cafile, capath, tls_use_os_certs, cert, key, tls_server_name, tls_pin, tls_alpn, tls_version,
+        insecure, tls_keylog,
+    }
+    SessionArgs {
+        protocol_version, id, id_prefix, disable_clean_session, session_expiry, keepalive, max_inflight,
+        max_message, property,
+    }
+    WillArgs { will_topic, will_payload, will_file, will_qos, will_retain }
+    TalkArgs { debug, quiet, color, summary }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layer as the environment would give it.
+    fn layer(pairs: &[(&str, &str)]) -> ConnectionArgs {
+        read(&mut |name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| {
+                Ok(Found { value: toml::Value::String((*value).to_owned()), origin: variable_name(name) })
+            })
+        })
+        .unwrap()
+    }
+
+    fn password(args: &ConnectionArgs) -> Option<&str> {
+        args.login.password.as_ref().and_then(|password| password.to_str())
+    }
+
+    #[test]
+    fn every_connection_option_is_read_under_its_long_name() {
+        let mut keys = Vec::new();
+        read(&mut |name| {
+            keys.push(name.to_owned());
+            None
+        })
+        .unwrap();
+        let mut options = crate::cli::tests::connection_option_names();
+        // Typed only: which profile, and what stands on this terminal's input.
+        options.retain(|name| !["profile", "password-stdin", "password-prompt"].contains(&name.as_str()));
+        for name in &mut options {
+            // The short form of mosquitto is an alias of it.
+            if name == "pw" {
+                *name = "password".to_owned();
+            }
+        }
+        keys.sort();
+        options.sort();
+        assert_eq!(keys, options);
+    }
+
+    #[test]
+    fn an_upper_value_wins_and_a_lower_one_fills_the_gap() {
+        let got = overlay(layer(&[("port", "1")]), layer(&[("port", "2"), ("keepalive", "7")]));
+        assert_eq!(got.server.port, Some(1));
+        assert_eq!(got.session.keepalive.map(|seconds| seconds.0), Some(7));
+        let got = overlay(layer(&[("insecure", "false")]), layer(&[("insecure", "true")]));
+        assert_eq!(got.tls.insecure, Some(false));
+    }
+
+    #[test]
+    fn a_host_hides_the_url_below_with_its_login() {
+        let got = overlay(layer(&[("host", "b")]), layer(&[("url", "mqtts://me:secret@a")]));
+        assert_eq!(got.server.url, None);
+        assert_eq!(got.server.host.as_deref(), Some("b"));
+        assert_eq!((got.login.username.as_deref(), password(&got)), (None, None));
+    }
+
+    #[test]
+    fn a_url_hides_host_port_and_transport_below() {
+        let lower = layer(&[("host", "b"), ("port", "9"), ("ws", "1"), ("tls", "1"), ("cafile", "ca.pem")]);
+        let got = overlay(layer(&[("url", "mqtt://a")]), lower);
+        assert_eq!((got.server.host, got.server.port, got.server.ws, got.tls.tls), (None, None, None, None));
+        assert!(got.tls.cafile.is_some());
+    }
+
+    #[test]
+    fn an_upper_host_keeps_the_lower_port() {
+        let got = overlay(layer(&[("host", "a")]), layer(&[("host", "b"), ("port", "9")]));
+        assert_eq!((got.server.host.as_deref(), got.server.port), (Some("a"), Some(9)));
+    }
+
+    #[test]
+    fn a_password_source_hides_every_one_below() {
+        let got = overlay(layer(&[("password-file", "f")]), layer(&[("password", "x")]));
+        assert_eq!(password(&got), None);
+        let got = overlay(layer(&[("password", "x")]), layer(&[("password-command", "c")]));
+        assert_eq!((password(&got), got.login.password_command.as_deref()), (Some("x"), None));
+    }
+
+    #[test]
+    fn a_password_goes_with_its_user_name_only() {
+        let lower = layer(&[("username", "alice"), ("password", "hers")]);
+        assert_eq!(password(&overlay(layer(&[("username", "bob")]), lower.clone())), None);
+        assert_eq!(password(&overlay(layer(&[("username", "alice")]), lower)), Some("hers"));
+        // The environment gives a password for whoever the command line names.
+        let got = overlay(layer(&[("username", "bob")]), layer(&[("password", "p")]));
+        assert_eq!(password(&got), Some("p"));
+        let got = overlay(layer(&[("username", "bob")]), layer(&[("url", "mqtt://alice:hers@a")]));
+        assert_eq!((got.login.username.as_deref(), password(&got)), (Some("bob"), None));
+    }
+
+    #[test]
+    fn the_options_of_a_layer_win_over_its_url() {
+        let mut args = layer(&[("url", "mqtt://alice:hers@a"), ("username", "bob"), ("password", "his")]);
+        take_login_of_url(&mut args);
+        assert_eq!((args.login.username.as_deref(), password(&args)), (Some("bob"), Some("his")));
+    }
+
+    #[test]
+    fn identifiers_and_families_hide_each_other() {
+        let got = overlay(layer(&[("id-prefix", "p")]), layer(&[("id", "a")]));
+        assert_eq!((got.session.id, got.session.id_prefix.as_deref()), (None, Some("p")));
+        let got = overlay(layer(&[("ipv6", "1")]), layer(&[("ipv4", "1")]));
+        assert_eq!((got.server.ipv4, got.server.ipv6), (None, Some(true)));
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let variable = |name: &str| (name == "MQT_PORT").then(|| "x".into());
+        let environment = Environment {
+            variable: &variable,
+            config_dir: None,
+            stdin_is_terminal: false,
+            stderr_is_terminal: false,
+            read_stdin: &|| Ok(Vec::new()),
+            ask: &|_| Ok(String::new()),
+            process_id: 1,
+        };
+        let failure = read_environment(&environment).unwrap_err();
+        assert_eq!(failure.what, "MQT_PORT: invalid digit found in string");
+    }
+}

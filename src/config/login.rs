@@ -1,0 +1,76 @@
+//! Where the password comes from, and reading it.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::connection::LoginArgs;
+use crate::connection::PasswordSource;
+use crate::error::Failure;
+use crate::mqtt::{MAX_STRING_LENGTH, Secret};
+
+use super::environment::Environment;
+
+/// The password, or the command that will say it.
+pub(super) fn password(
+    login: &LoginArgs,
+    environment: &Environment<'_>,
+) -> Result<Option<PasswordSource>, Failure> {
+    let secret = if let Some(command) = &login.password_command {
+        return Ok(Some(PasswordSource::Command(command.clone())));
+    } else if let Some(password) = &login.password {
+        Secret::new(password.as_encoded_bytes())
+    } else if let Some(path) = &login.password_file {
+        read_file(path)?
+    } else if login.password_stdin == Some(true) {
+        let bytes = (environment.read_stdin)().map_err(|error| {
+            Failure::usage("the password cannot be read from standard input").source(&error)
+        })?;
+        without_line_end(bytes)
+    } else if login.password_prompt == Some(true) {
+        if !environment.stderr_is_terminal {
+            return Err(Failure::usage("--password-prompt needs a terminal")
+                .hint("in a script use --password-file, --password-command or MQT_PASSWORD"));
+        }
+        let answer = (environment.ask)("Password: ")
+            .map_err(|error| Failure::usage("the password cannot be read").source(&error))?;
+        Secret::new(answer)
+    } else {
+        return Ok(None);
+    };
+    if secret.expose().len() > MAX_STRING_LENGTH {
+        return Err(Failure::usage("the password is longer than 65535 bytes"));
+    }
+    Ok(Some(PasswordSource::Fixed(secret)))
+}
+
+fn read_file(path: &Path) -> Result<Secret, Failure> {
+    let bytes = fs::read(path).map_err(|error| {
+        Failure::usage(format!("the password file {} cannot be read", path.display())).source(&error)
+    })?;
+    Ok(without_line_end(bytes))
+}
+
+/// Cuts one LF or CR LF off the end.
+fn without_line_end(mut bytes: Vec<u8>) -> Secret {
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    Secret::new(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_end_is_cut_off() {
+        for (bytes, expected) in
+            [("pw\n", "pw"), ("pw\r\n", "pw"), ("pw", "pw"), ("pw\n\n", "pw\n"), ("", ""), ("\n", "")]
+        {
+            assert_eq!(without_line_end(bytes.into()).expose(), expected.as_bytes(), "{bytes:?}");
+        }
+    }
+}

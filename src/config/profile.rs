@@ -1,0 +1,334 @@
+//! Profiles: tables `[profile.NAME]` in `mqt/config.toml`, with the long names of the connection options as
+//! keys.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::cli::ConnectionArgs;
+use crate::error::Failure;
+
+use super::Warning;
+use super::environment::Environment;
+use super::layer::{self, Found};
+
+/// The profile that counts when none is named.
+const DEFAULT: &str = "default";
+
+/// Keys whose value does not show.
+const SECRET: &[&str] = &["password", "ws-header"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    profile: BTreeMap<String, Table>,
+}
+
+type Table = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
+
+/// The configuration file as it was read.
+pub struct ProfileFile {
+    path: PathBuf,
+    text: String,
+    profiles: BTreeMap<String, Table>,
+}
+
+impl ProfileFile {
+    /// Reads the file; `None` when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what it should be.
+    pub fn read(environment: &Environment<'_>) -> Result<Option<Self>, Failure> {
+        let Some(path) = path(environment) else { return Ok(None) };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(error) => {
+                return Err(Failure::usage(format!("{}: {error}", path.display())).keyword("config"));
+            }
+        };
+        Self::parse(path, text).map(Some)
+    }
+
+    fn parse(path: PathBuf, text: String) -> Result<Self, Failure> {
+        match toml::from_str::<Document>(&text) {
+            Ok(document) => Ok(Self { path, text, profiles: document.profile }),
+            Err(error) => {
+                let line = error.span().map(|span| format!(":{}", line_of(&text, span.start)));
+                let what = format!("{}{}: {}", path.display(), line.unwrap_or_default(), error.message());
+                Err(Failure::usage(what)
+                    .keyword("config")
+                    .hint("the file has tables [profile.NAME] with the long names of options as keys"))
+            }
+        }
+    }
+
+    /// The names of the profiles, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
+    }
+
+    /// The options of a profile; nothing when it is the default one and is not there.
+    fn options(&self, name: &str) -> Result<ConnectionArgs, Failure> {
+        let Some(table) = self.profiles.get(name) else {
+            if name == DEFAULT {
+                return Ok(ConnectionArgs::default());
+            }
+            return Err(self.unknown(name));
+        };
+        let mut known: Vec<&str> = Vec::new();
+        let args = layer::read(&mut |option| {
+            known.push(option);
+            let (key, value) = table.iter().find(|(key, _)| key.as_ref() == option)?;
+            let origin = self.place(key);
+            Some(Ok(Found { value: value.as_ref().clone(), origin }))
+        })
+        .map_err(|failure| failure.keyword("config"))?;
+        match table.keys().find(|key| !known.contains(&key.as_ref().as_str())) {
+            Some(key) => Err(Failure::usage(format!("{} is no connection option", self.place(key)))
+                .keyword("config")
+                .hint(format!("the keys are {}", known.join(", ")))),
+            None => Ok(args),
+        }
+    }
+
+    fn place(&self, key: &Spanned<String>) -> String {
+        format!("{}:{}: {}", self.path.display(), line_of(&self.text, key.span().start), key.as_ref())
+    }
+
+    fn unknown(&self, name: &str) -> Failure {
+        let names: Vec<&str> = self.names().collect();
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Failure::usage(format!("there is no profile '{name}' in {}", self.path.display()))
+            .keyword("config")
+            .hint(format!("profiles there: {known}"))
+    }
+
+    /// Says so when others can read a file that holds a password.
+    fn warning(&self) -> Option<Warning> {
+        let secret = self.profiles.values().flat_map(BTreeMap::keys).any(|key| is_secret(key.as_ref()));
+        let mode = readable_by_others(&self.path).filter(|_| secret)?;
+        Some(Warning {
+            keyword: "config-perms",
+            text: format!(
+                "{} holds a secret and is mode {mode:04o}; make it `chmod 600`",
+                self.path.display()
+            ),
+        })
+    }
+
+    /// One line a profile: its name and where it leads.
+    #[must_use]
+    pub fn list(&self) -> String {
+        let mut text = String::new();
+        for (name, table) in &self.profiles {
+            let get = |wanted: &str| {
+                let (_, value) = table.iter().find(|(key, _)| key.as_ref() == wanted)?;
+                Some(shown(wanted, value.as_ref()))
+            };
+            let target = get("url").or_else(|| get("host")).or_else(|| get("unix")).unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}", format!("{name}\t{target}").trim_end());
+        }
+        text
+    }
+
+    /// The keys and values of a profile, secrets left out.
+    ///
+    /// # Errors
+    /// There is no such profile, or it is not what it should be.
+    pub fn show(&self, name: &str) -> Result<String, Failure> {
+        let table = self.profiles.get(name).ok_or_else(|| self.unknown(name))?;
+        self.options(name)?;
+        let mut text = format!("[profile.{}]\n", toml_key(name));
+        for (key, value) in table {
+            let _ =
+                writeln!(text, "{} = {}", toml_key(key.as_ref()), shown_toml(key.as_ref(), value.as_ref()));
+        }
+        Ok(text)
+    }
+}
+
+/// The options of the profile that counts, and a warning about the file.
+pub(super) fn options(
+    environment: &Environment<'_>,
+    asked_for: Option<&str>,
+) -> Result<(ConnectionArgs, Option<Warning>), Failure> {
+    let variable = match asked_for {
+        Some(_) => None,
+        None => environment.text("MQT_PROFILE").transpose()?,
+    };
+    let name = asked_for.or(variable.as_deref());
+    match (ProfileFile::read(environment)?, name) {
+        (Some(file), name) => Ok((file.options(name.unwrap_or(DEFAULT))?, file.warning())),
+        (None, None | Some(DEFAULT)) => Ok((ConnectionArgs::default(), None)),
+        (None, Some(name)) => Err(missing_file(environment, name)),
+    }
+}
+
+/// There is a profile to be used and no file.
+#[must_use]
+pub fn missing_file(environment: &Environment<'_>, name: &str) -> Failure {
+    let place =
+        path(environment).map_or_else(|| "no home folder".to_owned(), |path| path.display().to_string());
+    Failure::usage(format!("there is no profile '{name}': no file {place}"))
+        .keyword("config")
+        .hint("`mqt help profile` shows what stands in it")
+}
+
+fn path(environment: &Environment<'_>) -> Option<PathBuf> {
+    environment.config_dir.as_ref().map(|dir| dir.join("mqt").join("config.toml"))
+}
+
+/// The number of the line that has this byte.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count().saturating_add(1)
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRET.contains(&key)
+}
+
+fn toml_key(key: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") }
+}
+
+/// A value without its secrets.
+fn shown(key: &str, value: &toml::Value) -> String {
+    match value {
+        _ if is_secret(key) => "***".to_owned(),
+        // Endpoint and Proxy leave the password out when they are displayed.
+        toml::Value::String(text) if key == "url" => text
+            .parse::<crate::connection::Endpoint>()
+            .map_or_else(|_| "***".to_owned(), |url| url.to_string()),
+        toml::Value::String(text) if key == "proxy" => {
+            text.parse::<crate::connection::Proxy>().map_or_else(|_| "***".to_owned(), |url| url.to_string())
+        }
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Boolean(flag) => flag.to_string(),
+        toml::Value::Datetime(time) => time.to_string(),
+        // No option takes a table: `show` has refused it.
+        toml::Value::Table(_) => String::new(),
+        toml::Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(|value| shown_toml(key, value)).collect();
+            format!("[{}]", values.join(", "))
+        }
+    }
+}
+
+/// As it could stand in the file.
+fn shown_toml(key: &str, value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(_) => format!("{:?}", shown(key, value)),
+        _ => shown(key, value),
+    }
+}
+
+/// The permission bits of a file that its group or everybody may read.
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &Path) -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<ProfileFile, Failure> {
+        ProfileFile::parse(PathBuf::from("config.toml"), text.to_owned())
+    }
+
+    const TEXT: &str = "\
+[profile.default]
+url = \"mqtts://me:hunter2@broker.example\"
+keepalive = 30
+
+[profile.office]
+host = \"office.example\"
+port = 1884
+username = \"me\"
+password = \"hunter2\"
+insecure = true
+property = [\"connect user-property site hall\"]
+ws-header = [\"Authorization: Bearer hunter2\"]
+";
+
+    #[test]
+    fn a_profile_gives_its_options() {
+        let file = file(TEXT).unwrap();
+        let office = file.options("office").unwrap();
+        assert_eq!(office.server.port, Some(1884));
+        assert_eq!(office.tls.insecure, Some(true));
+        assert_eq!(office.session.property.len(), 1);
+        assert_eq!(file.options("default").unwrap().session.keepalive.map(|seconds| seconds.0), Some(30));
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        for (text, expected) in [
+            ("[profile.a]\nhots = \"x\"\n", "config.toml:2: hots is no connection option"),
+            ("[profile.a]\n\nport = \"x\"\n", "config.toml:3: port: invalid digit"),
+            ("[profile.a]\nretry = []\n", "config.toml:2: retry: invalid type"),
+            ("[profiles.a]\n", "config.toml:1: unknown field `profiles`"),
+            ("[profile.a\n", "config.toml:1: "),
+            ("[profile.a]\nurl = \"mqtt://u:hunter2@\"\n", "config.toml:2: url: the host is empty"),
+        ] {
+            let failure = file(text).and_then(|file| file.options("a").map(|_| ())).unwrap_err();
+            assert!(failure.what.contains(expected), "{text}: {}", failure.what);
+            assert!(!failure.what.contains("hunter2"), "{}", failure.what);
+            assert_eq!((failure.kind.code(), failure.keyword), (1, "config"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_profile_names_the_known_ones() {
+        let failure = file(TEXT).unwrap().options("home").unwrap_err();
+        assert_eq!(failure.what, "there is no profile 'home' in config.toml");
+        assert_eq!(failure.hints, ["profiles there: default, office"]);
+        assert_eq!(file("").unwrap().options("default"), Ok(ConnectionArgs::default()));
+    }
+
+    #[test]
+    fn nothing_secret_is_listed_or_shown() {
+        let file = file(TEXT).unwrap();
+        assert_eq!(file.list(), "default\tmqtts://me:***@broker.example\noffice\toffice.example\n");
+        let office = file.show("office").unwrap();
+        assert!(office.starts_with("[profile.office]\nhost = \"office.example\"\n"), "{office}");
+        assert!(office.contains("password = \"***\"\n") && office.contains("ws-header = ***\n"), "{office}");
+        assert!(!office.contains("hunter2") && !file.show("default").unwrap().contains("hunter2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_readable_file_with_a_password_is_warned_about() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        let warning = |text: &str, mode| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            ProfileFile::parse(path.clone(), text.to_owned()).unwrap().warning()
+        };
+        assert!(warning(TEXT, 0o644).unwrap().text.contains("mode 0644"));
+        assert_eq!(warning(TEXT, 0o600), None);
+        assert_eq!(warning("[profile.a]\nhost = \"x\"\n", 0o644), None);
+    }
+}

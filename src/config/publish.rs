@@ -1,0 +1,72 @@
+//! What `mqt pub` is to do.
+
+use std::num::NonZeroU64;
+
+use bytes::Bytes;
+
+use crate::cli::PublishArgs;
+use crate::error::Failure;
+use crate::mqtt::{Place, TopicName};
+
+use super::environment::Environment;
+use super::settings::{PublishSettings, Source};
+use super::{Resolved, broker, client, rules};
+
+pub(super) fn resolve(
+    mut args: PublishArgs,
+    environment: &Environment<'_>,
+) -> Result<Resolved<PublishSettings>, Failure> {
+    let mut merged = client::merge(std::mem::take(&mut args.connection), environment, args.with_broker)?;
+    args.connection = merged.args.clone();
+    if let Some(topic) = client::topic_of_url(&merged.args) {
+        let topic = TopicName::new(topic)
+            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
+        args.topic.push(topic);
+    }
+    rules::check_publish(&args)?;
+    let mut warnings = std::mem::take(&mut merged.warnings);
+    let will_topic = merged.args.will.will_topic.as_deref();
+    client::warn_of_control_characters(
+        args.topic.iter().map(|topic| &**topic).chain(will_topic),
+        &mut warnings,
+    );
+    let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
+    let client = client::resolve(&merged, environment, mqtt5_only)?;
+    let with_broker =
+        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged.args)).transpose()?;
+    let settings = PublishSettings {
+        properties: client::properties(&merged.args, Place::Publish)?,
+        ui: client::ui(&merged.args.talk),
+        client,
+        source: source(&args),
+        topics: args.topic,
+        split_topic: args.split_topic.map(|separator| Bytes::from(separator.0)),
+        qos: args.qos.unwrap_or_default(),
+        retain: args.retain,
+        repeat: args.repeat.unwrap_or(NonZeroU64::MIN),
+        repeat_delay: args.repeat_delay.map(|span| span.0).unwrap_or_default(),
+        on_error: args.on_error.unwrap_or_default(),
+        downgrade_qos: args.downgrade_qos,
+        require_subscriber: args.require_subscriber,
+        with_broker,
+    };
+    Ok(Resolved { settings, warnings })
+}
+
+fn source(args: &PublishArgs) -> Source {
+    if let Some(text) = &args.message {
+        Source::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
+    } else if let Some(path) = &args.file {
+        Source::File(path.clone())
+    } else if args.stdin_file {
+        Source::StdinWhole
+    } else if args.stdin_null {
+        Source::Lines { delimiter: 0, crlf: false }
+    } else if args.stdin_line || args.split_topic.is_some() {
+        Source::Lines { delimiter: b'\n', crlf: args.crlf }
+    } else if args.json {
+        Source::JsonLines
+    } else {
+        Source::Null
+    }
+}

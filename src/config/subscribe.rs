@@ -1,0 +1,100 @@
+//! What `mqt sub` is to do.
+
+use crate::cli::SubscribeArgs;
+use crate::error::Failure;
+use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter};
+
+use super::environment::Environment;
+use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings};
+use super::{Resolved, broker, client, rules};
+
+pub(super) fn resolve(
+    mut args: SubscribeArgs,
+    environment: &Environment<'_>,
+) -> Result<Resolved<SubscribeSettings>, Failure> {
+    let mut merged = client::merge(std::mem::take(&mut args.connection), environment, args.with_broker)?;
+    args.connection = merged.args.clone();
+    if let Some(topic) = client::topic_of_url(&merged.args) {
+        let filter = TopicFilter::new(topic)
+            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
+        args.topic.push(filter);
+    }
+    rules::check_subscribe(&args)?;
+    let mut warnings = std::mem::take(&mut merged.warnings);
+    let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
+    client::warn_of_control_characters(filters.map(|filter| &**filter), &mut warnings);
+    let client = client::resolve(&merged, environment, mqtt5_only(&args))?;
+    let with_broker =
+        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged.args)).transpose()?;
+    let mut subscribe_properties = client::properties(&merged.args, Place::Subscribe)?;
+    if let Some(number) = args.subscription_id {
+        subscribe_properties.push(Property::SubscriptionIdentifier(number.0));
+    }
+    let settings = SubscribeSettings {
+        subscriptions: subscriptions(&args),
+        subscribe_properties,
+        unsubscribe_properties: client::properties(&merged.args, Place::Unsubscribe)?,
+        ui: client::ui(&merged.args.talk),
+        client,
+        output: output(&args),
+        unsubscribe: args.unsubscribe,
+        filter_out: args.filter_out,
+        count: args.count,
+        timeout: args.timeout.map(|span| span.0),
+        idle: args.idle.map(|span| span.0),
+        exit_after_subscribe: args.exit_after_subscribe,
+        retained: match (args.no_retained, args.retained_only) {
+            (true, _) => RetainedChoice::Hide,
+            (_, true) => RetainedChoice::Only,
+            _ => RetainedChoice::All,
+        },
+        remove_retained: args.remove_retained,
+        strict: args.strict,
+        with_broker,
+        newline: !args.no_newline,
+        raw: args.raw,
+        buffer: args.buffer,
+        overflow: args.overflow.unwrap_or_default(),
+    };
+    Ok(Resolved { settings, warnings })
+}
+
+/// The option that MQTT 3 has nothing for. `-R` is none: what is not asked of the broker is hidden here.
+fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
+    [
+        (args.no_local, "--no-local"),
+        (args.retain_as_published, "--retain-as-published"),
+        (args.retain_handling.is_some(), "--retain-handling"),
+        (args.subscription_id.is_some(), "--subscription-id"),
+    ]
+    .into_iter()
+    .find_map(|(given, name)| given.then_some(name))
+}
+
+fn subscriptions(args: &SubscribeArgs) -> Vec<Subscription> {
+    let retain_handling = if args.no_retained {
+        RetainHandling::Never
+    } else {
+        args.retain_handling.unwrap_or_default().into()
+    };
+    let subscription = |filter: &TopicFilter| Subscription {
+        filter: filter.clone(),
+        qos: args.qos.unwrap_or_default(),
+        no_local: args.no_local,
+        retain_as_published: args.retain_as_published,
+        retain_handling,
+    };
+    args.topic.iter().map(subscription).collect()
+}
+
+fn output(args: &SubscribeArgs) -> OutputFormat {
+    if let Some(format) = &args.format {
+        OutputFormat::Template { format: format.clone(), pretty: args.pretty }
+    } else if args.json {
+        OutputFormat::Json { pretty: args.pretty }
+    } else if args.verbose {
+        OutputFormat::Verbose
+    } else {
+        OutputFormat::Payload
+    }
+}
