@@ -7,6 +7,8 @@ mod codec_round_trip;
 #[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
+mod hostile_packets;
+#[cfg(test)]
 mod packets;
 #[cfg(test)]
 #[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
