@@ -1,1 +1,44 @@
 //! Glue: settings → client → formatter → exit status, one module a command.
+
+mod broker;
+mod failure;
+mod feed;
+mod input;
+mod local_broker;
+pub mod publish;
+pub mod signals;
+pub mod subscribe;
+mod talk;
+
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher};
+
+use tokio::time::Instant;
+
+use crate::error::{Failure, Kind};
+
+pub(crate) use local_broker::local_broker;
+
+/// Runs a command on a runtime of one thread, and does not wait for what it leaves behind, such as a
+/// name lookup that the system cannot cancel.
+fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Kind::Bug, "the runtime does not start").source(&error))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
+}
+
+/// A number that differs from run to run: for client identifiers and jitter, not for secrets.
+fn random_seed() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+async fn sleep_until(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}

@@ -170,10 +170,16 @@ impl ConnectError {
         Self::Connect { target: format!("{}:{port}", Bracketed(host)), attempts }
     }
 
-    /// Whether trying again can help: a wrong certificate stays wrong.
+    /// Whether trying again can help: a wrong certificate stays wrong, a server behind a gateway comes back.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Lookup { .. } | Self::Connect { .. })
+        match self {
+            Self::Lookup { .. } | Self::Connect { .. } | Self::Proxy { .. } => true,
+            Self::Tls(fault) => matches!(fault, TlsFault::Broken(_)),
+            Self::WebSocket(fault) => {
+                matches!(fault, WsFault::Refused { status: 500.., .. } | WsFault::Broken(_))
+            }
+        }
     }
 
     /// What to try.

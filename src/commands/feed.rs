@@ -1,0 +1,397 @@
+//! Where the messages of `mqt pub` come from: one payload a number of times, or records of standard input.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::config::{OnError, PublishSettings, Source};
+use crate::error::{Failure, Kind};
+use crate::mqtt::session::Ledger;
+use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
+use crate::output::json::parse_message;
+use crate::output::sanitize::escape;
+
+use super::input::{Record, Records, read_whole};
+use super::publish::{file_payload, too_large};
+
+/// What [`Feed::next`] has.
+pub(super) enum Fetched {
+    /// The next message.
+    Message(Message),
+    /// A record that is no message; it is left out.
+    Bad(Failure),
+    /// Nothing now: see [`Feed::ready`] and [`Feed::is_at_end`].
+    Nothing,
+}
+
+enum Origin {
+    /// One payload, some more times.
+    Repeated {
+        payload: Bytes,
+        left: u64,
+        delay: Duration,
+        not_before: Option<Instant>,
+    },
+    Stream {
+        records: Records,
+        kind: RecordKind,
+    },
+}
+
+enum RecordKind {
+    /// The record is the payload.
+    Payload { crlf: bool },
+    /// Topic, separator, payload.
+    Split { separator: Bytes, crlf: bool },
+    /// A JSON object.
+    Json,
+}
+
+/// The messages to publish.
+pub(super) struct Feed {
+    origin: Origin,
+    topics: Vec<TopicName>,
+    qos: QoS,
+    retain: bool,
+    properties: Properties,
+    on_error: OnError,
+    /// The same payload for further topics.
+    queued: VecDeque<Message>,
+    /// The number of publishes before each record that was left out.
+    left_out: Vec<u64>,
+    published: u64,
+    stopped: bool,
+    failure: Option<Failure>,
+    input_size: Option<u64>,
+    consumed: u64,
+}
+
+impl Feed {
+    /// Opens the source; whatever can be read at once is read before anything is sent.
+    pub async fn open(settings: &PublishSettings) -> Result<Self, Failure> {
+        let repeated = |payload: Bytes| Origin::Repeated {
+            payload,
+            left: settings.repeat.get(),
+            delay: settings.repeat_delay,
+            not_before: None,
+        };
+        let origin = match &settings.source {
+            Source::Message(payload) => repeated(payload.clone()),
+            Source::Null => repeated(Bytes::new()),
+            Source::File(path) => repeated(file_payload(path)?),
+            Source::StdinWhole => {
+                let payload = tokio::task::spawn_blocking(|| read_whole(std::io::stdin().lock()))
+                    .await
+                    .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?
+                    .map_err(|error| Failure::usage(format!("standard input: {error}")).keyword("file"))?;
+                if payload.len() > MAX_REMAINING_LENGTH {
+                    return Err(too_large(payload.len() as u64, "standard input"));
+                }
+                repeated(payload)
+            }
+            Source::Lines { delimiter, crlf } => {
+                let kind = match &settings.split_topic {
+                    Some(separator) => RecordKind::Split { separator: separator.clone(), crlf: *crlf },
+                    None => RecordKind::Payload { crlf: *crlf },
+                };
+                Origin::Stream { records: Records::read(Stdin, *delimiter), kind }
+            }
+            Source::JsonLines => {
+                Origin::Stream { records: Records::read(Stdin, b'\n'), kind: RecordKind::Json }
+            }
+        };
+        let input_size = match &origin {
+            Origin::Stream { .. } => stdin_size(),
+            Origin::Repeated { .. } => None,
+        };
+        Ok(Self {
+            origin,
+            topics: settings.topics.clone(),
+            qos: settings.qos,
+            retain: settings.retain,
+            properties: settings.properties.clone(),
+            on_error: settings.on_error,
+            queued: VecDeque::new(),
+            left_out: Vec::new(),
+            published: 0,
+            stopped: false,
+            failure: None,
+            input_size,
+            consumed: 0,
+        })
+    }
+
+    /// The next message, if there is one now. `drained`: everything before is confirmed.
+    pub fn next(&mut self, drained: bool) -> Fetched {
+        if let Some(message) = self.queued.pop_front() {
+            self.published += 1;
+            return Fetched::Message(message);
+        }
+        if self.stopped {
+            return Fetched::Nothing;
+        }
+        let payload = match &mut self.origin {
+            Origin::Repeated { left: 0, .. } => return Fetched::Nothing,
+            Origin::Repeated { payload, left, delay, not_before } => {
+                if !delay.is_zero() {
+                    if !drained {
+                        return Fetched::Nothing;
+                    }
+                    match not_before {
+                        Some(time) if Instant::now() < *time => return Fetched::Nothing,
+                        Some(_) => *not_before = None,
+                        // The pause begins when the round before is confirmed.
+                        None if self.published > 0 => {
+                            *not_before = Some(Instant::now() + *delay);
+                            return Fetched::Nothing;
+                        }
+                        None => {}
+                    }
+                }
+                *left -= 1;
+                payload.clone()
+            }
+            Origin::Stream { records, kind } => match records.next() {
+                None => return Fetched::Nothing,
+                Some(Record::Failed(error)) => {
+                    self.stopped = true;
+                    self.failure = Some(Failure::usage(format!("standard input: {error}")).keyword("file"));
+                    return Fetched::Nothing;
+                }
+                Some(Record::TooLong) => {
+                    let line = records.number();
+                    return self.bad(
+                        Failure::new(
+                            Kind::TooLarge,
+                            format!("line {line}: longer than {MAX_REMAINING_LENGTH} bytes, the most that MQTT carries"),
+                        )
+                        .keyword("line-too-long"),
+                    );
+                }
+                Some(Record::Bytes(record)) => {
+                    self.consumed += record.len() as u64 + 1;
+                    match kind {
+                        RecordKind::Payload { crlf } => without_cr(record, *crlf),
+                        RecordKind::Split { separator, crlf } => {
+                            let line = records.number();
+                            let record = without_cr(record, *crlf);
+                            return match split(&record, separator) {
+                                Ok((topic, payload)) => {
+                                    let message = self.message(topic, payload);
+                                    self.count(message)
+                                }
+                                Err(failure) => self.bad(failure(line)),
+                            };
+                        }
+                        RecordKind::Json => {
+                            let line = records.number();
+                            return match parse_message(&record) {
+                                Ok(json) => self.json(json, line),
+                                Err(error) => {
+                                    let what = format!("line {line}: {}", escape(&error.to_string()));
+                                    self.bad(Failure::usage(what).keyword("json"))
+                                }
+                            };
+                        }
+                    }
+                }
+            },
+        };
+        self.for_each_topic(payload)
+    }
+
+    fn for_each_topic(&mut self, payload: Bytes) -> Fetched {
+        let mut topics = std::mem::take(&mut self.topics);
+        if let [_, further @ ..] = topics.as_slice() {
+            for topic in further {
+                let message = self.message(topic.clone(), payload.clone());
+                self.queued.push_back(message);
+            }
+        }
+        let first = topics.first_mut().map(|topic| topic.clone());
+        self.topics = topics;
+        match first {
+            Some(topic) => {
+                let message = self.message(topic, payload);
+                self.count(message)
+            }
+            None => self.bad(Failure::usage("no topic is given").keyword("topic")),
+        }
+    }
+
+    fn json(&mut self, json: crate::output::json::JsonMessage, line: u64) -> Fetched {
+        let topic = match (json.topic, self.topics.first()) {
+            (Some(topic), _) => topic,
+            (None, Some(topic)) => topic.clone(),
+            (None, None) => {
+                return self.bad(
+                    Failure::usage(format!("line {line}: \"topic\" is missing, and -t gives none"))
+                        .keyword("topic"),
+                );
+            }
+        };
+        let mut properties = self.properties.clone();
+        for property in &json.properties {
+            match property {
+                Property::UserProperty(..) => properties.push(property.clone()),
+                other => properties.set(other.clone()),
+            }
+        }
+        let message = Message {
+            topic,
+            payload: json.payload.unwrap_or_default(),
+            qos: json.qos.unwrap_or(self.qos),
+            retain: json.retain.unwrap_or(self.retain),
+            properties,
+        };
+        self.count(message)
+    }
+
+    fn message(&self, topic: TopicName, payload: Bytes) -> Message {
+        Message { topic, payload, qos: self.qos, retain: self.retain, properties: self.properties.clone() }
+    }
+
+    fn count(&mut self, message: Message) -> Fetched {
+        self.published += 1;
+        Fetched::Message(message)
+    }
+
+    fn bad(&mut self, failure: Failure) -> Fetched {
+        self.left_out.push(self.published);
+        match self.on_error {
+            OnError::Stop => {
+                self.stopped = true;
+                self.failure = Some(failure.hint("--on-error=skip goes on with the next record"));
+                Fetched::Nothing
+            }
+            OnError::Skip => Fetched::Bad(failure),
+        }
+    }
+
+    /// Waits until [`Self::next`] may have something. Cancel-safe.
+    pub async fn ready(&mut self, drained: bool) {
+        match &mut self.origin {
+            Origin::Stream { records, .. } => records.ready().await,
+            Origin::Repeated { not_before: Some(time), .. } => tokio::time::sleep_until(*time).await,
+            // Waits for the confirmation of the round before.
+            Origin::Repeated { delay, .. } if !delay.is_zero() && !drained => std::future::pending().await,
+            Origin::Repeated { .. } => {}
+        }
+    }
+
+    /// Whether no message will come any more.
+    pub fn is_at_end(&self) -> bool {
+        self.queued.is_empty()
+            && (self.stopped
+                || match &self.origin {
+                    Origin::Repeated { left, .. } => *left == 0,
+                    Origin::Stream { records, .. } => records.is_at_end(),
+                })
+    }
+
+    /// Whether there is more than one message to be expected.
+    pub fn is_stream(&self) -> bool {
+        self.topics.len() > 1
+            || match &self.origin {
+                Origin::Stream { .. } => true,
+                Origin::Repeated { .. } => self.published > 1,
+            }
+    }
+
+    /// How many records were read.
+    pub fn records(&self) -> u64 {
+        match &self.origin {
+            Origin::Stream { records, .. } => records.number(),
+            Origin::Repeated { .. } => self.published,
+        }
+    }
+
+    /// Why reading ended early.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// Where the input of a publish stood; `None` when there is no input to point at.
+    pub fn place(&self, ticket: u64) -> Option<String> {
+        let Origin::Stream { kind, .. } = &self.origin else { return None };
+        let topics = match kind {
+            RecordKind::Payload { .. } => self.topics.len().max(1) as u64,
+            _ => 1,
+        };
+        let left_out = self.left_out.iter().filter(|before| **before < ticket).count() as u64;
+        Some(format!("line {}", ticket.saturating_sub(1) / topics + 1 + left_out))
+    }
+
+    /// How much there will be, where that is known: messages, or bytes of standard input.
+    pub fn expected(&self) -> Option<u64> {
+        match &self.origin {
+            Origin::Repeated { left, .. } if *left > 1 => {
+                Some(left.saturating_mul(self.topics.len().max(1) as u64))
+            }
+            Origin::Repeated { .. } => None,
+            Origin::Stream { .. } => self.input_size,
+        }
+    }
+
+    /// How far the work has come, in the unit of [`Self::expected`].
+    pub fn position(&self, ledger: &Ledger) -> u64 {
+        match &self.origin {
+            Origin::Repeated { .. } => ledger.asked - ledger.open(),
+            Origin::Stream { .. } => self.consumed,
+        }
+    }
+}
+
+fn without_cr(mut record: Bytes, crlf: bool) -> Bytes {
+    if crlf && record.last() == Some(&b'\r') {
+        record.truncate(record.len() - 1);
+    }
+    record
+}
+
+type BadLine = Box<dyn FnOnce(u64) -> Failure>;
+
+fn split(record: &Bytes, separator: &Bytes) -> Result<(TopicName, Bytes), BadLine> {
+    let Some(at) = memchr::memmem::find(record, separator) else {
+        let separator = escape(&String::from_utf8_lossy(separator)).into_owned();
+        return Err(Box::new(move |line| {
+            Failure::usage(format!("line {line}: the separator \"{separator}\" is missing"))
+                .keyword("split-topic")
+                .hint("each line is topic, separator, payload")
+        }));
+    };
+    let bad_topic = |why: String| -> BadLine {
+        Box::new(move |line| Failure::usage(format!("line {line}: no topic name: {why}")).keyword("topic"))
+    };
+    let topic = bytestring::ByteString::try_from(record.slice(..at))
+        .map_err(|_| bad_topic("it is not UTF-8".to_owned()))?;
+    let topic = TopicName::new(topic).map_err(|error| bad_topic(error.to_string()))?;
+    Ok((topic, record.slice(at + separator.len()..)))
+}
+
+/// Standard input, opened where it is read.
+struct Stdin;
+
+impl Read for Stdin {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        std::io::stdin().lock().read(space)
+    }
+}
+
+/// The size of standard input when it is a file.
+#[cfg(unix)]
+fn stdin_size() -> Option<u64> {
+    use std::os::fd::AsFd;
+    let file = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+/// The size of standard input when it is a file.
+#[cfg(not(unix))]
+fn stdin_size() -> Option<u64> {
+    None
+}

@@ -1,0 +1,79 @@
+//! `--with-broker`: the dev broker inside the process of another command.
+
+use tokio::sync::oneshot;
+
+use crate::broker::Server;
+use crate::config::BrokerSettings;
+use crate::connection::{ClientOptions, Endpoint};
+use crate::error::Failure;
+use crate::mqtt::{Subscription, TopicFilter};
+use crate::output::sanitize::escape;
+use crate::ui::Ui;
+
+use super::broker::{from_broker, options};
+
+/// A dev broker that runs until this is dropped.
+pub(crate) struct LocalBroker {
+    endpoint: Endpoint,
+    _stop: oneshot::Sender<()>,
+}
+
+/// Starts a dev broker, if one is asked for, and lets the client connect to it.
+pub(crate) async fn local_broker(
+    settings: Option<BrokerSettings>,
+    client: &mut ClientOptions,
+    ui: &Ui,
+) -> Result<Option<LocalBroker>, Failure> {
+    let Some(settings) = settings else { return Ok(None) };
+    let server = Server::bind(options(&settings, ui)?).await.map_err(|error| from_broker(&error))?;
+    let Some(endpoint) = server.endpoints().into_iter().next() else { return Ok(None) };
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        // An error says that the sender is dropped, which is the signal.
+        server.run(async { drop(stopped.await) }).await;
+    });
+    client.transport.endpoint = endpoint.clone();
+    Ok(Some(LocalBroker { endpoint, _stop: stop }))
+}
+
+impl LocalBroker {
+    /// Prints the command that publishes something that the first subscription receives.
+    pub fn show_how_to_publish(&self, subscriptions: &[Subscription], ui: &Ui) {
+        let topic = subscriptions.first().map_or_else(|| "hello".to_owned(), |first| example(&first.filter));
+        let at = match (self.endpoint.host(), self.endpoint.port()) {
+            ("localhost" | "127.0.0.1" | "::1", 1883) => String::new(),
+            _ => format!(" -L {}", self.endpoint),
+        };
+        ui.status(&format!("mqt: dev broker on {}. In another terminal:", self.endpoint));
+        ui.status(&format!("  mqt pub{at} -t {} -m \"Hello World\"", escape(&topic)));
+    }
+}
+
+/// A topic name that a filter matches: `a/#` → `a/hello`.
+fn example(filter: &TopicFilter) -> String {
+    let levels = filter.matching_part().split('/').map(|level| match level {
+        "#" | "+" => "hello",
+        level => level,
+    });
+    let topic = levels.collect::<Vec<_>>().join("/");
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/_-.:".contains(character);
+    if topic.chars().all(plain) { topic } else { format!("'{}'", topic.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_topic_matches_the_filter_and_survives_the_shell() {
+        for (filter, topic) in [
+            ("mqtt/test/#", "mqtt/test/hello"),
+            ("+/x", "hello/x"),
+            ("$share/g/a", "a"),
+            ("a b/#", "'a b/hello'"),
+            ("it's", "'it'\\''s'"),
+        ] {
+            assert_eq!(example(&TopicFilter::new(filter).unwrap()), topic);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `mqt pub`: from the source of messages into the session, until each is confirmed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::config::PublishSettings;
+use crate::connection::{Client, ClientError, SessionChoices};
+use crate::error::{Failure, Kind};
+use crate::mqtt::ReasonCode;
+use crate::mqtt::session::Event;
+use crate::ui::{Progress, Summary, Ui};
+
+use super::failure::{from_client, from_refusal, from_setup};
+use super::feed::{Feed, Fetched};
+use super::signals::{Signal, Signals};
+use super::talk::{Talk, exit_code, keyword};
+use super::{local_broker, random_seed, run_to_end, sleep_until};
+
+/// After the first signal, so long for what is on its way.
+const GRACE: Duration = Duration::from_secs(2);
+/// So many refusals are printed one by one.
+const REFUSALS_SHOWN: u64 = 10;
+
+/// Publishes.
+///
+/// # Errors
+/// The gravest reason for which a message is not confirmed, or the input could not be read.
+pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
+    let signal = run_to_end(publish(settings, ui))?;
+    if let Some(signal) = signal {
+        signal.die();
+    }
+    Ok(())
+}
+
+async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+    let broker = local_broker(settings.with_broker.take(), &mut settings.client, ui).await?;
+    let signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let feed = Feed::open(&settings).await?;
+    let choices = SessionChoices {
+        downgrade_qos: settings.downgrade_qos,
+        trace: settings.ui.debug,
+        seed: random_seed(),
+    };
+    let client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
+    let talk = Talk::new(ui, &settings.client, client.warnings());
+    let progress = feed.expected().map(|total| ui.progress(total));
+    let mut publisher =
+        Publisher { settings, client, feed, talk, progress, refusal: None, shown: 0, stop: None };
+    let result = publisher.run(signals).await;
+    publisher.progress = None;
+    let verdict = publisher.verdict(result);
+    publisher.summarize(&verdict);
+    drop(broker);
+    verdict.map(|()| publisher.stop.map(|(signal, _)| signal))
+}
+
+struct Publisher<'a> {
+    settings: PublishSettings,
+    client: Client,
+    feed: Feed,
+    talk: Talk<'a>,
+    progress: Option<Progress>,
+    /// The gravest refusal.
+    refusal: Option<Failure>,
+    shown: u64,
+    /// A signal came: no more is read, and what is on its way has time until then.
+    stop: Option<(Signal, Instant)>,
+}
+
+impl Publisher<'_> {
+    async fn run(&mut self, mut signals: Signals) -> Result<(), ClientError> {
+        loop {
+            self.feed_session();
+            let drained = self.client.session_state().is_drained();
+            if drained
+                && (self.feed.is_at_end() || self.stop.is_some())
+                && self.client.session_state().is_connected()
+            {
+                break;
+            }
+            let hungry =
+                self.stop.is_none() && self.client.session().wants_publish() && !self.feed.is_at_end();
+            let until = self.stop.map(|(_, until)| until);
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    if self.stop.is_some() {
+                        return Ok(());
+                    }
+                    self.stop = Some((signal, Instant::now() + GRACE));
+                    if !self.client.session_state().is_connected() && drained {
+                        return Ok(());
+                    }
+                }
+                result = self.client.drive() => {
+                    self.attend();
+                    result?;
+                }
+                () = self.feed.ready(drained), if hungry => {}
+                () = sleep_until(until), if until.is_some() => break,
+            }
+        }
+        self.client.close(ReasonCode::SUCCESS).await;
+        self.attend();
+        Ok(())
+    }
+
+    fn feed_session(&mut self) {
+        if self.stop.is_some() {
+            return;
+        }
+        while self.client.session().wants_publish() {
+            let drained = self.client.session_state().is_drained();
+            match self.feed.next(drained) {
+                Fetched::Message(message) => {
+                    self.client.session().publish(message);
+                }
+                Fetched::Bad(failure) => self.refuse(failure),
+                Fetched::Nothing => break,
+            }
+        }
+        if let Some(progress) = &mut self.progress {
+            let done = self.feed.position(&self.client.session_state().ledger());
+            progress.update(done, Instant::now().into_std());
+        }
+    }
+
+    fn attend(&mut self) {
+        while let Some(notice) = self.client.take_notice() {
+            self.talk.notice(notice);
+        }
+        while let Some(event) = self.client.session().take_event() {
+            match event {
+                Event::Refused { ticket, topic, refusal } => {
+                    let place = self.feed.place(ticket);
+                    self.refuse(from_refusal(&refusal, &topic, place.as_deref()));
+                }
+                Event::Unknown { count } => self.talk.ui.warning(
+                    "unknown",
+                    &format!("{count} messages of QoS 0 were on the connection that broke; they may be lost"),
+                ),
+                other => self.talk.event(&other),
+            }
+        }
+    }
+
+    fn refuse(&mut self, failure: Failure) {
+        // A single message tells its reason at the end.
+        if self.feed.is_stream() {
+            self.shown += 1;
+            if self.shown <= REFUSALS_SHOWN {
+                self.talk.ui.failure(&failure);
+            }
+        }
+        self.refusal = Some(match self.refusal.take() {
+            Some(first) => first.graver(failure),
+            None => failure,
+        });
+    }
+
+    /// What the run comes to: success only when each message is confirmed at its QoS.
+    fn verdict(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
+        let ledger = self.client.session_state().ledger();
+        let open = ledger.open();
+        let mut failures = Vec::new();
+        if let Err(error) = result {
+            let client_id = self.client.session_state().client_id();
+            let failure = from_client(&error, self.talk.endpoint(), &client_id);
+            failures.push(if ledger.asked > 1 {
+                failure.cause(format!("{} of {} messages were confirmed", ledger.confirmed, ledger.asked))
+            } else {
+                failure
+            });
+        }
+        if let Some(refusal) = self.refusal.take() {
+            let total = self.shown;
+            failures.push(if self.feed.is_stream() && total > 0 {
+                Failure::new(
+                    refusal.kind,
+                    format!(
+                        "{total} of {} messages were not published",
+                        ledger.asked.max(self.feed.records())
+                    ),
+                )
+                .keyword(refusal.keyword)
+            } else {
+                refusal
+            });
+        }
+        if let Some(failure) = self.feed.take_failure() {
+            failures.push(failure);
+        }
+        if self.settings.require_subscriber && ledger.unmatched > 0 {
+            failures.push(
+                Failure::new(
+                    Kind::Denied,
+                    format!("{} of {} messages reached no subscriber (0x10)", ledger.unmatched, ledger.asked),
+                )
+                .keyword("no-subscriber"),
+            );
+        }
+        if failures.is_empty() && self.stop.is_none() && (ledger.unknown > 0 || open > 0) {
+            failures.push(Failure::new(
+                Kind::Partial,
+                format!("{} of {} messages were not confirmed", ledger.unknown + open, ledger.asked),
+            ));
+        }
+        failures.into_iter().reduce(Failure::graver).map_or(Ok(()), Err)
+    }
+
+    fn summarize(&self, verdict: &Result<(), Failure>) {
+        let ledger = self.client.session_state().ledger();
+        self.talk.ui.summary(&Summary {
+            asked: ledger.asked,
+            sent: ledger.sent,
+            acked: ledger.confirmed,
+            denied: ledger.refused,
+            unconfirmed: ledger.open() + ledger.unknown,
+            reconnects: self.client.reconnects(),
+            exit: exit_code(verdict),
+            keyword: keyword(verdict),
+            ..Summary::default()
+        });
+    }
+}
+
+/// A payload from a file, read whole.
+pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("{}: {}", path.display(), crate::connection::error::reason(&error)))
+            .keyword("file")
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > u64::try_from(crate::mqtt::MAX_REMAINING_LENGTH).unwrap_or(u64::MAX) {
+        return Err(too_large(size, &path.display().to_string()));
+    }
+    super::input::read_whole(file).map_err(failed)
+}
+
+/// A payload that fits into no packet.
+pub(super) fn too_large(size: u64, place: &str) -> Failure {
+    Failure::new(
+        Kind::TooLarge,
+        format!("{place}: {size} bytes, an MQTT packet has at most {}", crate::mqtt::MAX_REMAINING_LENGTH),
+    )
+}

@@ -1,0 +1,90 @@
+//! Signals that end a command, and the end by a signal.
+
+use std::io;
+
+/// A signal that asks a command to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`.
+    Terminate,
+    /// The terminal is gone.
+    Hangup,
+}
+
+/// Listens for the signals that end a command.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Begins to listen; from now on the signals no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// The system refuses the handlers.
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal.
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hangup.recv() => Signal::Hangup,
+        }
+    }
+}
+
+/// Listens for Ctrl-C.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// The next signal.
+    pub async fn next(&mut self) -> Signal {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
+}
+
+impl Signal {
+    /// Ends the process as the signal would have, so that the shell sees 130, 143 or 129. Returns only where
+    /// the system has no such end.
+    pub fn die(self) {
+        #[cfg(unix)]
+        {
+            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+            let number = match self {
+                Self::Interrupt => SIGINT,
+                Self::Terminate => SIGTERM,
+                Self::Hangup => SIGHUP,
+            };
+            // It fails for numbers that are no signals.
+            let _ = signal_hook::low_level::emulate_default_handler(number);
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! `mqt sub`: from the session through the filters to standard output, acknowledged once it is written.
+
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::config::{OutputFormat, Overflow, RetainedChoice, SubscribeSettings};
+use crate::connection::{Client, ClientError, SessionChoices};
+use crate::error::{Failure, Kind};
+use crate::mqtt::packet::Publish;
+use crate::mqtt::session::Event;
+use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription};
+use crate::output::sanitize::escape;
+use crate::output::{Delivery, Formatter, Json, Template, Text};
+use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
+
+use super::failure::{from_client, from_refusal, from_setup};
+use super::signals::{Signal, Signals};
+use super::talk::{Talk, exit_code, keyword};
+use super::{local_broker, random_seed, run_to_end, sleep_until};
+
+/// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
+const GRACE: Duration = Duration::from_secs(2);
+/// How many unacknowledged messages the broker may send, unless the user says otherwise.
+const RECEIVE_MAXIMUM: u16 = 1_000;
+
+/// Subscribes and prints.
+///
+/// # Errors
+/// A refused subscription, a lost connection, output that cannot be written, a time limit that passed.
+pub fn run(settings: SubscribeSettings, ui: &Ui) -> Result<(), Failure> {
+    if let Some(signal) = run_to_end(subscribe(settings, ui))? {
+        signal.die();
+    }
+    Ok(())
+}
+
+async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+    let formatter = formatter(&settings, ui)?;
+    let broker = local_broker(settings.with_broker.take(), &mut settings.client, ui).await?;
+    if let Some(broker) = &broker {
+        broker.show_how_to_publish(&settings.subscriptions, ui);
+    }
+    let signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let properties = &mut settings.client.connect_properties;
+    if properties.receive_maximum().is_none() {
+        let count = settings.count.and_then(|count| u16::try_from(count.get()).ok());
+        let maximum = count.map_or(RECEIVE_MAXIMUM, |count| count.min(RECEIVE_MAXIMUM));
+        properties.push(Property::ReceiveMaximum(maximum));
+    }
+    let choices = SessionChoices { downgrade_qos: false, trace: settings.ui.debug, seed: random_seed() };
+    let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
+    if !settings.subscriptions.is_empty() {
+        client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
+    }
+    for filter in &settings.unsubscribe {
+        client.session().unsubscribe(vec![filter.clone()], settings.unsubscribe_properties.clone());
+    }
+    let talk = Talk::new(ui, &settings.client, client.warnings());
+    let options = PrinterOptions {
+        flush: if settings.buffer { Flush::Full } else { Flush::Idle },
+        overflow: settings.overflow,
+        ..PrinterOptions::default()
+    };
+    let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
+        .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;
+    let mut subscriber = Subscriber {
+        printer,
+        talk,
+        written: VecDeque::new(),
+        pushed: 0,
+        last_delivery: 0,
+        counted: 0,
+        received: 0,
+        last_message: Instant::now(),
+        slow: false,
+        answered: false,
+        granted: 0,
+        failure: None,
+        end: None,
+        signal: None,
+        settings,
+        client,
+    };
+    let result = subscriber.run(signals).await;
+    let verdict = subscriber.finish(result).await;
+    subscriber.summarize(&verdict);
+    drop(broker);
+    verdict.map(|()| subscriber.signal)
+}
+
+fn formatter(settings: &SubscribeSettings, ui: &Ui) -> Result<Box<dyn Formatter>, Failure> {
+    let presentation = ui.presentation(settings.newline, settings.raw);
+    Ok(match &settings.output {
+        OutputFormat::Payload => Box::new(Text::payload(&presentation)),
+        OutputFormat::Verbose => Box::new(Text::verbose(&presentation)),
+        OutputFormat::Json { pretty } => Box::new(Json::new(&presentation, *pretty)),
+        OutputFormat::Template { format, pretty } => {
+            let template = Template::parse(format).map_err(|error| {
+                Failure::usage(format!("-F: {error}")).hint("mqt sub --help lists the escapes")
+            })?;
+            Box::new(template.present(&presentation, *pretty))
+        }
+    })
+}
+
+/// Why the loop ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All that was asked for is there.
+    Done,
+    /// `-W`
+    TimedOut,
+    /// `--idle`
+    Idle,
+    /// A signal.
+    Signal,
+    /// The reader of standard output is gone.
+    Unread,
+    /// `failure` says why.
+    Failed,
+}
+
+struct Subscriber<'a> {
+    settings: SubscribeSettings,
+    client: Client,
+    printer: Printer,
+    talk: Talk<'a>,
+    /// After so many pushed deliveries are written, everything up to this delivery number is safe.
+    written: VecDeque<(u64, u64)>,
+    pushed: u64,
+    /// The number of the newest delivery that was taken.
+    last_delivery: u64,
+    counted: u64,
+    received: u64,
+    last_message: Instant,
+    slow: bool,
+    /// Every subscription and unsubscription was answered once.
+    answered: bool,
+    granted: usize,
+    failure: Option<Failure>,
+    end: Option<End>,
+    signal: Option<Signal>,
+}
+
+impl Subscriber<'_> {
+    async fn run(&mut self, mut signals: Signals) -> Result<(), ClientError> {
+        let timeout = self.settings.timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            if self.end.is_some() {
+                return self.settle(&mut signals).await;
+            }
+            let idle = self.settings.idle.map(|idle| self.last_message + idle);
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    self.signal = Some(signal);
+                    self.end = Some(End::Signal);
+                }
+                written = self.printer.changed(), if !self.written.is_empty() => self.acknowledge(written),
+                result = self.client.drive() => {
+                    self.attend();
+                    result?;
+                }
+                () = sleep_until(timeout), if timeout.is_some() => self.end = Some(End::TimedOut),
+                () = sleep_until(idle), if idle.is_some() => self.end = Some(End::Idle),
+            }
+        }
+    }
+
+    /// Waits until what was taken is written and what was asked of the broker is confirmed, within limits.
+    async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
+        // A reader that is slow is waited for without a limit, unless the user wants the end.
+        let hurried = matches!(self.end, Some(End::Signal | End::TimedOut));
+        let until = Instant::now() + GRACE;
+        loop {
+            let unwritten = !self.written.is_empty() && !matches!(self.end, Some(End::Unread));
+            let unconfirmed = !self.client.session_state().is_drained();
+            if !unwritten && (!unconfirmed || Instant::now() >= until) {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    self.signal = Some(signal);
+                    return Ok(());
+                }
+                written = self.printer.changed(), if unwritten => self.acknowledge(written),
+                result = self.client.drive() => {
+                    self.attend();
+                    if result.is_err() && !unwritten {
+                        return result;
+                    }
+                    if let Err(error) = result {
+                        // The connection is gone; what was taken is still written.
+                        self.drain_printer().await;
+                        return Err(error);
+                    }
+                }
+                () = tokio::time::sleep_until(until), if hurried || unconfirmed => {
+                    if hurried {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn drain_printer(&mut self) {
+        while !self.written.is_empty() {
+            let written = self.printer.changed().await;
+            self.acknowledge(written);
+        }
+    }
+
+    /// Acknowledges what is written.
+    fn acknowledge(&mut self, written: Result<u64, PrintError>) {
+        match written {
+            Ok(count) => {
+                let mut safe = None;
+                while let Some((pushed, delivery)) = self.written.front().copied()
+                    && pushed <= count
+                {
+                    safe = Some(delivery);
+                    self.written.pop_front();
+                }
+                if let Some(delivery) = safe {
+                    self.client.session().acknowledge(delivery);
+                }
+                if self.slow && !self.printer.is_full() {
+                    self.slow = false;
+                    self.client.set_reading(true);
+                }
+            }
+            Err(error) => {
+                self.written.clear();
+                match error.into_failure() {
+                    None => self.end = Some(End::Unread),
+                    Some(failure) => self.fail(failure),
+                }
+            }
+        }
+    }
+
+    fn attend(&mut self) {
+        while let Some(notice) = self.client.take_notice() {
+            self.talk.notice(notice);
+        }
+        let mut batch = self.printer.batch();
+        let mut received = None;
+        while let Some(event) = self.client.session().take_event() {
+            match event {
+                Event::Message { publish, delivery } => {
+                    self.received += 1;
+                    // What comes after the end stays unacknowledged: the broker keeps it.
+                    if self.end.is_some() {
+                        continue;
+                    }
+                    self.last_delivery = delivery;
+                    if self.take(&publish) {
+                        let received = *received.get_or_insert_with(SystemTime::now);
+                        batch.push(Delivery { publish, received });
+                    }
+                }
+                Event::Subscribed { results, reason_string } => {
+                    for (subscription, reason) in results {
+                        self.subscribed(&subscription, reason, reason_string.as_deref());
+                    }
+                    self.answers();
+                }
+                Event::Unsubscribed { results } => {
+                    for (filter, reason) in results {
+                        if reason.is_error() {
+                            self.fail(Failure::new(
+                                Kind::Denied,
+                                format!("unsubscribe \"{}\": {reason}", escape(&filter)),
+                            ));
+                        } else if reason == ReasonCode::NO_SUBSCRIPTION_EXISTED {
+                            self.talk.ui.note(
+                                "unsubscribed",
+                                &format!("\"{filter}\": there was no such subscription"),
+                            );
+                        }
+                    }
+                    self.answers();
+                }
+                Event::Refused { topic, refusal, .. } => {
+                    let failure = from_refusal(&refusal, &topic, None);
+                    self.talk.ui.failure(&failure);
+                    self.remember(failure);
+                }
+                other => self.talk.event(&other),
+            }
+        }
+        self.push(batch);
+    }
+
+    fn push(&mut self, batch: Vec<Delivery>) {
+        if batch.is_empty() && self.written.is_empty() {
+            // Filtered out: nothing has to be written first.
+            self.client.session().acknowledge(self.last_delivery);
+            return;
+        }
+        self.pushed += batch.len() as u64;
+        if !batch.is_empty() {
+            self.last_message = Instant::now();
+            self.printer.push(batch);
+        }
+        match self.written.back_mut() {
+            Some((pushed, delivery)) if *pushed == self.pushed => *delivery = self.last_delivery,
+            _ => self.written.push_back((self.pushed, self.last_delivery)),
+        }
+        if !self.slow && self.printer.is_full() {
+            match self.settings.overflow {
+                Overflow::Exit => self.fail(
+                    Failure::new(Kind::Output, "standard output is too slow: the queue is full")
+                        .keyword("slow-output")
+                        .hint("--overflow=block waits for the reader instead"),
+                ),
+                Overflow::Block => {
+                    self.slow = true;
+                    self.client.set_reading(false);
+                    self.talk.ui.warning(
+                        "slow-output",
+                        "standard output is slower than the broker; nothing more is read until it catches up",
+                    );
+                }
+                Overflow::DropNew | Overflow::DropOld => {}
+            }
+        }
+    }
+
+    /// Whether a message is to be printed; does what else it asks for.
+    fn take(&mut self, publish: &Publish) -> bool {
+        let message = &publish.message;
+        if self.settings.retained == RetainedChoice::Only && !message.retain {
+            self.end = Some(End::Done);
+            return false;
+        }
+        if self.settings.filter_out.iter().any(|filter| filter.matches(&message.topic)) {
+            return false;
+        }
+        if self.settings.remove_retained && message.retain && !message.payload.is_empty() {
+            self.client.session().publish(Message {
+                topic: message.topic.clone(),
+                payload: Bytes::new(),
+                qos: QoS::AtLeastOnce,
+                retain: true,
+                properties: Properties::new(),
+            });
+        }
+        if self.settings.retained == RetainedChoice::Hide && message.retain {
+            return false;
+        }
+        self.counted += 1;
+        if self.settings.count.is_some_and(|count| self.counted >= count.get()) {
+            self.end = Some(End::Done);
+        }
+        true
+    }
+
+    fn subscribed(&mut self, subscription: &Subscription, reason: ReasonCode, reason_string: Option<&str>) {
+        let filter = escape(&subscription.filter);
+        if reason.is_error() {
+            let kind = match reason {
+                ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+                | ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
+                | ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => Kind::Unsupported,
+                _ => Kind::Denied,
+            };
+            let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
+            let failure = Failure::new(kind, format!("subscribe \"{filter}\": {reason}{said}"));
+            if self.settings.strict {
+                self.fail(failure);
+            } else {
+                self.remember(failure);
+            }
+            return;
+        }
+        self.granted += 1;
+        let granted = QoS::from_level(reason.0).unwrap_or_default();
+        if granted < subscription.qos {
+            let text = format!("\"{filter}\": asked for QoS {}, granted {granted}", subscription.qos);
+            if self.settings.strict {
+                self.fail(Failure::new(Kind::Unsupported, text).keyword("qos"));
+            } else {
+                self.talk.ui.note("qos", &text);
+            }
+        }
+    }
+
+    /// After every SUBACK and UNSUBACK is in: is there anything to wait for?
+    fn answers(&mut self) {
+        if self.answered || self.client.session_state().has_open_requests() {
+            return;
+        }
+        self.answered = true;
+        if self.granted == 0 && !self.settings.subscriptions.is_empty() {
+            self.end = Some(End::Failed);
+            return;
+        }
+        // One of several was refused: the others go on, and this is said at once.
+        if let Some(failure) = self.failure.as_ref().filter(|_| self.end.is_none()) {
+            self.talk.ui.warning(failure.keyword, &failure.what);
+        }
+        self.failure = self.failure.take().filter(|_| self.end.is_some());
+        if self.settings.exit_after_subscribe && self.end.is_none() {
+            self.end = Some(End::Done);
+        }
+    }
+
+    fn remember(&mut self, failure: Failure) {
+        self.failure = Some(match self.failure.take() {
+            Some(first) => first.graver(failure),
+            None => failure,
+        });
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.remember(failure);
+        self.end = Some(End::Failed);
+    }
+
+    /// Ends in order: output written, deliveries acknowledged, DISCONNECT.
+    async fn finish(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
+        let client_id = self.client.session_state().client_id();
+        self.client.close(ReasonCode::SUCCESS).await;
+        if let Err(error) = result {
+            self.drain_printer().await;
+            self.remember(from_client(&error, self.talk.endpoint(), &client_id));
+        }
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let unmet = self.settings.count.filter(|count| self.counted < count.get());
+        match self.end {
+            Some(End::TimedOut) => Err(self.timed_out("-W", self.settings.timeout)),
+            Some(End::Idle) if unmet.is_some() => Err(self.timed_out("--idle", self.settings.idle)),
+            Some(End::Signal) => {
+                // An endless subscriber is ended by a signal in the normal way.
+                if unmet.is_none() && self.signal != Some(Signal::Hangup) {
+                    self.signal = None;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn timed_out(&self, option: &str, limit: Option<Duration>) -> Failure {
+        let limit = humantime::format_duration(limit.unwrap_or_default());
+        let counted = match self.settings.count {
+            Some(count) => format!("{} of {count} messages", self.counted),
+            None => format!("{} messages", self.counted),
+        };
+        Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
+    }
+
+    fn summarize(&self, verdict: &Result<(), Failure>) {
+        let printed = self.printer.printed();
+        let ledger = self.client.session_state().ledger();
+        self.talk.ui.summary(&Summary {
+            asked: ledger.asked,
+            sent: ledger.sent,
+            acked: ledger.confirmed,
+            denied: ledger.refused,
+            unconfirmed: ledger.open() + ledger.unknown,
+            received: self.received,
+            printed: printed.messages,
+            duplicates: self.client.session_state().duplicates(),
+            dropped: printed.dropped,
+            reconnects: self.client.reconnects(),
+            exit: exit_code(verdict),
+            keyword: keyword(verdict),
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! What happens to the connection, told on stderr: the same words for every command.
+
+use crate::connection::{ClientOptions, Endpoint, Notice, SetupWarning};
+use crate::error::{EXIT_STATUS, Failure};
+use crate::mqtt::session::Event;
+use crate::output::trace;
+use crate::output::units::Span;
+use crate::ui::Ui;
+
+use super::failure::from_client;
+
+/// Tells the user what happens to the connection.
+pub(super) struct Talk<'a> {
+    pub ui: &'a Ui,
+    endpoint: Endpoint,
+    client_id: String,
+}
+
+impl<'a> Talk<'a> {
+    /// Begins with what is to be said about the options.
+    pub fn new(ui: &'a Ui, options: &ClientOptions, warnings: &[SetupWarning]) -> Self {
+        for warning in warnings {
+            ui.warning(warning.keyword, &warning.text);
+        }
+        let client_id = options.client_id.as_deref().unwrap_or_default().to_owned();
+        Self { ui, endpoint: options.transport.endpoint.clone(), client_id }
+    }
+
+    /// Where the connection leads.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// One line for each change of state; attempts in between are silent.
+    pub fn notice(&self, notice: Notice) {
+        let reason = |error| {
+            let failure = from_client(&error, &self.endpoint, &self.client_id);
+            match failure.causes.as_slice() {
+                [] => failure.what,
+                causes => format!("{}: {}", failure.what, causes.join(": ")),
+            }
+        };
+        match notice {
+            Notice::Fallback => {
+                self.ui.note("version", "the broker did not take MQTT 5; trying MQTT 3.1.1");
+            }
+            Notice::Lost { error, pause } => {
+                self.ui.warning("lost", &format!("{}; trying again in {}", reason(error), Span(pause)));
+            }
+            Notice::Failed { error, pause } => {
+                self.ui.warning("connect", &format!("{}; trying again in {}, then less often", reason(error), Span(pause)));
+            }
+            Notice::Back { after, session_present } => {
+                let session = if session_present { "the session goes on" } else { "a new session" };
+                self.ui.note("back", &format!("connected again after {}; {session}", Span(after)));
+            }
+            Notice::TakeoverSuspected => self.ui.warning(
+                "takeover?",
+                &format!(
+                    "the connection is lost again and again right after CONNACK: does another client use the id \"{}\"?",
+                    self.client_id
+                ),
+            ),
+        }
+    }
+
+    /// The packets, under `--debug`.
+    pub fn event(&self, event: &Event) {
+        match event {
+            Event::Sent(packet) => self.ui.debug(&trace::line(trace::Direction::Sent, packet)),
+            Event::Received(packet) => self.ui.debug(&trace::line(trace::Direction::Received, packet)),
+            _ => {}
+        }
+    }
+}
+
+/// The exit status of a verdict.
+pub(super) fn exit_code(verdict: &Result<(), Failure>) -> u8 {
+    verdict.as_ref().err().map_or(0, |failure| failure.kind.code())
+}
+
+/// The word for a verdict.
+pub(super) fn keyword(verdict: &Result<(), Failure>) -> &'static str {
+    match verdict {
+        Ok(()) => EXIT_STATUS.first().map_or("", |row| row.keyword),
+        Err(failure) => failure.keyword,
+    }
+}

@@ -1,0 +1,54 @@
+//! Messages as JSON: the lossless line of `mqt sub --json`, mosquitto's `%j` and `%J`, and the reader for
+//! `mqt pub --json`.
+//!
+//! The line is described by `schema/message.schema.json`. What one line says, the reader reads back to the
+//! same message: bytes that are not UTF-8 stand as base64 under a key that ends in `_base64`.
+
+mod emitter;
+mod message;
+mod number;
+mod reader;
+mod scanner;
+
+pub use reader::{JsonMessage, JsonMessageError, parse_message};
+
+pub(super) use emitter::{Layout, Look};
+pub(super) use message::{Dialect, push_message, push_message_with_json_payload};
+
+use super::clock::LocalClock;
+use super::{Delivery, Formatter, Presentation};
+
+/// Prints each message as one JSON object, losslessly: on one line, or over several indented ones.
+#[derive(Debug)]
+pub struct Json {
+    look: Look,
+    newline: bool,
+    clock: LocalClock,
+}
+
+impl Json {
+    /// With the local time of this machine.
+    #[must_use]
+    pub fn new(presentation: &Presentation, pretty: bool) -> Self {
+        Self::with_clock(presentation, pretty, LocalClock::default())
+    }
+
+    /// With the local time of this clock.
+    #[must_use]
+    pub fn with_clock(presentation: &Presentation, pretty: bool, clock: LocalClock) -> Self {
+        let layout = if pretty { Layout::Indented } else { Layout::Compact };
+        Self { look: Look::new(layout, presentation), newline: presentation.newline, clock }
+    }
+}
+
+impl Formatter for Json {
+    fn format(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
+        push_message(delivery, &self.clock.at(delivery.received), Dialect::Lossless, &self.look, out);
+        if self.newline {
+            out.push(b'\n');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Sizes, rates and durations for people.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A number of bytes: `512 B`, `2.0 MB`. Steps are 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+/// A number of things per second: `950/s`, `1.2 M/s`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate(pub f64);
+
+/// A duration: `850 µs`, `250 ms`, `1.5 s`, `2 min 5 s`, `3 h 20 min`, `2 d 4 h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+/// The value scaled below 1,000 and the prefix for it; what would round up to 1,000 takes the next prefix.
+fn scale(value: f64) -> (f64, &'static str) {
+    let mut value = value;
+    for prefix in ["", "k", "M", "G", "T"] {
+        let limit = if prefix.is_empty() { 999.5 } else { 999.95 };
+        if value < limit {
+            return (value, prefix);
+        }
+        value /= 1_000.0;
+    }
+    (value, "P")
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1_000 {
+            return write!(f, "{} B", self.0);
+        }
+        let (value, prefix) = scale(self.0 as f64);
+        write!(f, "{value:.1} {prefix}B")
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match scale(self.0.max(0.0)) {
+            (value, "") if value < 9.95 && value.fract() != 0.0 => write!(f, "{value:.1}/s"),
+            (value, "") => write!(f, "{value:.0}/s"),
+            (value, prefix) => write!(f, "{value:.1} {prefix}/s"),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let pair = |f: &mut fmt::Formatter<'_>, many: u64, unit: &str, few: u64, small: &str| match few {
+            0 => write!(f, "{many} {unit}"),
+            _ => write!(f, "{many} {unit} {few} {small}"),
+        };
+        match seconds {
+            0 if self.0.as_micros() < 1_000 => write!(f, "{} µs", self.0.as_micros()),
+            0 => write!(f, "{} ms", self.0.as_millis()),
+            1..60 if self.0.subsec_millis() < 100 => write!(f, "{seconds} s"),
+            1..60 => write!(f, "{seconds}.{} s", self.0.subsec_millis() / 100),
+            60..3_600 => pair(f, seconds / 60, "min", seconds % 60, "s"),
+            3_600..86_400 => pair(f, seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+            _ => pair(f, seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (2_000_000, "2.0 MB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (268_435_455, "268.4 MB"),
+            (u64::MAX, "18446.7 PB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (rate, text) in [
+            (0.0, "0/s"),
+            (0.5, "0.5/s"),
+            (2.0, "2/s"),
+            (950.4, "950/s"),
+            (999.6, "1.0 k/s"),
+            (1_234_567.0, "1.2 M/s"),
+        ] {
+            assert_eq!(Rate(rate).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn spans() {
+        for (millis, text) in [
+            (0, "0 µs"),
+            (250, "250 ms"),
+            (1_000, "1 s"),
+            (1_560, "1.5 s"),
+            (60_000, "1 min"),
+            (125_000, "2 min 5 s"),
+            (12_000_000, "3 h 20 min"),
+            (187_200_000, "2 d 4 h"),
+        ] {
+            assert_eq!(Span(Duration::from_millis(millis)).to_string(), text);
+        }
+        assert_eq!(Span(Duration::from_micros(850)).to_string(), "850 µs");
+    }
+}

@@ -1,0 +1,246 @@
+//! The owner of stdout and stderr: data, status, warnings, hints, progress.
+//!
+//! stdout is data: help texts and lists through [`Ui::out`], messages through the [`Printer`]. stderr is
+//! talk. Every text that goes to stderr is escaped here, whatever was done to it before, and is written
+//! with one call; a stderr that is closed or full is no reason to stop.
+
+mod printer;
+mod progress;
+mod summary;
+
+pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
+pub use progress::Progress;
+pub use summary::Summary;
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::ProgressBar;
+
+use crate::config::{ColorChoice, SummaryFormat, UiSettings};
+use crate::error::{Failure, Kind};
+use crate::output::sanitize::{Keep, escape, escape_keeping};
+use crate::output::{Presentation, Role, Style, Target};
+
+/// Talks to the person at the terminal, or to the log that stderr goes to. Cheap to clone.
+#[derive(Clone)]
+pub struct Ui {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    program: &'static str,
+    settings: UiSettings,
+    stdout: Stream,
+    stderr: Stream,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+/// One of the two streams.
+struct Stream {
+    writer: Mutex<Box<dyn Write + Send>>,
+    is_terminal: bool,
+    style: Style,
+}
+
+impl Stream {
+    fn new(writer: Box<dyn Write + Send>, is_terminal: bool, color: ColorChoice) -> Self {
+        let choice = match color {
+            ColorChoice::Auto => None,
+            ColorChoice::Always => Some(true),
+            ColorChoice::Never => Some(false),
+        };
+        let style = Style::decide(choice, is_terminal, |name| std::env::var_os(name));
+        Self { writer: Mutex::new(writer), is_terminal, style }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut writer = lock(&self.writer);
+        writer.write_all(bytes)?;
+        writer.flush()
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is guarded stays whole when a holder panics: it is written to in single calls.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Ui {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ui")
+            .field("program", &self.inner.program)
+            .field("settings", &self.inner.settings)
+            .field("stdout_is_terminal", &self.inner.stdout.is_terminal)
+            .field("stderr_is_terminal", &self.inner.stderr.is_terminal)
+            .finish()
+    }
+}
+
+impl Ui {
+    /// Over the process's stdout and stderr. `program` is the name that starts every line: `mqt`.
+    #[must_use]
+    pub fn new(program: &'static str, settings: UiSettings) -> Self {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let (stdout_terminal, stderr_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+        Self::over(
+            program,
+            settings,
+            Stream::new(Box::new(stdout), stdout_terminal, settings.color),
+            Stream::new(Box::new(stderr), stderr_terminal, settings.color),
+        )
+    }
+
+    /// Over other writers, none of them a terminal: for tests.
+    #[must_use]
+    pub fn with_writers(
+        program: &'static str,
+        settings: UiSettings,
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+    ) -> Self {
+        Self::over(
+            program,
+            settings,
+            Stream::new(stdout, false, settings.color),
+            Stream::new(stderr, false, settings.color),
+        )
+    }
+
+    fn over(program: &'static str, settings: UiSettings, stdout: Stream, stderr: Stream) -> Self {
+        Self { inner: Arc::new(Inner { program, settings, stdout, stderr, bar: Mutex::new(None) }) }
+    }
+
+    /// How it was told to talk.
+    #[must_use]
+    pub fn settings(&self) -> &UiSettings {
+        &self.inner.settings
+    }
+
+    /// Whether stdout is a terminal.
+    #[must_use]
+    pub fn stdout_is_terminal(&self) -> bool {
+        self.inner.stdout.is_terminal
+    }
+
+    /// Whether stderr is a terminal.
+    #[must_use]
+    pub fn stderr_is_terminal(&self) -> bool {
+        self.inner.stderr.is_terminal
+    }
+
+    /// How messages on stdout look. `raw`: control characters as they are, on a terminal too.
+    #[must_use]
+    pub fn presentation(&self, newline: bool, raw: bool) -> Presentation {
+        let stdout = &self.inner.stdout;
+        let target = if stdout.is_terminal && !raw { Target::Terminal } else { Target::Pipe };
+        Presentation { target, newline, style: stdout.style.clone() }
+    }
+
+    /// Writes to stdout: help texts, lists. A closed pipe is a normal end and no error.
+    ///
+    /// # Errors
+    /// A failure of kind [`Kind::Output`]: the device is full, or the like.
+    pub fn out(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.inner.stdout.write(bytes) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::new(Kind::Output, format!("write: {}", printer::reason(&error))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a failure: `mqt: error[keyword]: what`, then its causes and hints. Not under `--quiet`.
+    pub fn failure(&self, failure: &Failure) {
+        if self.inner.settings.quiet {
+            return;
+        }
+        let style = &self.inner.stderr.style;
+        let mut text = self.line(Role::Error, "error", failure.keyword, &failure.what);
+        for cause in &failure.causes {
+            text.push_str(&format!("  {} {}\n", style.paint(Role::Note, "caused by:"), escape(cause)));
+        }
+        for hint in &failure.hints {
+            text.push_str(&format!("  {} {}\n", style.paint(Role::Hint, "hint:"), escape(hint)));
+        }
+        self.talk(&text);
+    }
+
+    /// Prints `mqt: warning[keyword]: text`. Not under `--quiet`.
+    pub fn warning(&self, keyword: &str, text: &str) {
+        if !self.inner.settings.quiet {
+            self.talk(&self.line(Role::Warning, "warning", keyword, text));
+        }
+    }
+
+    /// Prints `mqt: note[keyword]: text`. Not under `--quiet`.
+    pub fn note(&self, keyword: &str, text: &str) {
+        if !self.inner.settings.quiet {
+            self.talk(&self.line(Role::Note, "note", keyword, text));
+        }
+    }
+
+    /// Prints a text of one or more lines as it is, but for control characters. Not under `--quiet`.
+    pub fn status(&self, text: &str) {
+        if !self.inner.settings.quiet {
+            self.talk(&format!("{}\n", escape_keeping(text, Keep::Lines)));
+        }
+    }
+
+    /// Prints what goes on underneath, a packet for example; only under `--debug`.
+    pub fn debug(&self, text: &str) {
+        if self.inner.settings.debug {
+            let style = &self.inner.stderr.style;
+            self.talk(&format!("{}\n", style.paint(Role::Faint, &escape(text))));
+        }
+    }
+
+    /// Whether [`debug`](Self::debug) prints anything: whoever has to work for the text asks first.
+    #[must_use]
+    pub fn is_debug(&self) -> bool {
+        self.inner.settings.debug
+    }
+
+    /// Prints the closing line with the counts of the run. When no form of it was asked for, it is printed
+    /// for people, and only when something is left unconfirmed, and not under `--quiet`.
+    pub fn summary(&self, summary: &Summary) {
+        match self.inner.settings.summary {
+            Some(SummaryFormat::Json) => self.talk(&format!("{}\n", summary.to_json())),
+            Some(SummaryFormat::Text) => self.talk(&format!("{}: {summary}\n", self.inner.program)),
+            None if summary.unconfirmed > 0 => self.status(&format!("{}: {summary}", self.inner.program)),
+            None => {}
+        }
+    }
+
+    /// A progress bar for a known number of messages. It appears on a terminal only, not under `--quiet`,
+    /// and only after a second.
+    #[must_use]
+    pub fn progress(&self, total: u64) -> Progress {
+        let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet;
+        Progress::new(wanted.then(|| self.clone()), total)
+    }
+
+    fn line(&self, role: Role, word: &str, keyword: &str, text: &str) -> String {
+        let head = format!("{word}[{keyword}]:");
+        format!("{}: {} {}\n", self.inner.program, self.inner.stderr.style.paint(role, &head), escape(text))
+    }
+
+    /// One write to stderr, above the progress bar where there is one.
+    fn talk(&self, text: &str) {
+        let bar = lock(&self.inner.bar).clone();
+        // Nobody is left to be told that stderr is closed or full.
+        let write = || drop(self.inner.stderr.write(text.as_bytes()));
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn set_bar(&self, bar: Option<ProgressBar>) {
+        *lock(&self.inner.bar) = bar;
+    }
+}
+
+#[cfg(test)]
+mod tests;
