@@ -16,3 +16,9 @@ mod support;
 
 #[cfg(test)]
 mod broker;
+#[cfg(test)]
+mod tls;
+#[cfg(test)]
+mod transport;
+#[cfg(test)]
+mod websocket;

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
 pub mod broker;
+pub mod certs;
 pub mod mqt;
 pub mod wire;
