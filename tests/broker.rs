@@ -1,5 +1,12 @@
 //! The dev broker over sockets, against bytes written by hand and against an independent client.
 
+mod core;
+mod limits;
+mod publish;
+mod session;
+mod subscribe;
+mod will;
+
 use crate::support::broker::TestBroker;
 use crate::support::wire::Wire;
 
