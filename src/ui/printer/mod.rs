@@ -628,3 +628,6 @@ impl Writer {
         self.sink.flush().map_err(|error| Stopped { written: 0, error })
     }
 }
+
+#[cfg(test)]
+mod tests;
