@@ -8,7 +8,7 @@ use mqt::connection::listen::{HandshakeError, ListenError, Listener, ServerTls};
 use mqt::connection::tls::speaks_tls;
 use mqt::connection::{
     ConnectError, Connected, Endpoint, SetupError, TlsFault, TlsOptions, TlsPin, TlsVersion, Transport,
-    TransportOptions, tls_alert,
+    TransportOptions, stream_fault,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -302,10 +302,10 @@ async fn a_client_certificate_can_be_required() {
     let server = serve(&tls).await;
     let mut connected = connect("localhost", server.port, trusting(&certs.ca)).await.unwrap();
     let error = within(connected.stream.read_u8()).await.unwrap_err();
-    let alert = tls_alert(&error).unwrap();
+    let alert = stream_fault(&error).unwrap();
     assert!(matches!(alert, ConnectError::Tls(TlsFault::ClientCertificateRequired)), "{alert}");
     assert!(alert.hints()[0].contains("--cert"));
-    assert!(tls_alert(&std::io::ErrorKind::ConnectionReset.into()).is_none());
+    assert!(stream_fault(&std::io::ErrorKind::ConnectionReset.into()).is_none());
 }
 
 // F-84

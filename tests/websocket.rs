@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mqt::connection::listen::{HandshakeError, Listener};
-use mqt::connection::{ConnectError, Connected, Endpoint, SetupError, Transport, TransportOptions, WsFault};
+use mqt::connection::{
+    ConnectError, Connected, Endpoint, SetupError, Transport, TransportOptions, WsFault, stream_fault,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -275,8 +277,8 @@ async fn a_text_frame_is_an_error() {
     server.write_all(&[0x81, 2, b'h', b'i']).await.unwrap();
     let error = within(client.stream.read_u8()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
-    let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<WsFault>());
-    assert_eq!(fault, Some(&WsFault::TextFrame));
+    let fault = stream_fault(&error);
+    assert!(matches!(fault, Some(ConnectError::WebSocket(WsFault::TextFrame))), "{fault:?}");
     assert!(error.to_string().starts_with("text frame"), "{error}");
 }
 

@@ -422,7 +422,7 @@ impl Client {
             DriveError::Session(error) => return error.into(),
             DriveError::WriteStalled { after } => return ClientError::WriteStalled { after },
             DriveError::Closed => None,
-            DriveError::Io(error) => match super::tls_alert(&error) {
+            DriveError::Io(error) => match super::stream_fault(&error) {
                 Some(alert) => return alert.into(),
                 None => Some(error),
             },

@@ -196,11 +196,16 @@ impl ConnectError {
     }
 }
 
-/// Classifies an error that came out of a running stream: a TLS alert that arrived after the handshake, as
-/// the refusal of a missing client certificate does in TLS 1.3. `None`: it is an ordinary loss.
+/// Finds what TLS or WebSocket has to say in an error that came out of a running stream: a TLS alert that
+/// arrived after the handshake, as the refusal of a missing client certificate does in TLS 1.3, or a frame that
+/// MQTT forbids. `None`: it is an ordinary loss.
 #[must_use]
-pub fn tls_alert(error: &io::Error) -> Option<ConnectError> {
-    TlsFault::of_stream(error).map(ConnectError::Tls)
+pub fn stream_fault(error: &io::Error) -> Option<ConnectError> {
+    let websocket = error.get_ref().and_then(|inner| inner.downcast_ref::<WsFault>());
+    websocket
+        .cloned()
+        .map(ConnectError::WebSocket)
+        .or_else(|| TlsFault::of_stream(error).map(ConnectError::Tls))
 }
 
 fn list(target: &str, attempts: &[(String, io::Error)]) -> String {

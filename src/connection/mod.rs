@@ -16,7 +16,7 @@ pub mod websocket;
 
 pub use client::{Client, ClientError, Notice, SessionChoices};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
-pub use error::{ConnectError, SetupError, tls_alert};
+pub use error::{ConnectError, SetupError, stream_fault};
 pub use options::{Attempts, ClientOptions, PasswordSource, VersionChoice};
 pub use proxy::{Proxy, ProxyError};
 pub use tcp::Family;

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config, client_async_with_config};
 
 use super::endpoint::{Bracketed, Endpoint};
-use super::error::{ConnectError, tls_alert};
+use super::error::{ConnectError, stream_fault};
 use super::transport::Stream;
 use crate::mqtt::Secret;
 
@@ -144,7 +144,7 @@ pub(super) async fn connect(
     match client_async_with_config(request, stream, Some(config())).await {
         Ok((socket, _)) => Ok(Box::new(WebSocket::new(socket))),
         Err(WsError::Io(error)) => {
-            Err(tls_alert(&error).unwrap_or_else(|| WsFault::Broken(super::error::reason(&error)).into()))
+            Err(stream_fault(&error).unwrap_or_else(|| WsFault::Broken(super::error::reason(&error)).into()))
         }
         Err(error) => Err(refusal(error).into()),
     }
