@@ -191,6 +191,7 @@ async fn socks5_logs_in() {
 async fn socks5_refusals_are_told() {
     for (method, reply, expected) in [
         (0xFF, None, "it wants a user name and password"),
+        (2, None, "it wants a user name and password"),
         (0, Some(5), "Connection refused"),
         (0, Some(4), "Host unreachable"),
     ] {

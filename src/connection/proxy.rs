@@ -96,7 +96,9 @@ impl Proxy {
         };
         tunnel.map(Socks5Stream::into_inner).map_err(|error| match error {
             tokio_socks::Error::Io(error) => self.failed(reason(&error)),
-            tokio_socks::Error::NoAcceptableAuthMethods => self.failed("it wants a user name and password"),
+            tokio_socks::Error::NoAcceptableAuthMethods | tokio_socks::Error::AuthorizationRequired => {
+                self.failed("it wants a user name and password")
+            }
             tokio_socks::Error::PasswordAuthFailure(_) => self.failed("it refuses the user name or password"),
             error => self.failed(error.to_string()),
         })
