@@ -102,7 +102,6 @@ pub type Observer = Arc<dyn Fn(&Activity<'_>) + Send + Sync>;
 /// Something that happened in the broker. Client identifiers, topics and addresses are as the client gave
 /// them: escape them before a terminal sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Activity<'a> {
     /// A client was let in.
     Connected {
@@ -142,9 +141,7 @@ pub enum Activity<'a> {
     Sent {
         /// Its client identifier.
         client_id: &'a str,
-        /// The name of the packet, `PUBLISH`.
-        packet: &'static str,
-        /// The topic of a PUBLISH, else empty.
-        topic: &'a str,
+        /// The packet.
+        packet: &'a Packet,
     },
 }

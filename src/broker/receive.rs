@@ -262,18 +262,26 @@ impl Broker {
         Ok(())
     }
 
-    fn acknowledge(&mut self, id: ConnectionId, kind: AckKind, packet_id: PacketId, reason: ReasonCode) {
+    /// Sends an acknowledgement.
+    pub(super) fn acknowledge(
+        &mut self,
+        id: ConnectionId,
+        kind: AckKind,
+        packet_id: PacketId,
+        reason: ReasonCode,
+    ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         encode_ack(kind, packet_id, reason, connection.version, &mut connection.output);
         self.counters.messages_sent += 1;
         if let (Some(observer), Some(connection)) = (&self.options.observer, self.connections.get(id)) {
+            let ack = Ack::new(packet_id, reason);
             let packet = match kind {
-                AckKind::PubAck => "PUBACK",
-                AckKind::PubRec => "PUBREC",
-                AckKind::PubRel => "PUBREL",
-                AckKind::PubComp => "PUBCOMP",
+                AckKind::PubAck => Packet::PubAck(ack),
+                AckKind::PubRec => Packet::PubRec(ack),
+                AckKind::PubRel => Packet::PubRel(ack),
+                AckKind::PubComp => Packet::PubComp(ack),
             };
-            observer(&Activity::Sent { client_id: &connection.client_id, packet, topic: "" });
+            observer(&Activity::Sent { client_id: &connection.client_id, packet: &packet });
         }
         self.wake(id);
     }

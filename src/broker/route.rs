@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::mqtt::codec::{AckKind, encode_ack, encode_publish, publish_len};
+use crate::mqtt::codec::{AckKind, encode_publish, publish_len};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::{
-    Message, PacketId, Property, PropertyKind, QoS, ReasonCode, Subscription, TopicFilter, Version,
+    Message, Packet, PacketId, Property, PropertyKind, QoS, ReasonCode, Subscription, TopicFilter, Version,
 };
 
 use super::options::{Activity, BrokerOptions};
@@ -220,14 +220,11 @@ impl Broker {
     /// Takes a session up again on a new connection: PUBRELs first, then what was sent and not
     /// acknowledged, then the queue ([MQTT-4.4.0-1]).
     pub(super) fn resume(&mut self, key: SessionKey, now: Instant) {
-        let Self { sessions, connections, counters, .. } = self;
-        let Some(session) = sessions.get(key) else { return };
-        if let Some(connection) = session.connection.and_then(|id| connections.get_mut(id)) {
-            let version = connection.version;
-            for packet_id in session.outgoing.released() {
-                counters.messages_sent += 1;
-                let success = ReasonCode::SUCCESS;
-                encode_ack(AckKind::PubRel, packet_id, success, version, &mut connection.output);
+        let Some(session) = self.sessions.get(key) else { return };
+        let released: Vec<PacketId> = session.outgoing.released().collect();
+        if let Some(id) = session.connection {
+            for packet_id in released {
+                self.acknowledge(id, AckKind::PubRel, packet_id, ReasonCode::SUCCESS);
             }
         }
         self.send_queued(key, now);
@@ -336,8 +333,10 @@ fn put_publish(
     counters.publish_sent += 1;
     counters.publish_bytes_sent += message.payload.len() as u64;
     if let Some(observer) = &options.observer {
-        let client_id = &*connection.client_id;
-        observer(&Activity::Sent { client_id, packet: "PUBLISH", topic: &message.topic });
+        let message = adapted(version, message, terms, Message::clone);
+        let Sending { dup, packet_id } = *sending;
+        let packet = Packet::Publish(Publish { dup, packet_id, message });
+        observer(&Activity::Sent { client_id: &connection.client_id, packet: &packet });
     }
 }
 

@@ -478,8 +478,7 @@ impl Broker {
         connection.output.put_bytes(&bytes::Buf::copy_to_bytes(&mut encoded, length));
         self.counters.messages_sent += 1;
         if let (Some(observer), Some(connection)) = (&self.options.observer, self.connections.get(id)) {
-            let client_id = &*connection.client_id;
-            observer(&Activity::Sent { client_id, packet: packet.name(), topic: "" });
+            observer(&Activity::Sent { client_id: &connection.client_id, packet });
         }
         self.wake(id);
         true

@@ -1,17 +1,139 @@
-//! stub
-use crate::broker::{BrokerError, BrokerOptions};
+//! `mqt broker`: the dev broker from its settings to its end by a signal.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::broker::{
+    Activity, BrokerError, BrokerOptions, Observer, PasswordFile, PasswordFileError, Server,
+};
 use crate::config::BrokerSettings;
-use crate::error::Failure;
+use crate::connection::Endpoint;
+use crate::connection::listen::ListenError;
+use crate::error::{Failure, Kind};
+use crate::mqtt::Packet;
+use crate::output::trace::{Direction, line};
 use crate::ui::Ui;
 
-pub(super) fn options(settings: &BrokerSettings, _ui: &Ui) -> Result<BrokerOptions, Failure> {
+use super::failure::{from_connect, from_setup};
+use super::run_to_end;
+use super::signals::{Signal, Signals};
+
+/// Serves until a signal comes. A second one ends it at once.
+///
+/// # Errors
+/// The settings name what cannot be used: a file, an address.
+pub fn run(settings: BrokerSettings, ui: &Ui) -> Result<(), Failure> {
+    if let Some(signal) = run_to_end(serve(settings, ui))? {
+        signal.die();
+    }
+    Ok(())
+}
+
+async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+    let observer = (settings.verbose || settings.ui.debug).then(|| observer(settings.verbose, ui));
+    let options = BrokerOptions { observer, ..options(&settings)? };
+    let server = Server::bind(options).await.map_err(|error| from_broker(&error))?;
+    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let endpoints = server.endpoints();
+    let lines: String = endpoints.iter().map(|endpoint| format!("{endpoint}\n")).collect();
+    ui.out(lines.as_bytes())?;
+    if let Some(first) = endpoints.first() {
+        ui.status(&format!("mqt: dev broker on {first}, until Ctrl-C. In other terminals:"));
+        ui.status(&format!("  mqt sub{} -t 'mqtt/test/#' -v", reaching(first)));
+        ui.status(&format!("  mqt pub{} -t mqtt/test/hello -m \"Hello World\"", reaching(first)));
+    }
+    let (stop, stopped) = oneshot::channel::<()>();
+    // An error says that the sender is dropped, which is the signal.
+    let running = server.run(async { drop(stopped.await) });
+    tokio::pin!(running);
+    tokio::select! {
+        _ = &mut running => return Ok(None),
+        _ = signals.next() => {}
+    }
+    drop(stop);
+    tokio::select! {
+        _ = running => Ok(None),
+        signal = signals.next() => Ok(Some(signal)),
+    }
+}
+
+/// What a client types to reach an endpoint: nothing for the default one.
+pub(super) fn reaching(endpoint: &Endpoint) -> String {
+    match (endpoint.scheme().name(), endpoint.host(), endpoint.port()) {
+        ("mqtt", "localhost" | "127.0.0.1" | "::1", 1883) => String::new(),
+        _ => format!(" --url {endpoint}"),
+    }
+}
+
+/// The options of a broker that tells nobody what goes on.
+pub(super) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
+    let password_file = settings.password_file.as_deref().map(PasswordFile::read).transpose();
     Ok(BrokerOptions {
         listeners: settings.listen.clone(),
+        server_tls: settings.tls.clone(),
+        password_file: password_file.map_err(|error| from_password_file(&error))?,
         allow_anonymous: settings.anonymous,
         ..BrokerOptions::default()
     })
 }
 
+fn from_password_file(error: &PasswordFileError) -> Failure {
+    Failure::usage(error.to_string()).keyword("config").hint("it has a line NAME:PASSWORD for every user")
+}
+
+/// Why the broker does not start.
 pub(super) fn from_broker(error: &BrokerError) -> Failure {
-    Failure::usage(error.to_string())
+    match error {
+        BrokerError::Listen(ListenError::Setup(error)) => from_setup(error),
+        BrokerError::Listen(ListenError::Lookup(error)) => from_connect(error),
+        BrokerError::Listen(ListenError::Io { .. }) => {
+            Failure::new(Kind::Connect, format!("cannot listen on {error}"))
+                .keyword("listen")
+                .hint("is another broker running there? -p takes another port, -p 0 a free one")
+        }
+        BrokerError::Exposed { .. } => Failure::usage(error.to_string())
+            .hint("--password-file FILE asks for passwords, --allow-anonymous lets everybody in"),
+        error => Failure::usage(error.to_string()),
+    }
+}
+
+/// Tells on stderr what goes on: who comes and goes under `verbose`, all packets under `--debug`.
+fn observer(is_verbose: bool, ui: &Ui) -> Observer {
+    let ui = ui.clone();
+    Arc::new(move |activity| {
+        if ui.is_debug() {
+            ui.debug(&describe(activity));
+        } else if is_verbose && is_news(activity) {
+            ui.status(&describe(activity));
+        }
+    })
+}
+
+fn is_news(activity: &Activity<'_>) -> bool {
+    match activity {
+        Activity::Received { packet, .. } => matches!(packet, Packet::Subscribe(_) | Packet::Unsubscribe(_)),
+        Activity::Sent { .. } => false,
+        _ => true,
+    }
+}
+
+fn describe(activity: &Activity<'_>) -> String {
+    match activity {
+        Activity::Connected { client_id, peer, version, session_present } => {
+            let session = if *session_present { ", its session goes on" } else { "" };
+            format!("{client_id}: connected from {peer}, MQTT {version}{session}")
+        }
+        Activity::Refused { client_id, peer, reason } => {
+            format!("{client_id}: refused, from {peer}: {reason}")
+        }
+        Activity::Disconnected { client_id, reason: Some(reason) } => {
+            format!("{client_id}: disconnected: {reason}")
+        }
+        Activity::Disconnected { client_id, reason: None } => format!("{client_id}: connection closed"),
+        Activity::Received { client_id, packet } => {
+            format!("{client_id}: {}", line(Direction::Received, packet))
+        }
+        Activity::Sent { client_id, packet } => format!("{client_id}: {}", line(Direction::Sent, packet)),
+    }
 }

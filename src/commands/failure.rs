@@ -61,7 +61,7 @@ fn with_io(failure: Failure, source: Option<&io::Error>) -> Failure {
     }
 }
 
-fn from_connect(error: &ConnectError) -> Failure {
+pub(super) fn from_connect(error: &ConnectError) -> Failure {
     let failure = match error {
         ConnectError::Lookup { .. } => Failure::new(Kind::Lookup, escape(&error.to_string())),
         ConnectError::Tls(_) => Failure::new(Kind::Tls, escape(&error.to_string())),

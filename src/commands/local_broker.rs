@@ -10,7 +10,7 @@ use crate::mqtt::{Subscription, TopicFilter};
 use crate::output::sanitize::escape;
 use crate::ui::Ui;
 
-use super::broker::{from_broker, options};
+use super::broker::{from_broker, options, reaching};
 
 /// A dev broker that runs until this is dropped.
 pub(crate) struct LocalBroker {
@@ -22,10 +22,9 @@ pub(crate) struct LocalBroker {
 pub(crate) async fn local_broker(
     settings: Option<BrokerSettings>,
     client: &mut ClientOptions,
-    ui: &Ui,
 ) -> Result<Option<LocalBroker>, Failure> {
     let Some(settings) = settings else { return Ok(None) };
-    let server = Server::bind(options(&settings, ui)?).await.map_err(|error| from_broker(&error))?;
+    let server = Server::bind(options(&settings)?).await.map_err(|error| from_broker(&error))?;
     let Some(endpoint) = server.endpoints().into_iter().next() else { return Ok(None) };
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(async move {
@@ -40,10 +39,7 @@ impl LocalBroker {
     /// Prints the command that publishes something that the first subscription receives.
     pub fn show_how_to_publish(&self, subscriptions: &[Subscription], ui: &Ui) {
         let topic = subscriptions.first().map_or_else(|| "hello".to_owned(), |first| example(&first.filter));
-        let at = match (self.endpoint.host(), self.endpoint.port()) {
-            ("localhost" | "127.0.0.1" | "::1", 1883) => String::new(),
-            _ => format!(" -L {}", self.endpoint),
-        };
+        let at = reaching(&self.endpoint);
         ui.status(&format!("mqt: dev broker on {}. In another terminal:", self.endpoint));
         ui.status(&format!("  mqt pub{at} -t {} -m \"Hello World\"", escape(&topic)));
     }

@@ -1,6 +1,6 @@
 //! Glue: settings → client → formatter → exit status, one module a command.
 
-mod broker;
+pub mod broker;
 mod failure;
 mod feed;
 mod input;

@@ -36,7 +36,7 @@ pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
 }
 
 async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
-    let broker = local_broker(settings.with_broker.take(), &mut settings.client, ui).await?;
+    let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     let signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let feed = Feed::open(&settings).await?;
     let choices = SessionChoices {

@@ -39,7 +39,7 @@ pub fn run(settings: SubscribeSettings, ui: &Ui) -> Result<(), Failure> {
 
 async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let formatter = formatter(&settings, ui)?;
-    let broker = local_broker(settings.with_broker.take(), &mut settings.client, ui).await?;
+    let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     if let Some(broker) = &broker {
         broker.show_how_to_publish(&settings.subscriptions, ui);
     }
