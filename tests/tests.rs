@@ -1,6 +1,8 @@
 //! The one integration test binary: a module per subject.
 
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod codec_oracle;
 #[cfg(test)]
 mod codec_round_trip;
