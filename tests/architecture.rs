@@ -58,7 +58,11 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
             collect(root, &path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect::<Vec<_>>()
+                .join("\n");
             let path = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
             found.push(Source { path, code });
         }
@@ -76,7 +80,8 @@ fn named_modules(code: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let before = code[..at].chars().next_back();
-        if before.is_some_and(|character| character.is_alphanumeric() || character == '_' || character == '$') {
+        if before.is_some_and(|character| character.is_alphanumeric() || character == '_' || character == '$')
+        {
             continue;
         }
         let rest = &code[at + "crate::".len()..];
@@ -119,7 +124,11 @@ fn names_crate(code: &str, name: &str) -> bool {
         let before = code[..at].chars().next_back();
         let after = &code[at + name.len()..];
         let starts = before.is_none_or(|character| {
-            !(character.is_alphanumeric() || character == '_' || character == ':' || character == '"' || character == '.')
+            !(character.is_alphanumeric()
+                || character == '_'
+                || character == ':'
+                || character == '"'
+                || character == '.')
         });
         starts && (after.starts_with("::") || (code[..at].ends_with("use ") && after.starts_with(';')))
     })
@@ -170,7 +179,11 @@ fn the_broker_and_the_client_do_not_see_each_other() {
                     source.path
                 );
             }
-            assert!(!source.code.contains("Client,") && !source.code.contains("connection::Client"), "{}", source.path);
+            assert!(
+                !source.code.contains("Client,") && !source.code.contains("connection::Client"),
+                "{}",
+                source.path
+            );
         }
     }
 }
@@ -182,7 +195,8 @@ fn every_test_file_is_part_of_the_test_binary() {
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let is_module = path.extension().is_some_and(|extension| extension == "rs") || path.join("mod.rs").exists();
+        let is_module =
+            path.extension().is_some_and(|extension| extension == "rs") || path.join("mod.rs").exists();
         if is_module && name != "tests" {
             assert!(
                 runner.lines().any(|line| line.trim() == format!("mod {name};")),

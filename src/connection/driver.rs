@@ -87,8 +87,8 @@ impl Driver {
         }
     }
 
-    /// Moves bytes both ways until something is worth looking at: the session has reports, or bytes were
-    /// written so that it may take more publishes. With `reading` false nothing is read: the caller cannot
+    /// Moves bytes both ways until something is worth looking at: something was read, or bytes were written so
+    /// that the session may take more publishes. With `reading` false nothing is read: the caller cannot
     /// take more.
     ///
     /// # Errors
@@ -112,8 +112,8 @@ impl Driver {
             if may_read || self.write_error.is_some() {
                 match self.poll_read(session, cx) {
                     Poll::Ready(Ok(())) => {
-                        again = true;
-                        worth_a_look |= session.has_events();
+                        // An acknowledgement is no event, but the caller may wait for it.
+                        worth_a_look = true;
                     }
                     Poll::Ready(Err(DriveError::Closed)) if self.write_error.is_some() => {
                         return Poll::Ready(Err(self.write_failure()));
