@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::super::packet::{Ack, Auth, ConnAck, Disconnect, Publish, SubAck, Subscribe, Unsubscribe};
 use super::super::{
-    Message, Packet, Place, Properties, PropertyKind, QoS, ReasonCode, RetainHandling, Subscription, Version,
+    Message, Packet, PacketId, Place, Properties, PropertyKind, QoS, ReasonCode, RetainHandling,
+    Subscription, Version,
 };
 use super::connect::read_connect;
 use super::fixed_header::{FixedHeader, PacketType};
@@ -13,7 +14,28 @@ use super::primitive::Reader;
 use super::properties::read_properties;
 use super::{DecodeError, Decoder, Receiver};
 
+/// An acknowledgement of four bytes, which is nearly every one, read without taking a share of `frame`.
+/// `None` for everything else, be it right or wrong.
+#[inline]
+pub(super) fn short_ack(header: FixedHeader, frame: &[u8]) -> Option<Packet> {
+    let make = match header.kind {
+        PacketType::PubAck => Packet::PubAck,
+        PacketType::PubRec => Packet::PubRec,
+        PacketType::PubRel => Packet::PubRel,
+        PacketType::PubComp => Packet::PubComp,
+        _ => return None,
+    };
+    match (header.len, header.body_len, frame) {
+        (2, 2, &[_, _, high, low, ..]) => {
+            let packet_id = PacketId::new(u16::from_be_bytes([high, low]))?;
+            Some(make(Ack::new(packet_id, ReasonCode::SUCCESS)))
+        }
+        _ => None,
+    }
+}
+
 /// Reads the body that belongs to a fixed header; `body` is exactly as long as the header says.
+#[inline]
 pub(super) fn body(header: FixedHeader, body: Bytes, decoder: &Decoder) -> Result<Packet, DecodeError> {
     let reader = Reader::new(header.kind.name(), body);
     let version = decoder.version;
@@ -38,6 +60,7 @@ pub(super) fn body(header: FixedHeader, body: Bytes, decoder: &Decoder) -> Resul
 }
 
 /// PUBLISH (3.3). Its flags were checked with the fixed header.
+#[inline]
 fn publish(mut reader: Reader, flags: u8, decoder: &Decoder) -> Result<Publish, DecodeError> {
     let topic = reader.topic_name("topic name")?;
     let qos = QoS::from_level((flags & 0b0110) >> 1).unwrap_or_default();

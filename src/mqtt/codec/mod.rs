@@ -66,6 +66,10 @@ impl Decoder {
         if buffer.len() < length {
             return Ok(None);
         }
+        if let Some(packet) = decode::short_ack(header, buffer) {
+            buffer.advance(length);
+            return Ok(Some(packet));
+        }
         let mut body = buffer.split_to(length).freeze();
         body.advance(header.len);
         decode::body(header, body, self).map(Some)
