@@ -13,3 +13,100 @@ pub mod error;
 pub mod mqtt;
 pub mod output;
 pub mod ui;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+
+use cli::Request;
+use config::{Environment, Resolved, UiSettings};
+use error::{Failure, Kind};
+use ui::Ui;
+
+/// The name at the beginning of each line on stderr.
+const PROGRAM: &str = "mqt";
+
+/// Does what the arguments say, the name of the program first among them, and returns the exit status.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(report_defect));
+    let result = cli::parse(argv).map_err(|usage| Ended::early(usage.into())).and_then(dispatch);
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended { failure, ui }) => {
+            ui.failure(&failure);
+            ExitCode::from(failure.kind.code())
+        }
+    }
+}
+
+/// A failure, and who is to report it.
+struct Ended {
+    failure: Failure,
+    ui: Ui,
+}
+
+impl Ended {
+    /// Before it is known how to talk: what is wrong with the options is said even under `--quiet`.
+    fn early(failure: Failure) -> Self {
+        Self { failure, ui: plain_ui() }
+    }
+}
+
+fn plain_ui() -> Ui {
+    Ui::new(PROGRAM, UiSettings::default())
+}
+
+fn dispatch(request: Request) -> Result<(), Ended> {
+    let environment = Environment::of_process();
+    match request {
+        Request::Publish(args) => {
+            let Resolved { settings, warnings } =
+                config::publish(*args, &environment).map_err(Ended::early)?;
+            with_ui(settings.ui, |ui| {
+                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+                commands::publish::run(settings, ui)
+            })
+        }
+        Request::Subscribe(args) => {
+            let Resolved { settings, warnings } =
+                config::subscribe(*args, &environment).map_err(Ended::early)?;
+            with_ui(settings.ui, |ui| {
+                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+                commands::subscribe::run(settings, ui)
+            })
+        }
+        Request::Broker(args) => {
+            let settings = config::broker(*args).map_err(Ended::early)?;
+            with_ui(settings.ui, |ui| commands::broker::run(settings, ui))
+        }
+        Request::Profile(args) => {
+            with_ui(UiSettings::default(), |ui| commands::profile::run(&args, &environment, ui))
+        }
+        Request::Generate(args) => with_ui(UiSettings::default(), |ui| commands::generate::run(args, ui)),
+        Request::ExitCodes => {
+            with_ui(UiSettings::default(), |ui| ui.out(commands::generate::exit_codes().as_bytes()))
+        }
+        Request::Text(text) => with_ui(UiSettings::default(), |ui| ui.out(text.as_bytes())),
+    }
+}
+
+fn with_ui(settings: UiSettings, command: impl FnOnce(&Ui) -> Result<(), Failure>) -> Result<(), Ended> {
+    let ui = Ui::new(PROGRAM, settings);
+    command(&ui).map_err(|failure| Ended { failure, ui })
+}
+
+/// A panic is a defect: it is told without its message, which could hold a payload or a secret, and ends
+/// the process from whatever thread it happens in.
+#[expect(clippy::exit, reason = "a thread cannot end the process in another way")]
+fn report_defect(panic: &PanicHookInfo<'_>) {
+    let place =
+        panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let version = env!("CARGO_PKG_VERSION");
+    // Nothing can be done about a closed stderr.
+    drop(writeln!(
+        std::io::stderr(),
+        "{PROGRAM}: error[bug]: mqt {version} has a defect{place}\n  hint: please report it with what you typed"
+    ));
+    std::process::exit(Kind::Bug.code().into());
+}

@@ -1,3 +1,7 @@
 //! The `mqt` program: argv in, exit status out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mqt::run(std::env::args_os())
+}

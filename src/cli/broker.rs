@@ -107,22 +107,23 @@ pub struct BrokerArgs {
     #[arg(short = 'd', long, help_heading = "Diagnostics")]
     pub debug: bool,
 
-    /// Print errors only
+    /// Print no errors, warnings and notes
     ///
-    /// No warnings and notes.
+    /// The exit status alone tells. What is wrong with the options is printed all the same.
     #[arg(long, help_heading = "Diagnostics")]
     pub quiet: bool,
 
     /// Use colours: auto, always or never [default: auto]
     ///
     /// auto: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_name = "WHEN", help_heading = "Diagnostics")]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true, help_heading = "Diagnostics")]
     pub color: Option<ColorChoice>,
 }
 
 /// `mqt broker` as a clap command.
 pub(super) fn command() -> Command {
-    let command = Command::new("broker")
+    // The texts come last: clap takes the comment of the struct for them.
+    BrokerArgs::augment_args(Command::new("broker"))
         .about("Run a small broker for development")
         .long_about(
             "Run a small MQTT broker for development and tests.\n\n\
@@ -131,6 +132,5 @@ pub(super) fn command() -> Command {
              otherwise, and runs until it is interrupted.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt broker --port 0\n  mqt broker --help     everything, with more examples");
-    BrokerArgs::augment_args(command)
+        .after_help("Examples:\n  mqt broker --port 0\n  mqt broker --help     everything, with more examples")
 }

@@ -302,10 +302,10 @@ pub struct TlsArgs {
     #[serde(deserialize_with = "read_value")]
     pub tls_alpn: Option<String>,
 
-    /// Refuse TLS versions older than this [default: tlsv1.2]
+    /// Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]
     ///
     /// TLS 1.1 and older are never spoken.
-    #[arg(long, value_name = "VERSION", ignore_case = true)]
+    #[arg(long, value_name = "VERSION", ignore_case = true, hide_possible_values = true)]
     #[serde(deserialize_with = "read_value")]
     pub tls_version: Option<TlsMinimum>,
 
@@ -455,9 +455,9 @@ pub struct TalkArgs {
     #[serde(deserialize_with = "read_flag")]
     pub debug: Option<bool>,
 
-    /// Print errors only
+    /// Print no errors, warnings, notes and progress
     ///
-    /// No warnings, notes and progress. The exit status stays the same.
+    /// The exit status alone tells. What is wrong with the options is printed all the same.
     #[arg(long, num_args = 0, default_missing_value = "true")]
     #[serde(deserialize_with = "read_flag")]
     pub quiet: Option<bool>,
@@ -465,7 +465,7 @@ pub struct TalkArgs {
     /// Use colours: auto, always or never [default: auto]
     ///
     /// auto: on a terminal, unless NO_COLOR is set.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     #[serde(deserialize_with = "read_value")]
     pub color: Option<ColorChoice>,
 
@@ -473,7 +473,7 @@ pub struct TalkArgs {
     ///
     /// On stderr, one line with counts: asked, sent, acked, denied, unconfirmed, received, printed,
     /// duplicates, reconnects, and the exit status with its keyword.
-    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", hide_possible_values = true)]
     #[serde(deserialize_with = "read_value")]
     pub summary: Option<SummaryFormat>,
 }

@@ -50,10 +50,10 @@ pub enum GenerateTarget {
 
 /// `mqt generate` as a clap command.
 pub(super) fn command() -> Command {
-    let command = Command::new("generate")
+    // The texts come last: clap takes the comment of the struct for them.
+    GenerateArgs::augment_args(Command::new("generate"))
         .about("Make shell completions and manual pages")
         .long_about("Make shell completions and manual pages from the definitions of the options.")
         .after_help(EXAMPLES)
-        .subcommand_required(true);
-    GenerateArgs::augment_args(command)
+        .subcommand_required(true)
 }

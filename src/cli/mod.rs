@@ -91,9 +91,48 @@ pub fn command() -> Command {
         .subcommand_help_heading("Commands")
         .after_help(EXAMPLES);
     for (_, define) in COMMANDS {
-        command = command.subcommand(with_help(define()));
+        command = command.subcommand(with_variables(with_help(define())));
     }
     with_help(command)
+}
+
+/// Whether an option can be set by a variable: all about the connection, but for those that only make sense
+/// on the command line.
+fn has_variable(arg: &Arg) -> bool {
+    const HEADINGS: &[&str] = &["Connection", "Login", "TLS", "Session", "Will", "Diagnostics"];
+    arg.get_help_heading().is_some_and(|heading| HEADINGS.contains(&heading))
+        && !matches!(arg.get_long(), None | Some("password-stdin" | "password-prompt"))
+}
+
+/// `--ws-path` → `MQT_WS_PATH`
+fn variable_of(arg: &Arg) -> String {
+    let name = match arg.get_long() {
+        Some("pw") => "password",
+        name => name.unwrap_or_default(),
+    };
+    format!("MQT_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The environment variables of a command, and what they say.
+#[must_use]
+pub fn environment_variables(command: &Command) -> Vec<(String, String)> {
+    let named = |arg: &Arg| (variable_of(arg), format!("as --{}", arg.get_long().unwrap_or_default()));
+    let has_connection = command.get_arguments().any(|arg| arg.get_id() == "url");
+    command.get_arguments().filter(|arg| has_connection && has_variable(arg)).map(named).collect()
+}
+
+/// Has the full help of each connection option name its variable.
+fn with_variables(command: Command) -> Command {
+    if !command.get_arguments().any(|arg| arg.get_id() == "url") {
+        return command;
+    }
+    command.mut_args(|arg| match arg.get_long_help() {
+        Some(help) if has_variable(&arg) => {
+            let help = format!("{help}\n\n[env: {}]", variable_of(&arg));
+            arg.long_help(help)
+        }
+        _ => arg,
+    })
 }
 
 fn help_command() -> Command {
@@ -199,6 +238,15 @@ fn parse_command(
 ) -> Result<Request, WrongUsage> {
     let short_help = is_lone_host(&args);
     let mut args = help_or(args, short_help);
+    // The whole definition knows more for the help than what is needed to understand the options.
+    if args.iter().any(|word| word == "--help" || word == "-?") {
+        let line = [OsString::from(name)].into_iter().chain(args.iter().cloned()).collect();
+        if let Err(error) = self::command().try_get_matches_from(once_name("mqt", line))
+            && error.kind() == ErrorKind::DisplayHelp
+        {
+            return stop(&error, shown);
+        }
+    }
     let takes_properties = command.get_arguments().any(|arg| arg.get_id() == "property");
     let properties = if takes_properties {
         property::take(&command, &mut args).map_err(|error| WrongUsage::of_property(&error, shown))?

@@ -50,11 +50,10 @@ pub enum ProfileAction {
 
 /// `mqt profile` as a clap command.
 pub(super) fn command() -> Command {
-    let command = Command::new("profile")
+    // The texts come last: clap takes the comment of the struct for them.
+    ProfileArgs::augment_args(Command::new("profile"))
         .about("List and show profiles")
         .long_about("List and show the profiles of the configuration file.")
         .after_help(EXAMPLES)
         .subcommand_required(true)
-        .arg_required_else_help(false);
-    ProfileArgs::augment_args(command)
 }

@@ -123,7 +123,7 @@ pub struct PublishArgs {
     ///
     /// For -l, -0 and --json: a record that is not JSON, has no valid topic or is too large. After skip the
     /// exit status still tells it.
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", hide_possible_values = true)]
     pub on_error: Option<OnError>,
 
     /// Lower the quality of service to what the broker supports
@@ -152,7 +152,8 @@ pub struct PublishArgs {
 
 /// `mqt pub` as a clap command.
 pub(super) fn command() -> Command {
-    let command = Command::new("pub")
+    // The texts come last: clap takes the comment of the struct for them.
+    PublishArgs::augment_args(Command::new("pub"))
         .about("Publish messages")
         .long_about(
             "Publish messages to an MQTT broker.\n\n\
@@ -160,6 +161,5 @@ pub(super) fn command() -> Command {
              `mqt help exit-codes` lists the others.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt pub -t mqtt/test/hello -m 'Hello World'\n  mqt pub --help        everything, with more examples");
-    PublishArgs::augment_args(command)
+        .after_help("Examples:\n  mqt pub -t mqtt/test/hello -m 'Hello World'\n  mqt pub --help        everything, with more examples")
 }

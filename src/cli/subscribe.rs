@@ -83,7 +83,7 @@ pub struct SubscribeArgs {
     /// Ask for retained messages always, for new subscriptions only, or never [default: always]
     ///
     /// The values are always, new and never; new is of use with -c. MQTT 5 only.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     pub retain_handling: Option<RetainChoice>,
 
     /// Leave out what this client publishes itself
@@ -192,7 +192,7 @@ pub struct SubscribeArgs {
     ///
     /// block stops reading from the broker. drop-new and drop-old drop QoS 0 messages, and their number is
     /// printed at the end. Messages of QoS 1 and 2 are never dropped.
-    #[arg(long, value_name = "POLICY", help_heading = "Output")]
+    #[arg(long, value_name = "POLICY", hide_possible_values = true, help_heading = "Output")]
     pub overflow: Option<Overflow>,
 
     /// The connection.
@@ -202,7 +202,8 @@ pub struct SubscribeArgs {
 
 /// `mqt sub` as a clap command.
 pub(super) fn command() -> Command {
-    let command = Command::new("sub")
+    // The texts come last: clap takes the comment of the struct for them.
+    SubscribeArgs::augment_args(Command::new("sub"))
         .about("Subscribe and print messages")
         .long_about(
             "Subscribe to topics at an MQTT broker and print what arrives.\n\n\
@@ -210,6 +211,5 @@ pub(super) fn command() -> Command {
              exit statuses.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt sub --with-broker -t 'mqtt/test/#' -v\n  mqt sub --help        everything, with more examples");
-    SubscribeArgs::augment_args(command)
+        .after_help("Examples:\n  mqt sub --with-broker -t 'mqtt/test/#' -v\n  mqt sub --help        everything, with more examples")
 }

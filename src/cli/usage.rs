@@ -88,13 +88,14 @@ impl WrongUsage {
         }
         let suggestions =
             [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
-        if let Some(suggestion) = suggestions.into_iter().find_map(text) {
-            let suggestion = suggestion.split(' ').next().unwrap_or(suggestion);
-            usage.hints.insert(0, format!("did you mean '{suggestion}'?"));
-        } else if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
+        if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
             && !values.is_empty()
         {
             usage.hints.insert(0, format!("it is one of {}", values.join(", ")));
+        }
+        if let Some(suggestion) = suggestions.into_iter().find_map(text) {
+            let suggestion = suggestion.split(' ').next().unwrap_or(suggestion);
+            usage.hints.insert(0, format!("did you mean '{suggestion}'?"));
         }
         usage
     }

@@ -3,8 +3,10 @@
 pub mod broker;
 mod failure;
 mod feed;
+pub mod generate;
 mod input;
 mod local_broker;
+pub mod profile;
 pub mod publish;
 pub mod signals;
 pub mod subscribe;

@@ -16,7 +16,7 @@ use crate::mqtt::{Properties, QoS, Subscription, TopicFilter, TopicName};
 pub struct UiSettings {
     /// When to use colours.
     pub color: ColorChoice,
-    /// Errors only: no warnings, notes and progress.
+    /// No errors of the run, warnings, notes and progress: the exit status alone tells.
     pub quiet: bool,
     /// Show packets as they go by.
     pub debug: bool,

@@ -1,0 +1,167 @@
+//! `mqt generate`: completions and manual pages from the definitions of the command line; and the table of
+//! exit statuses, which stands in both the manual and `mqt help exit-codes`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use clap::Command;
+use clap_complete::{Generator, Shell};
+use clap_mangen::Man;
+
+use crate::cli::{GenerateArgs, GenerateTarget, command, environment_variables};
+use crate::error::{EXIT_STATUS, Failure, Kind};
+use crate::ui::Ui;
+
+/// Makes what is asked for.
+///
+/// # Errors
+/// stdout or a file cannot be written.
+pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
+    match args.target {
+        GenerateTarget::Completions { shell } => ui.out(&completions(shell).1),
+        GenerateTarget::Man { dir } => write_manual(&dir).map_err(|error| {
+            Failure::new(Kind::Output, format!("the manual pages cannot be written to {}", dir.display()))
+                .source(&error)
+        }),
+    }
+}
+
+/// The file name and the content of the completions for a shell.
+#[must_use]
+pub fn completions(shell: Shell) -> (String, Vec<u8>) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "mqt", &mut script);
+    (shell.file_name("mqt"), script)
+}
+
+/// The completions for every shell, as [`completions`].
+#[must_use]
+pub fn all_completions() -> Vec<(String, Vec<u8>)> {
+    [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh].map(completions).into()
+}
+
+fn write_manual(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    manual()?.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
+}
+
+/// The manual: file name and content of each page.
+///
+/// # Errors
+/// None that a buffer in memory gives; it is the signature of the generator.
+pub fn manual() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut top = command();
+    top.build();
+    let mut pages = Vec::new();
+    add_page(&top, &mut pages)?;
+    Ok(pages)
+}
+
+fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let source = concat!("mqt ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone()).title(name.to_uppercase()).source(source).manual("mqt manual");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    if command.get_arguments().next().is_some() {
+        man.render_options_section(&mut page)?;
+    }
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    page.extend_from_slice(further_sections(command, &name).as_bytes());
+    pages.push((format!("{name}.1"), page));
+    command.get_subcommands().try_for_each(|below| add_page(below, pages))
+}
+
+fn further_sections(command: &Command, name: &str) -> String {
+    let mut text = String::from(".SH EXIT STATUS\n");
+    for row in EXIT_STATUS {
+        let meaning = format!("{}: {}", row.keyword, row.meaning);
+        push(&mut text, &format!(".TP\n.B {}\n{}\n", row.code, escape(&meaning)));
+    }
+    text.push_str(".TP\n.B 128+n\nended by signal n\n");
+    let variables = environment_variables(command);
+    if !variables.is_empty() {
+        text.push_str(".SH ENVIRONMENT\n");
+        text.push_str("An option wins over its variable, and the variable over the profile.\n");
+        for (variable, meaning) in &variables {
+            push(&mut text, &format!(".TP\n.B {}\n{}\n", escape(variable), escape(meaning)));
+        }
+        for (variable, meaning) in [
+            ("NO_COLOR", "no colours, whatever its value"),
+            ("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust in place of those of this system"),
+            ("XDG_CONFIG_HOME", "where mqt/config.toml is, in place of ~/.config"),
+        ] {
+            push(&mut text, &format!(".TP\n.B {}\n{}\n", escape(variable), escape(meaning)));
+        }
+    }
+    if !variables.is_empty() || name.starts_with("mqt-profile") || name == "mqt" {
+        text.push_str(".SH FILES\n.TP\n.I ~/.config/mqt/config.toml\n");
+        text.push_str(
+            "The profiles: tables [profile.NAME] with the long names of the connection options as keys.\n",
+        );
+    }
+    let examples = command.get_after_long_help().or_else(|| command.get_after_help());
+    if let Some(examples) = examples {
+        let examples = examples.to_string();
+        text.push_str(".SH EXAMPLES\n.nf\n");
+        for line in examples.lines().skip(1) {
+            push(&mut text, &format!("{}\n", escape(line.strip_prefix("  ").unwrap_or(line))));
+        }
+        text.push_str(".fi\n");
+    }
+    if name != "mqt" {
+        text.push_str(".SH SEE ALSO\n.BR mqt (1)\n");
+    }
+    text
+}
+
+fn push(text: &mut String, more: &str) {
+    text.push_str(more);
+}
+
+/// A line for roff: its escape character, hyphens, and what means something at the beginning of a line.
+fn escape(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+    if line.starts_with('.') { format!("\\&{line}") } else { line }
+}
+
+/// `mqt help exit-codes`: the table for people.
+#[must_use]
+pub fn exit_codes() -> String {
+    let mut text = String::from("Exit statuses:\n");
+    for row in EXIT_STATUS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {:>5}  {:<12} {}", row.code, row.keyword, row.meaning);
+    }
+    text.push_str("  128+n               ended by signal n\n\n");
+    text.push_str(
+        "When several apply, the gravest counts. stderr names the keyword: mqt: error[keyword]: …\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roff_gets_text_and_no_commands() {
+        assert_eq!(escape(".x -a 'b' \\t"), "\\&.x \\-a \\(aqb\\(aq \\et");
+        assert_eq!(escape("'"), "\\(aq");
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_shown() {
+        let shown = exit_codes();
+        for row in EXIT_STATUS {
+            assert!(shown.lines().any(|line| line.contains(row.keyword) && line.contains(row.meaning)));
+        }
+    }
+}
