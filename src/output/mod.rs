@@ -71,6 +71,9 @@ impl Default for Presentation {
 }
 
 #[cfg(test)]
+mod tests;
+
+#[cfg(test)]
 pub(crate) mod fixture {
     //! Deliveries for the tests of the formatters.
 

@@ -27,8 +27,9 @@ pub fn line(direction: Direction, packet: &Packet) -> String {
 }
 
 fn describe(packet: &Packet, text: &mut String) {
+    let mut separator = " ";
     let mut add = |part: String| {
-        text.push_str(if text.ends_with(char::is_uppercase) { " " } else { ", " });
+        text.push_str(std::mem::replace(&mut separator, ", "));
         text.push_str(&part);
     };
     match packet {

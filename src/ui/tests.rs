@@ -168,3 +168,17 @@ fn no_bar_appears_where_stderr_is_no_terminal() {
     drop(progress);
     assert!(paper.calls().is_empty());
 }
+
+#[test]
+fn the_bar_appears_after_a_second_and_goes_with_the_run() {
+    let (ui, _paper) = ui(UiSettings::default());
+    let mut progress = Progress::new(Some(ui.clone()), 10);
+    let start = std::time::Instant::now();
+    for (millis, visible) in [(0, false), (999, false), (1_000, true), (1_001, true)] {
+        progress.update(millis, start + std::time::Duration::from_millis(millis));
+        assert_eq!(progress.is_visible(), visible, "{millis} ms");
+    }
+    ui.status("above the bar");
+    drop(progress);
+    assert!(lock(&ui.inner.bar).is_none());
+}

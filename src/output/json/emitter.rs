@@ -225,10 +225,30 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
+/// Where the first byte stands that needs an escape. Eight bytes at a time while there is none: most text
+/// has none at all.
+#[inline]
+fn find_escape(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    // Some byte of the word is below `limit`, which is at most 128.
+    let has_below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & TOPS != 0;
+    let has = |word: u64, byte: u8| has_below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, _) = bytes.as_chunks::<8>();
+    let clean = words
+        .iter()
+        .map(|word| u64::from_ne_bytes(*word))
+        .take_while(|word| !(has_below(*word, 0x20) || has(*word, b'"') || has(*word, b'\\')))
+        .count()
+        * 8;
+    let rest = bytes.get(clean..).unwrap_or_default();
+    rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0).map(|at| clean + at)
+}
+
 #[inline]
 fn push_escaped(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0) {
+    while let Some(at) = find_escape(rest) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
         if let Some((byte, tail)) = tail.split_first() {
@@ -272,4 +292,25 @@ fn push_escaped_for_terminal(text: &str, out: &mut Vec<u8>) {
         rest = tail.split_at(character.len_utf8()).1;
     }
     out.extend_from_slice(rest.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_escape_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for length in 0..20 {
+                for at in 0..length {
+                    let mut bytes = vec![b'x'; length];
+                    bytes[at] = byte;
+                    let expected = matches!(byte, 0..=0x1f | b'"' | b'\\').then_some(at);
+                    assert_eq!(find_escape(&bytes), expected, "{byte} at {at} of {length}");
+                }
+            }
+        }
+        assert_eq!(find_escape("ünïcode 世界 everywhere ÿ".as_bytes()), None);
+        assert_eq!(find_escape(b"\xff\xff\xff\xff\xff\xff\xff\xff\x80\x7f !#[]\n"), Some(15));
+    }
 }
