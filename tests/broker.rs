@@ -1,7 +1,9 @@
 //! The dev broker over sockets, against bytes written by hand and against an independent client.
 
+mod command;
 mod core;
 mod limits;
+mod listeners;
 mod peer;
 mod publish;
 mod session;

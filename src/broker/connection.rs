@@ -24,6 +24,9 @@ const READ_SIZE: usize = 64 * 1024;
 /// When less room than this is left, more is made, in bytes.
 const READ_LEAST: usize = 8 * 1024;
 
+/// A buffer that once held more than this is given back when it is empty, in bytes.
+const KEPT_SIZE: usize = 256 * 1024;
+
 /// How long a connection that was ended from here may take to notice.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,9 @@ pub async fn serve(
     let woken = Arc::new(Notify::new());
     let Some(id) = shared.connect(*connect, &peer, &woken, &stopped) else { return };
     let registration = Registration { shared: &shared, id };
-    let mut link = Link { shared: &shared, id, decoder, input, output: WriteBuffer::new(), woken: &woken };
+    let output = WriteBuffer::new();
+    let mut link =
+        Link { shared: &shared, id, decoder, input, output, has_large_output: false, woken: &woken };
     let streams = link.run(reader, writer).await;
     drop(registration);
     if let Some((reader, writer)) = streams {
@@ -86,6 +91,7 @@ struct Link<'a> {
     decoder: Decoder,
     input: BytesMut,
     output: WriteBuffer,
+    has_large_output: bool,
     woken: &'a Notify,
 }
 
@@ -110,11 +116,11 @@ impl Link<'_> {
                 written = write(&mut writer, &mut self.output), if !self.output.is_empty() || needs_flush => {
                     needs_flush = written.ok()?;
                     if self.output.is_empty() {
-                        flow = self.shared.take_output(self.id, &mut self.output);
+                        flow = self.fetch();
                     }
                 }
                 () = self.woken.notified(), if self.output.is_empty() => {
-                    flow = self.shared.take_output(self.id, &mut self.output);
+                    flow = self.fetch();
                 }
                 read = reader.read_buf(&mut self.input), if flow.is_open && !flow.is_congested => {
                     let Ok(bytes @ 1..) = read else { return None };
@@ -129,10 +135,21 @@ impl Link<'_> {
         }
     }
 
+    /// Fetches the next output when all of the last is written.
+    fn fetch(&mut self) -> Flow {
+        if self.has_large_output {
+            self.output.release();
+        }
+        let flow = self.shared.take_output(self.id, &mut self.output);
+        self.has_large_output = self.output.len() > KEPT_SIZE;
+        flow
+    }
+
     /// Gives what was read to the core, and says whether other connections have to write now.
     fn process(&mut self, bytes: usize) -> (Flow, bool) {
         let Self { shared, id, decoder, input, output, .. } = self;
-        shared.enter(Some(*id), |broker, now| {
+        let had_large_input = input.len() > KEPT_SIZE;
+        let result = shared.enter(Some(*id), |broker, now| {
             if bytes != 0 {
                 broker.heard(*id, bytes, now);
             }
@@ -147,7 +164,12 @@ impl Link<'_> {
                 }
             }
             broker.take_output(*id, output, now)
-        })
+        });
+        if had_large_input && input.is_empty() {
+            *input = BytesMut::new();
+        }
+        self.has_large_output |= output.len() > KEPT_SIZE;
+        result
     }
 }
 
