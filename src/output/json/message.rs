@@ -109,11 +109,15 @@ fn push_head(delivery: &Delivery, moment: &Moment<'_>, dialect: Dialect, json: &
 /// identifiers where there are several.
 fn push_properties(properties: &Properties, json: &mut Emitter<'_>) {
     json.begin_object();
+    // One bit a kind: a packet may carry millions of properties.
+    let mut seen = 0_u64;
     for (index, property) in properties.iter().enumerate() {
         let kind = property.kind();
-        if properties.iter().take(index).any(|earlier| earlier.kind() == kind) {
+        let bit = 1 << (kind as u8);
+        if seen & bit != 0 {
             continue;
         }
+        seen |= bit;
         let same = || properties.iter().skip(index).filter(move |property| property.kind() == kind);
         match property {
             Property::UserProperty(..) => push_user_properties(same(), json),

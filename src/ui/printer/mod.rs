@@ -5,31 +5,23 @@
 //! into one buffer and writes when nothing more waits or 64 KiB have come together: under load few writes,
 //! otherwise each message at once.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+mod queue;
+mod writer;
 
-use bytes::Bytes;
+pub use queue::{Backlog, Limits};
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
 use tokio::sync::watch;
 
 use super::{Ui, lock};
 use crate::config::Overflow;
 use crate::error::{Failure, Kind};
-use crate::mqtt::QoS;
 use crate::output::{Delivery, Formatter};
-
-/// The buffer is written when it has so many bytes.
-const WRITE_SIZE: usize = 64 * 1024;
-/// A buffer that a large message has blown up beyond this shrinks again.
-const KEEP_SIZE: usize = 1024 * 1024;
-/// How long a message may stay in the buffer with [`Flush::Full`].
-const MAX_DELAY: Duration = Duration::from_millis(250);
-/// How often to try again when stdout was set to non-blocking by whoever shares it.
-const RETRY_DELAY: Duration = Duration::from_millis(1);
-/// Empty batches kept for their memory.
-const MAX_SPARE: usize = 8;
+use queue::{Batch, Queue};
+use writer::Writer;
 
 /// Where messages are written.
 pub enum Sink {
@@ -66,21 +58,6 @@ pub enum Flush {
     Full,
 }
 
-/// How much may wait before [`Printer::is_full`] says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Messages.
-    pub messages: usize,
-    /// Bytes of memory: payloads, topics, and what it takes to hold them.
-    pub bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { messages: 100_000, bytes: 64 * 1024 * 1024 }
-    }
-}
-
 /// How the printer works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PrinterOptions {
@@ -91,36 +68,6 @@ pub struct PrinterOptions {
     /// What to do with QoS 0 messages beyond the limits. With [`Overflow::Block`] and [`Overflow::Exit`] all
     /// are taken, and the caller acts on [`Printer::is_full`].
     pub overflow: Overflow,
-}
-
-/// What waits to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Backlog {
-    /// Messages.
-    pub messages: usize,
-    /// Bytes, counted as in [`Limits::bytes`].
-    pub bytes: usize,
-}
-
-impl Backlog {
-    fn of(delivery: &Delivery) -> Self {
-        let message = &delivery.publish.message;
-        Self { messages: 1, bytes: size_of::<Delivery>() + message.topic.len() + message.payload.len() }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.bytes += other.bytes;
-    }
-
-    fn take(&mut self, other: Self) {
-        self.messages = self.messages.saturating_sub(other.messages);
-        self.bytes = self.bytes.saturating_sub(other.bytes);
-    }
-
-    const fn reaches(&self, limits: &Limits) -> bool {
-        self.messages >= limits.messages || self.bytes >= limits.bytes
-    }
 }
 
 /// What came of it all.
@@ -202,34 +149,6 @@ struct Shared {
     work: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    batches: VecDeque<Batch>,
-    /// Batches that the thread has taken, ever: the number of the batch at the front.
-    taken: u64,
-    /// What is not written yet, in the queue or in the hands of the thread.
-    backlog: Backlog,
-    /// The part of it that no policy may drop: QoS 1 and 2.
-    pinned: Backlog,
-    dropped: u64,
-    /// Where to look on for the oldest message that may be dropped: number of a batch, and an index.
-    oldest: (u64, usize),
-    spare: Vec<Vec<Delivery>>,
-    /// The thread waits for work.
-    waiting: bool,
-    /// Nothing more will come.
-    closed: bool,
-    /// Nothing more can be written.
-    failed: bool,
-}
-
-#[derive(Debug)]
-struct Batch {
-    deliveries: Vec<Delivery>,
-    /// Indexes of those that were dropped, ascending.
-    dropped: Vec<usize>,
-}
-
 impl Printer {
     /// Starts the thread. What a formatter could not print is said on `ui`.
     ///
@@ -243,16 +162,7 @@ impl Printer {
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (sender, progress) = watch::channel(Progress::default());
-        let writer = Writer {
-            sink: sink.open()?,
-            formatter,
-            ui,
-            shared: Arc::clone(&shared),
-            progress: sender,
-            flush: options.flush,
-            buffer: Vec::with_capacity(WRITE_SIZE + WRITE_SIZE / 4),
-            records: Records::default(),
-        };
+        let writer = Writer::new(sink.open()?, formatter, ui, Arc::clone(&shared), sender, options.flush);
         thread::Builder::new().name("printer".to_owned()).spawn(move || writer.run())?;
         Ok(Self { shared, progress, options, told: 0 })
     }
@@ -384,248 +294,6 @@ impl Printer {
 impl Drop for Printer {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Queue {
-    fn add(&mut self, deliveries: &[Delivery]) {
-        let (mut all, mut pinned) = (Backlog::default(), Backlog::default());
-        for delivery in deliveries {
-            let one = Backlog::of(delivery);
-            all.add(one);
-            if delivery.publish.message.qos != QoS::AtMostOnce {
-                pinned.add(one);
-            }
-        }
-        self.backlog.add(all);
-        self.pinned.add(pinned);
-    }
-
-    /// Takes what there is room for, and all that is not QoS 0. Returns the indexes of the others.
-    fn admit(&mut self, deliveries: &mut [Delivery], limits: &Limits) -> Vec<usize> {
-        let mut dropped = Vec::new();
-        for (index, delivery) in deliveries.iter_mut().enumerate() {
-            let one = Backlog::of(delivery);
-            if delivery.publish.message.qos != QoS::AtMostOnce {
-                self.pinned.add(one);
-            } else if self.backlog.reaches(limits) {
-                delivery.publish.message.payload = Bytes::new();
-                dropped.push(index);
-                continue;
-            }
-            self.backlog.add(one);
-        }
-        self.dropped += dropped.len() as u64;
-        dropped
-    }
-
-    /// Drops the oldest QoS 0 messages until the limits are kept, or no more of them wait.
-    fn drop_oldest(&mut self, limits: &Limits) {
-        let over = |backlog: &Backlog| backlog.messages > limits.messages || backlog.bytes > limits.bytes;
-        let (mut number, mut index) = self.oldest;
-        if number < self.taken {
-            (number, index) = (self.taken, 0);
-        }
-        while over(&self.backlog) {
-            let Some(batch) = self.batches.get_mut((number - self.taken) as usize) else { break };
-            let Some(delivery) = batch.deliveries.get_mut(index) else {
-                (number, index) = (number + 1, 0);
-                continue;
-            };
-            if delivery.publish.message.qos == QoS::AtMostOnce {
-                self.backlog.take(Backlog::of(delivery));
-                delivery.publish.message.payload = Bytes::new();
-                batch.dropped.push(index);
-                self.dropped += 1;
-            }
-            index += 1;
-        }
-        self.oldest = (number, index);
-    }
-}
-
-/// The records in the buffer.
-#[derive(Default)]
-struct Records {
-    /// Where each ends in the buffer; one that was dropped ends where it starts.
-    ends: Vec<usize>,
-    /// Which of them were dropped, ascending.
-    dropped: Vec<usize>,
-    /// What the others take in the queue.
-    backlog: Backlog,
-    pinned: Backlog,
-}
-
-impl Records {
-    fn clear(&mut self) {
-        self.ends.clear();
-        self.dropped.clear();
-        self.backlog = Backlog::default();
-        self.pinned = Backlog::default();
-    }
-
-    /// How many of the first `count` were not dropped.
-    fn printed(&self, count: usize) -> u64 {
-        (count - self.dropped.partition_point(|index| *index < count)) as u64
-    }
-}
-
-/// What the thread owns.
-struct Writer {
-    sink: Box<dyn Write + Send>,
-    formatter: Box<dyn Formatter>,
-    ui: Ui,
-    shared: Arc<Shared>,
-    progress: watch::Sender<Progress>,
-    flush: Flush,
-    buffer: Vec<u8>,
-    records: Records,
-}
-
-enum Next {
-    Batch(Batch),
-    /// Nothing waits, or the buffer has waited long enough.
-    Idle,
-    Closed,
-}
-
-/// So many bytes were written before this happened.
-struct Stopped {
-    written: usize,
-    error: io::Error,
-}
-
-impl Writer {
-    fn run(mut self) {
-        let end = self.work();
-        self.progress.send_modify(|progress| progress.end = Some(end));
-    }
-
-    fn work(&mut self) -> Result<(), PrintError> {
-        let mut since = Instant::now();
-        loop {
-            match self.next(since) {
-                Next::Batch(batch) => {
-                    if self.records.ends.is_empty() && self.flush == Flush::Full {
-                        since = Instant::now();
-                    }
-                    self.print(batch)?;
-                }
-                Next::Idle => self.write()?,
-                Next::Closed => return Ok(()),
-            }
-        }
-    }
-
-    /// What to do next; `since` is the age of the buffer.
-    fn next(&self, since: Instant) -> Next {
-        let pending = !self.records.ends.is_empty();
-        let mut queue = lock(&self.shared.queue);
-        loop {
-            if let Some(batch) = queue.batches.pop_front() {
-                queue.taken += 1;
-                return Next::Batch(batch);
-            }
-            let patience = match self.flush {
-                Flush::Full if !queue.closed => MAX_DELAY.saturating_sub(since.elapsed()),
-                _ => Duration::ZERO,
-            };
-            if pending && patience.is_zero() {
-                return Next::Idle;
-            }
-            if queue.closed {
-                return Next::Closed;
-            }
-            queue.waiting = true;
-            queue = if pending {
-                self.shared.work.wait_timeout(queue, patience).unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                self.shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner)
-            };
-            queue.waiting = false;
-        }
-    }
-
-    fn print(&mut self, batch: Batch) -> Result<(), PrintError> {
-        let Batch { mut deliveries, dropped } = batch;
-        let mut dropped = dropped.into_iter().peekable();
-        for (index, delivery) in deliveries.iter().enumerate() {
-            if dropped.next_if_eq(&index).is_some() {
-                self.records.dropped.push(self.records.ends.len());
-            } else {
-                self.formatter.format(delivery, &mut self.buffer);
-                let one = Backlog::of(delivery);
-                self.records.backlog.add(one);
-                if delivery.publish.message.qos != QoS::AtMostOnce {
-                    self.records.pinned.add(one);
-                }
-            }
-            self.records.ends.push(self.buffer.len());
-            if self.buffer.len() >= WRITE_SIZE {
-                self.write()?;
-            }
-        }
-        for warning in self.formatter.take_warnings() {
-            self.ui.warning("format", &warning);
-        }
-        deliveries.clear();
-        let mut queue = lock(&self.shared.queue);
-        if queue.spare.len() < MAX_SPARE {
-            queue.spare.push(deliveries);
-        }
-        Ok(())
-    }
-
-    /// Writes the buffer out, and tells how far it came.
-    fn write(&mut self) -> Result<(), PrintError> {
-        let outcome = self.write_buffer();
-        let count = match &outcome {
-            Ok(()) => self.records.ends.len(),
-            Err(stopped) => self.records.ends.partition_point(|end| *end <= stopped.written),
-        };
-        let printed = self.records.printed(count);
-        let lost = {
-            let mut queue = lock(&self.shared.queue);
-            if outcome.is_ok() {
-                queue.backlog.take(self.records.backlog);
-                queue.pinned.take(self.records.pinned);
-            } else {
-                queue.failed = true;
-                queue.batches.clear();
-            }
-            (queue.backlog.messages as u64).saturating_sub(printed)
-        };
-        self.progress.send_modify(|progress| {
-            progress.written += count as u64;
-            progress.printed += printed;
-        });
-        self.records.clear();
-        self.buffer.clear();
-        if self.buffer.capacity() > KEEP_SIZE {
-            self.buffer.shrink_to(WRITE_SIZE + WRITE_SIZE / 4);
-        }
-        let printed = self.progress.borrow().printed;
-        outcome.map_err(|stopped| match stopped.error.kind() {
-            ErrorKind::BrokenPipe => PrintError::Closed { printed },
-            _ => PrintError::Failed { reason: reason(&stopped.error), printed, lost },
-        })
-    }
-
-    fn write_buffer(&mut self) -> Result<(), Stopped> {
-        let mut written = 0;
-        while let Some(rest) = self.buffer.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.sink.write(rest) {
-                Ok(0) => return Err(Stopped { written, error: ErrorKind::WriteZero.into() }),
-                Ok(count) => written += count,
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => thread::sleep(RETRY_DELAY),
-                    _ => return Err(Stopped { written, error }),
-                },
-            }
-        }
-        // What a sink has kept back is not written: nothing counts then.
-        self.sink.flush().map_err(|error| Stopped { written: 0, error })
     }
 }
 

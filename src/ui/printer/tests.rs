@@ -1,9 +1,13 @@
+use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::SystemTime;
 
+use bytes::Bytes;
+
 use crate::config::UiSettings;
 use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, PacketId, TopicName};
+use crate::mqtt::{Message, PacketId, QoS, TopicName};
 use crate::output::{Presentation, Text};
 
 use super::*;
