@@ -4,8 +4,8 @@ use super::super::{Place, Properties, Property, PropertyKind};
 use super::primitive::{Count, Reader, Sink, check_binary, check_text, varint_len};
 use super::{DecodeError, EncodeError};
 
-/// The most properties that one packet is taken with. The standard sets no limit, but five bytes on the
-/// wire become a hundred in memory.
+/// The most properties that one packet is taken with. The standard sets no limit, but five bytes on the wire
+/// take more than seventy in memory.
 pub const MAX_PROPERTIES: usize = 65_536;
 
 /// Which kinds stood in a list already. Every identifier is below 64.

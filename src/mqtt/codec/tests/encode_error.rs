@@ -137,6 +137,8 @@ fn no_version_sends_what_it_does_not_have() {
         unsendable(Packet::SubAck(sub_ack), version, "0x80 only");
         let conn_ack = ConnAck { reason: ReasonCode::NOT_AUTHORIZED, ..ConnAck::default() };
         unsendable(Packet::ConnAck(conn_ack), version, "means the same as its reason");
+        let reserved = ConnAck { reason: ReasonCode::UNSPECIFIED_ERROR, code: 6, ..ConnAck::default() };
+        unsendable(Packet::ConnAck(reserved), version, "0 to 5");
     }
     let other = Packet::Connect(Box::new(connect(Version::V311)));
     unsendable(other, Version::V5, "names the version of the connection");
