@@ -314,7 +314,7 @@ impl Client {
                 State::Connecting(attempt) => match attempt.as_mut().poll(cx) {
                     Poll::Ready(Ok((connected, credentials))) => {
                         self.peer = connected.peer;
-                        let mut driver =
+                        let driver =
                             Driver::new(connected.stream, self.version, self.options.max_packet_size);
                         if let Err(error) =
                             self.session.connect(self.version, credentials, Instant::now().into_std())
@@ -322,8 +322,6 @@ impl Client {
                             self.state = State::Closed;
                             return Poll::Ready(Err(ClientError::Unencodable(error.to_string())));
                         }
-                        // CONNECT leaves before anything else is looked at.
-                        let _ = driver.poll_drive(&mut self.session, true, cx);
                         self.state = State::Handshake(Box::new(driver));
                     }
                     Poll::Ready(Err(error)) => self.failed(error)?,

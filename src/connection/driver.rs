@@ -129,7 +129,7 @@ impl Driver {
                     Poll::Pending => {}
                 }
             }
-            match self.poll_timers(session, reading, cx) {
+            match self.poll_timers(session, may_read, cx) {
                 Poll::Ready(Ok(())) => again = true,
                 Poll::Ready(Err(error)) => {
                     let _ = self.poll_write(session, cx);
@@ -227,7 +227,7 @@ impl Driver {
         Poll::Ready(Ok(()))
     }
 
-    /// Ready when something was due. While the caller does not read, the peer's silence means nothing.
+    /// Ready when something was due. While nothing is read, the peer's silence means nothing.
     fn poll_timers(
         &mut self,
         session: &mut Session,

@@ -15,6 +15,7 @@ pub struct WriteBuffer {
     shared: VecDeque<Bytes>,
     shared_len: usize,
     tail: BytesMut,
+    taken: u64,
 }
 
 impl WriteBuffer {
@@ -76,6 +77,12 @@ impl WriteBuffer {
         self.len() == 0
     }
 
+    /// How many bytes were ever taken off the front.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Forgets everything that waits; the capacity stays.
     pub fn clear(&mut self) {
         self.shared.clear();
@@ -101,6 +108,8 @@ impl Buf for WriteBuffer {
     }
 
     fn advance(&mut self, mut count: usize) {
+        let taken = u64::try_from(count.min(self.len())).unwrap_or(u64::MAX);
+        self.taken = self.taken.saturating_add(taken);
         while count > 0 {
             let Some(front) = self.shared.front_mut() else {
                 if count >= self.tail.len() {
@@ -152,5 +161,6 @@ mod tests {
         assert_eq!(buffer.chunk(), b"cd");
         buffer.advance(2);
         assert!(buffer.is_empty());
+        assert_eq!(buffer.taken(), SHARE_FROM as u64 + 4);
     }
 }

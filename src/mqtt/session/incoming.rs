@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::mqtt::codec::AckKind;
 use crate::mqtt::packet::Publish;
-use crate::mqtt::{PacketId, PropertyKind, QoS, ReasonCode, TopicName};
+use crate::mqtt::{PacketId, QoS, ReasonCode, TopicName};
 
 use super::SessionError;
 
@@ -94,9 +94,12 @@ impl Incoming {
                 self.duplicates = self.duplicates.saturating_add(1);
                 return Ok(if safe { Arrival::AcknowledgeAgain(packet_id) } else { Arrival::Ignore });
             }
+            // Before it is remembered: what is not delivered must not count as received.
+            self.admit()?;
             self.received.insert(packet_id, Received { safe: false, connection });
+        } else {
+            self.admit()?;
         }
-        self.admit()?;
         self.delivered = self.delivered.saturating_add(1);
         let connection = self.connection;
         self.unacknowledged.push_back(Unacknowledged {
@@ -142,7 +145,6 @@ impl Incoming {
         } else {
             self.aliases.insert(alias, message.topic.clone());
         }
-        debug_assert!(message.properties.contains(PropertyKind::TopicAlias));
         Ok(())
     }
 
@@ -184,10 +186,10 @@ impl Incoming {
                 format!("PUBREL for packet identifier {packet_id} came before its PUBREC"),
                 ReasonCode::PROTOCOL_ERROR,
             )),
-            Some(Received { safe: true, connection }) => {
-                if *connection == self.connection {
-                    self.open = self.open.saturating_sub(1);
-                }
+            Some(Received { safe: true, .. }) => {
+                // Also for a flow that began on an earlier connection: every PUBCOMP gives the server one
+                // more place (4.9).
+                self.open = self.open.saturating_sub(1);
                 self.received.remove(&packet_id);
                 Ok(true)
             }

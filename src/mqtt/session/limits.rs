@@ -3,7 +3,7 @@
 use bytestring::ByteString;
 
 use crate::mqtt::codec::publish_len;
-use crate::mqtt::{Message, Properties, PropertyKind, QoS, ReasonCode, Version};
+use crate::mqtt::{Message, Properties, PropertyKind, QoS, ReasonCode, TopicFilter, Version};
 
 /// The limits of a server for one connection. 3.x servers state none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,5 +125,19 @@ impl ServerLimits {
             }
         }
         Ok(())
+    }
+
+    /// The reason why the server would not take a topic filter, as far as its CONNACK says so (3.2.2.3.11 to
+    /// 3.2.2.3.13).
+    #[must_use]
+    pub fn check_subscription(&self, filter: &TopicFilter, with_identifier: bool) -> Option<ReasonCode> {
+        if !self.shared_subscriptions && filter.share().is_some() {
+            return Some(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        if !self.wildcard_subscriptions && filter.has_wildcard() {
+            return Some(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        (with_identifier && !self.subscription_identifiers)
+            .then_some(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED)
     }
 }

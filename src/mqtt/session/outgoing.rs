@@ -1,13 +1,27 @@
 //! What this client has asked of the server and not yet seen the end of: publishes, subscribes and
 //! unsubscribes, in their original order ([MQTT-4.6.0-1]).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::mqtt::packet::{Subscribe, Unsubscribe};
 use crate::mqtt::{Message, PacketId};
 
 /// How many packet identifiers there are.
 const IDENTIFIERS: u64 = 65_535;
+
+/// How far a QoS 1 or 2 publish has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It was sent on an earlier connection, and is not yet on this one.
+    Waiting,
+    /// PUBLISH is out on this connection.
+    Published,
+    /// PUBREC came: only PUBREL may be sent from here on (4.3.3).
+    Released {
+        /// PUBREC said that nobody has subscribed to it.
+        unmatched: bool,
+    },
+}
 
 /// A flow that holds a packet identifier.
 #[derive(Debug)]
@@ -16,8 +30,7 @@ pub(super) enum Flow {
     Publish {
         ticket: u64,
         message: Message,
-        /// PUBREC came: only PUBREL may be sent from here on (4.3.3).
-        released: bool,
+        stage: Stage,
     },
     Subscribe(Subscribe),
     Unsubscribe(Unsubscribe),
@@ -36,6 +49,9 @@ pub(super) struct Pending {
 
 /// The open flows, oldest first. Identifiers are given out in a circle, so that the identifier of a flow
 /// says where it stands: a look-up is arithmetic and a resend is a walk in the original order.
+///
+/// A flow that is still open when the circle comes round to it is put aside, so that one answer that never
+/// comes does not keep every other identifier from being used again.
 #[derive(Debug, Default)]
 pub(super) struct FlowTable {
     flows: VecDeque<Flow>,
@@ -43,12 +59,21 @@ pub(super) struct FlowTable {
     passed: u64,
     /// Where the circle begins.
     offset: u64,
+    /// Flows that the circle has overtaken, by number, and where their identifiers lead.
+    aside: BTreeMap<u64, Flow>,
+    aside_ids: HashMap<PacketId, u64>,
+    /// How many flows are open.
+    open: usize,
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 impl FlowTable {
     /// Begins the circle behind another identifier. Only while the table is empty.
     pub fn start_at(&mut self, offset: u16) {
-        if self.flows.is_empty() {
+        if self.open == 0 && self.flows.is_empty() {
             self.offset = u64::from(offset);
             self.passed = 0;
         }
@@ -56,12 +81,7 @@ impl FlowTable {
 
     /// The number of the flow that comes next.
     pub fn end(&self) -> u64 {
-        self.passed.saturating_add(u64::try_from(self.flows.len()).unwrap_or(u64::MAX))
-    }
-
-    /// The number of the oldest flow.
-    pub fn start(&self) -> u64 {
-        self.passed
+        self.passed.saturating_add(count(self.flows.len()))
     }
 
     fn id_of(&self, number: u64) -> Option<PacketId> {
@@ -69,40 +89,93 @@ impl FlowTable {
         PacketId::new(u16::try_from(position).ok()?.checked_add(1)?)
     }
 
+    /// Whether every identifier is in use.
+    pub fn is_full(&self) -> bool {
+        count(self.open) >= IDENTIFIERS
+    }
+
     /// The identifier that [`Self::push`] gives next; `None` while every identifier is in use
     /// ([MQTT-2.2.1-3]).
-    pub fn next_id(&self) -> Option<PacketId> {
-        if u64::try_from(self.flows.len()).ok()? >= IDENTIFIERS {
+    pub fn next_id(&mut self) -> Option<PacketId> {
+        if self.is_full() {
             return None;
         }
-        self.id_of(self.end())
+        loop {
+            if count(self.flows.len()) >= IDENTIFIERS {
+                self.put_aside();
+            }
+            let id = self.id_of(self.end())?;
+            if self.aside.is_empty() || !self.aside_ids.contains_key(&id) {
+                return Some(id);
+            }
+            self.flows.push_back(Flow::Done);
+            self.drop_done();
+        }
+    }
+
+    fn put_aside(&mut self) {
+        let number = self.passed;
+        if let (Some(id), Some(oldest)) = (self.id_of(number), self.flows.pop_front()) {
+            self.aside.insert(number, oldest);
+            self.aside_ids.insert(id, number);
+            self.passed = number.saturating_add(1);
+        }
+        self.drop_done();
     }
 
     /// Opens a flow under [`Self::next_id`].
     pub fn push(&mut self, flow: Flow) {
         self.flows.push_back(flow);
+        self.open = self.open.saturating_add(1);
+    }
+
+    fn slot(&mut self, id: PacketId) -> Option<&mut Flow> {
+        let first = self.offset.wrapping_add(self.passed).checked_rem(IDENTIFIERS)?;
+        let position = u64::from(id.get()).checked_sub(1)?;
+        let index = position.checked_add(IDENTIFIERS)?.checked_sub(first)?.checked_rem(IDENTIFIERS)?;
+        self.flows.get_mut(usize::try_from(index).ok()?)
     }
 
     /// The flow with this identifier, unless it is complete.
     pub fn get_mut(&mut self, id: PacketId) -> Option<&mut Flow> {
-        let first = self.offset.wrapping_add(self.passed).checked_rem(IDENTIFIERS)?;
-        let position = u64::from(id.get()).checked_sub(1)?;
-        let index = position.checked_add(IDENTIFIERS)?.checked_sub(first)?.checked_rem(IDENTIFIERS)?;
-        let flow = self.flows.get_mut(usize::try_from(index).ok()?)?;
-        (!matches!(flow, Flow::Done)).then_some(flow)
+        if !self.aside.is_empty()
+            && let Some(number) = self.aside_ids.get(&id)
+        {
+            return self.aside.get_mut(number);
+        }
+        self.slot(id).filter(|flow| !matches!(flow, Flow::Done))
     }
 
-    /// The flow with this number and its identifier.
-    pub fn get(&self, number: u64) -> Option<(PacketId, &Flow)> {
-        let index = usize::try_from(number.checked_sub(self.passed)?).ok()?;
-        Some((self.id_of(number)?, self.flows.get(index)?))
+    /// The first open flow from this number on, with its number and identifier.
+    pub fn next_from(&mut self, number: u64) -> Option<(u64, PacketId, &mut Flow)> {
+        if let Some((&aside, _)) = self.aside.range(number..).next() {
+            return Some((aside, self.id_of(aside)?, self.aside.get_mut(&aside)?));
+        }
+        let skipped = usize::try_from(number.saturating_sub(self.passed)).ok()?;
+        let index = skipped
+            .checked_add(self.flows.iter().skip(skipped).position(|flow| !matches!(flow, Flow::Done))?)?;
+        let number = self.passed.checked_add(count(index))?;
+        let id = self.id_of(number)?;
+        self.flows.get_mut(index).map(|flow| (number, id, flow))
     }
 
     /// Completes a flow.
     pub fn finish(&mut self, id: PacketId) {
-        if let Some(flow) = self.get_mut(id) {
-            *flow = Flow::Done;
+        if !self.aside.is_empty()
+            && let Some(number) = self.aside_ids.remove(&id)
+        {
+            self.aside.remove(&number);
+            self.open = self.open.saturating_sub(1);
+            return;
         }
+        if let Some(flow) = self.slot(id).filter(|flow| !matches!(flow, Flow::Done)) {
+            *flow = Flow::Done;
+            self.open = self.open.saturating_sub(1);
+        }
+        self.drop_done();
+    }
+
+    fn drop_done(&mut self) {
         while matches!(self.flows.front(), Some(Flow::Done)) {
             self.flows.pop_front();
             self.passed = self.passed.saturating_add(1);
@@ -110,14 +183,16 @@ impl FlowTable {
     }
 
     /// Takes every flow out, oldest first: their identifiers mean nothing any more.
-    pub fn take_all(&mut self) -> VecDeque<Flow> {
+    pub fn take_all(&mut self) -> Vec<Flow> {
         self.passed = self.end();
-        std::mem::take(&mut self.flows)
+        self.open = 0;
+        self.aside_ids.clear();
+        std::mem::take(&mut self.aside).into_values().chain(self.flows.drain(..)).collect()
     }
 
     /// Each flow, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Flow> {
-        self.flows.iter()
+        self.aside.values().chain(&self.flows)
     }
 }
 
@@ -126,33 +201,45 @@ mod tests {
     use super::*;
 
     fn publish(ticket: u64) -> Flow {
-        Flow::Publish { ticket, message: Message::default(), released: false }
+        Flow::Publish { ticket, message: Message::default(), stage: Stage::Published }
+    }
+
+    fn ticket(flow: Option<&mut Flow>) -> Option<u64> {
+        match flow {
+            Some(Flow::Publish { ticket, .. }) => Some(*ticket),
+            _ => None,
+        }
     }
 
     #[test]
     fn identifiers_are_never_zero_and_never_in_use() {
-        // 5:2.2.1-3 311:2.3.1-1
+        // 5:2.2.1-3 311:2.3.1-1 311:2.3.1-2 5:4.3.2-1 5:4.3.3-1
         let mut table = FlowTable::default();
-        let mut stuck = None;
-        for number in 0..200_000_u64 {
+        let mut stuck = Vec::new();
+        for number in 0..400_000_u64 {
             let id = table.next_id().expect("an identifier is free");
             assert!(table.get_mut(id).is_none(), "{id} is in use");
             table.push(publish(number));
-            if number == 150_000 {
-                stuck = Some(id);
+            // Two answers never come; they do not keep the others from going round the circle.
+            if number == 150_000 || number == 150_007 {
+                stuck.push(id);
             } else {
                 table.finish(id);
             }
         }
-        let stuck = stuck.expect("the loop passed it");
-        assert!(matches!(table.get_mut(stuck), Some(Flow::Publish { ticket: 150_000, .. })));
+        assert_eq!(ticket(table.get_mut(stuck[0])), Some(150_000));
+        assert_eq!(ticket(table.get_mut(stuck[1])), Some(150_007));
+        assert_eq!(ticket(table.next_from(0).map(|(_, _, flow)| flow)), Some(150_000), "oldest first");
+        table.finish(stuck[0]);
+        assert!(table.get_mut(stuck[0]).is_none());
         while let Some(id) = table.next_id() {
-            assert_ne!(id, stuck);
+            assert_ne!(id, stuck[1]);
             table.push(publish(0));
         }
-        assert_eq!(table.iter().count(), 65_535);
-        table.finish(stuck);
-        assert_eq!(table.next_id(), Some(stuck).and_then(|id| PacketId::new(id.get())));
+        assert!(table.is_full());
+        assert_eq!(table.iter().filter(|flow| !matches!(flow, Flow::Done)).count(), 65_535);
+        table.finish(stuck[1]);
+        assert_eq!(table.next_id(), Some(stuck[1]), "the only one that is free");
     }
 
     #[test]
@@ -167,7 +254,7 @@ mod tests {
             })
             .collect();
         assert_eq!(ids, [65_534, 65_535, 1, 2]);
-        assert_eq!(table.get(2).map(|(id, _)| id.get()), Some(1));
-        assert!(matches!(table.get_mut(PacketId::MIN), Some(Flow::Publish { ticket: 2, .. })));
+        assert_eq!(table.next_from(2).map(|(number, id, _)| (number, id.get())), Some((2, 1)));
+        assert_eq!(ticket(table.get_mut(PacketId::MIN)), Some(2));
     }
 }

@@ -1,0 +1,296 @@
+//! The sending half: the window, QoS 1 and 2 until they are complete, and what an earlier connection left
+//! behind.
+
+use bytestring::ByteString;
+
+use super::outgoing::{Flow, Pending, Stage};
+use super::{Event, Refusal, Session, SessionError, increment, violation};
+use crate::mqtt::codec::{self, AckKind};
+use crate::mqtt::packet::{Ack, Packet, Publish};
+use crate::mqtt::{Message, PacketId, QoS, ReasonCode, TopicName};
+
+use super::Phase;
+
+/// Beyond so many bytes in the outbox no further publish is wanted, in bytes.
+const OUTBOX_HIGH_WATER: usize = 256 * 1024;
+
+impl Session {
+    /// Enters a publish into the ledger and sends it as soon as the window and the connection allow.
+    /// Returns its ticket: the number of publishes so far. Never refuses; a refusal comes as
+    /// [`Event::Refused`]. Ask [`Self::wants_publish`] first to keep memory bounded.
+    pub fn publish(&mut self, message: Message) -> u64 {
+        increment(&mut self.ledger.asked);
+        let ticket = self.ledger.asked;
+        if self.pending.is_empty() && self.may_send(message.qos) {
+            self.transmit(ticket, message, false);
+        } else {
+            self.pending.push_back(Pending { ticket, message, again: false });
+        }
+        ticket
+    }
+
+    /// Whether another publish can be sent at once: connected, a free place in the window, room in the outbox.
+    #[must_use]
+    pub fn wants_publish(&self) -> bool {
+        self.pending.is_empty() && self.outbox.len() < OUTBOX_HIGH_WATER && self.may_send(QoS::AtLeastOnce)
+    }
+
+    fn may_send(&self, qos: QoS) -> bool {
+        self.phase == Phase::Connected
+            && self.resend >= self.flows.end()
+            && (qos == QoS::AtMostOnce || (self.inflight < self.window() && !self.flows.is_full()))
+    }
+
+    /// How many QoS 1 and 2 publishes may be out ([MQTT-4.9.0-1]).
+    fn window(&self) -> usize {
+        self.options.max_inflight.min(self.limits.receive_maximum).max(1).into()
+    }
+
+    // ---- Answers -------------------------------------------------------------------------------------
+
+    pub(super) fn puback(&mut self, ack: &Ack) -> Result<(), SessionError> {
+        match self.flows.get_mut(ack.packet_id) {
+            Some(Flow::Publish { message, .. }) if message.qos == QoS::AtLeastOnce => {
+                self.complete(ack);
+                Ok(())
+            }
+            Some(_) => Err(violation(format!("PUBACK {} does not belong to a QoS 1 publish", ack.packet_id))),
+            // Nothing is open under it: an answer to a publish of an earlier session.
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn pubrec(&mut self, ack: &Ack) -> Result<(), SessionError> {
+        match self.flows.get_mut(ack.packet_id) {
+            Some(Flow::Publish { message, stage, .. }) if message.qos == QoS::ExactlyOnce => {
+                let released = matches!(stage, Stage::Released { .. });
+                if ack.reason.is_error() {
+                    // [MQTT-4.3.3-4]: no PUBREL after an error. One that comes after PUBREL takes nothing back.
+                    if !released {
+                        self.complete(ack);
+                    }
+                    return Ok(());
+                }
+                if *stage == Stage::Waiting {
+                    self.inflight = self.inflight.saturating_add(1);
+                }
+                if !released {
+                    *stage = Stage::Released { unmatched: ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS };
+                }
+                self.send_ack(AckKind::PubRel, ack.packet_id, ReasonCode::SUCCESS);
+                Ok(())
+            }
+            Some(_) => Err(violation(format!("PUBREC {} does not belong to a QoS 2 publish", ack.packet_id))),
+            None if ack.reason.is_error() => Ok(()),
+            None => {
+                self.send_ack(AckKind::PubRel, ack.packet_id, ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn pubcomp(&mut self, ack: &Ack) -> Result<(), SessionError> {
+        match self.flows.get_mut(ack.packet_id) {
+            Some(Flow::Publish { stage: Stage::Released { .. }, .. }) => {
+                self.complete(ack);
+                Ok(())
+            }
+            Some(_) => Err(violation(format!("PUBCOMP {} came before its PUBREL", ack.packet_id))),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a publish with the server's verdict and sends what waited for its place.
+    fn complete(&mut self, ack: &Ack) {
+        let Some(Flow::Publish { ticket, message, stage }) = self.flows.get_mut(ack.packet_id) else {
+            return;
+        };
+        let stage = *stage;
+        let (released, unmatched) = match stage {
+            Stage::Released { unmatched } => (true, unmatched),
+            Stage::Waiting | Stage::Published => (false, ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS),
+        };
+        // PUBCOMP 0x92 after PUBREL: the server had completed it before the connection broke (4.3.3).
+        let known = released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+        if ack.reason.is_error() && !known {
+            let refusal = Refusal::Broker {
+                reason: ack.reason,
+                reason_string: ack.properties.reason_string().cloned(),
+            };
+            let (ticket, topic) = (*ticket, message.topic.as_byte_string().clone());
+            self.refuse(ticket, topic, refusal);
+        } else {
+            if unmatched {
+                increment(&mut self.ledger.unmatched);
+            }
+            increment(&mut self.ledger.confirmed);
+        }
+        self.flows.finish(ack.packet_id);
+        if stage != Stage::Waiting {
+            self.inflight = self.inflight.saturating_sub(1);
+        }
+        if !self.pending.is_empty() || self.resend < self.flows.end() {
+            self.pump();
+        }
+    }
+
+    /// QoS 0 messages that are proved to have been read.
+    pub(super) fn prove(&mut self, count: u64) {
+        self.ledger.confirmed = self.ledger.confirmed.saturating_add(count);
+        self.unproved = self.unproved.saturating_sub(count);
+        self.unproved_before_ping = self.unproved_before_ping.saturating_sub(count);
+    }
+
+    // ---- After a reconnect ---------------------------------------------------------------------------
+
+    /// The server has kept its session: what is open goes on ([MQTT-4.4.0-1]). Everything but PUBLISH is sent
+    /// again here, since no full window may hold it up ([MQTT-4.9.0-3]); PUBLISH follows in [`Self::pump`].
+    pub(super) fn resume(&mut self) {
+        self.inflight = 0;
+        self.resend = 0;
+        let mut number = 0;
+        while let Some((at, packet_id, flow)) = self.flows.next_from(number) {
+            number = at.saturating_add(1);
+            let packet = match flow {
+                // [MQTT-4.3.3-6]: after PUBREL never PUBLISH again.
+                Flow::Publish { stage: Stage::Released { .. }, .. } => {
+                    self.inflight = self.inflight.saturating_add(1);
+                    increment(&mut self.ledger.resent);
+                    self.send_ack(AckKind::PubRel, packet_id, ReasonCode::SUCCESS);
+                    continue;
+                }
+                Flow::Publish { stage, .. } => {
+                    *stage = Stage::Waiting;
+                    continue;
+                }
+                Flow::Done => continue,
+                Flow::Subscribe(request) => Packet::Subscribe(request.clone()),
+                Flow::Unsubscribe(request) => Packet::Unsubscribe(request.clone()),
+            };
+            if let Err(why) = self.send(packet) {
+                self.give_up(packet_id, &why);
+            }
+        }
+    }
+
+    /// The server has no session: every publish without an outcome is published anew, in order.
+    pub(super) fn requeue(&mut self) {
+        self.inflight = 0;
+        for flow in self.flows.take_all().into_iter().rev() {
+            match flow {
+                Flow::Publish { ticket, message, .. } => {
+                    self.pending.push_front(Pending { ticket, message, again: true });
+                }
+                Flow::Unsubscribe(request) => {
+                    self.unsubscriptions.insert(0, (request.properties, request.filters));
+                }
+                Flow::Subscribe(_) | Flow::Done => {}
+            }
+        }
+        self.resend = self.flows.end();
+    }
+
+    /// Sends what may be sent: first what an earlier connection left behind, in the original order, then
+    /// what waits.
+    pub(super) fn pump(&mut self) {
+        if self.phase != Phase::Connected || !self.publish_again() {
+            return;
+        }
+        while let Some(next) = self.pending.front() {
+            if !self.may_send(next.message.qos) || self.outbox.len() >= OUTBOX_HIGH_WATER {
+                return;
+            }
+            if let Some(Pending { ticket, message, again }) = self.pending.pop_front() {
+                self.transmit(ticket, message, again);
+            }
+        }
+    }
+
+    /// Sends what waits, as far as the window and the outbox allow; to be called after bytes were written.
+    pub fn fill_outbox(&mut self) {
+        if !self.pending.is_empty() {
+            self.pump();
+        }
+    }
+
+    /// Sends the publishes of an earlier connection again; false when the window is full before the last.
+    fn publish_again(&mut self) -> bool {
+        let window = self.window();
+        while self.resend < self.flows.end() {
+            let Some((number, packet_id, flow)) = self.flows.next_from(self.resend) else { break };
+            if let Flow::Publish { ticket, message, stage } = flow
+                && *stage == Stage::Waiting
+            {
+                if self.inflight >= window {
+                    return false;
+                }
+                *stage = Stage::Published;
+                let (ticket, mut message) = (*ticket, message.clone());
+                self.inflight = self.inflight.saturating_add(1);
+                increment(&mut self.ledger.resent);
+                if let Err(refusal) = self.write_publish(&mut message, true, Some(packet_id)) {
+                    self.flows.finish(packet_id);
+                    self.inflight = self.inflight.saturating_sub(1);
+                    self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
+                }
+            }
+            self.resend = number.saturating_add(1);
+        }
+        self.resend = self.flows.end();
+        true
+    }
+
+    // ---- On the wire ---------------------------------------------------------------------------------
+
+    fn refuse(&mut self, ticket: u64, topic: ByteString, refusal: Refusal) {
+        increment(&mut self.ledger.refused);
+        self.events.push_back(Event::Refused { ticket, topic, refusal });
+    }
+
+    /// Puts a new publish on the wire. [`Self::may_send`] has allowed it.
+    fn transmit(&mut self, ticket: u64, mut message: Message, again: bool) {
+        if self.options.downgrade_qos {
+            message.qos = message.qos.min(self.limits.maximum_qos);
+        }
+        let packet_id = match message.qos {
+            QoS::AtMostOnce => None,
+            _ => self.flows.next_id(),
+        };
+        if let Err(refusal) = self.write_publish(&mut message, false, packet_id) {
+            self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
+            return;
+        }
+        increment(if again { &mut self.ledger.resent } else { &mut self.ledger.sent });
+        if packet_id.is_some() {
+            self.inflight = self.inflight.saturating_add(1);
+            self.flows.push(Flow::Publish { ticket, message, stage: Stage::Published });
+        } else {
+            increment(&mut self.unproved);
+        }
+        // Placeholders that the choice of the identifier made count as sent, too.
+        self.resend = self.flows.end();
+    }
+
+    /// Writes PUBLISH; of a topic with an alias that the server knows only the alias (3.3.2.3.4).
+    fn write_publish(
+        &mut self,
+        message: &mut Message,
+        dup: bool,
+        packet_id: Option<PacketId>,
+    ) -> Result<(), Refusal> {
+        self.limits.check(message, self.version)?;
+        let alias = message.properties.topic_alias().copied();
+        let known = alias.is_some_and(|alias| self.aliases.get(&alias) == Some(&message.topic));
+        let topic = if known { std::mem::take(&mut message.topic) } else { TopicName::default() };
+        let written = codec::encode_publish(message, dup, packet_id, self.version, &mut self.outbox);
+        if self.options.trace && written.is_ok() {
+            self.trace(Packet::Publish(Publish { dup, packet_id, message: message.clone() }));
+        }
+        if known {
+            message.topic = topic;
+        } else if let Some(alias) = alias.filter(|_| written.is_ok()) {
+            self.aliases.insert(alias, message.topic.clone());
+        }
+        written.map_err(|error| Refusal::Unencodable(error.to_string()))
+    }
+}
