@@ -1,6 +1,8 @@
 //! The flows of a session, byte by byte: what is expected and what comes in is written by hand from the
 //! standards, in hexadecimal, with text between single quotes.
 
+#![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails the test, as it should")]
+
 mod alive;
 mod connect;
 mod limits;
