@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod cli_help;
+#[cfg(test)]
 mod codec_oracle;
 #[cfg(test)]
 mod codec_round_trip;
 #[cfg(test)]
 mod fuzz_smoke;
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod hostile_packets;
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub enum GenerateTarget {
         /// The shell
         ///
         /// bash, elvish, fish, powershell or zsh.
-        #[arg(value_name = "SHELL")]
+        #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: Shell,
     },
     /// Write the manual pages into a folder

@@ -144,8 +144,9 @@ fn help_command() -> Command {
             Arg::new("topic")
                 .value_name("COMMAND|exit-codes")
                 .value_parser(["pub", "sub", "broker", "profile", "generate", "exit-codes"])
+                .hide_possible_values(true)
                 .help("Explain this")
-                .long_help("Explain this.\n\nA command, or exit-codes."),
+                .long_help("Explain this.\n\npub, sub, broker, profile, generate or exit-codes."),
         )
 }
 

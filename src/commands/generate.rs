@@ -61,22 +61,35 @@ pub fn manual() -> io::Result<Vec<(String, Vec<u8>)>> {
 
 fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
-    let source = concat!("mqt ", env!("CARGO_PKG_VERSION"));
-    let man = Man::new(command.clone()).title(name.to_uppercase()).source(source).manual("mqt manual");
-    let mut page = Vec::new();
-    man.render_title(&mut page)?;
-    man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    man.render_description_section(&mut page)?;
-    if command.get_arguments().next().is_some() {
-        man.render_options_section(&mut page)?;
-    }
+    let man = Man::new(command.clone());
+    let mut page = format!(
+        ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n.TH {} 1 \"\" \"mqt {}\" \"mqt manual\"\n",
+        name.to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    )
+    .into_bytes();
+    page.extend(section(|out| man.render_name_section(out))?);
+    // The usage line: the generator's own synopsis is a list of all options.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage);
+    page.extend(format!(".SH SYNOPSIS\n{}\n", escape(usage)).into_bytes());
+    page.extend(section(|out| man.render_description_section(out))?);
+    page.extend(section(|out| man.render_options_section(out))?);
     if command.has_subcommands() {
-        man.render_subcommands_section(&mut page)?;
+        page.extend(section(|out| man.render_subcommands_section(out))?);
     }
     page.extend_from_slice(further_sections(command, &name).as_bytes());
     pages.push((format!("{name}.1"), page));
     command.get_subcommands().try_for_each(|below| add_page(below, pages))
+}
+
+/// A section without the definition of the apostrophe, which the generator puts before each: the page begins
+/// with it.
+fn section(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    render(&mut text)?;
+    let start = text.windows(3).position(|window| window == b".SH").unwrap_or_default();
+    Ok(text.split_off(start))
 }
 
 fn further_sections(command: &Command, name: &str) -> String {

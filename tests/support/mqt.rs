@@ -142,7 +142,7 @@ impl Mqt {
             child,
             stdout,
             stderr,
-            _home: self.home,
+            home: Some(self.home),
         }
     }
 }
@@ -222,7 +222,7 @@ pub struct Running {
     stdout: Stream,
     stderr: Stream,
     deadline: Instant,
-    _home: TempDir,
+    home: Option<TempDir>,
 }
 
 impl Running {
@@ -314,6 +314,7 @@ impl Running {
             status,
             stdout: self.stdout.bytes(),
             stderr: self.stderr.bytes(),
+            home: self.home.take(),
         }
     }
 
@@ -326,6 +327,7 @@ impl Running {
             status,
             stdout: self.stdout.bytes(),
             stderr: self.stderr.bytes(),
+            home: None,
         };
         panic!("{what}\n{report}");
     }
@@ -346,6 +348,7 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The bytes of standard error.
     pub stderr: Vec<u8>,
+    home: Option<TempDir>,
 }
 
 impl Outcome {
@@ -364,6 +367,12 @@ impl Outcome {
     #[track_caller]
     fn text<'a>(&self, bytes: &'a [u8]) -> &'a str {
         std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("output is not UTF-8\n{self}"))
+    }
+
+    /// The home folder that the run had; it goes away with this.
+    #[track_caller]
+    pub fn home(&self) -> &Path {
+        self.home.as_ref().unwrap().path()
     }
 
     /// The exit status; `None` when a signal ended it.

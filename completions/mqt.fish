@@ -1,0 +1,236 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mqt_global_optspecs
+    string join \n version help ?
+end
+
+function __fish_mqt_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mqt_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mqt_using_subcommand
+    set -l cmd (__fish_mqt_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mqt -n "__fish_mqt_needs_command" -l version -d 'Print the version'
+complete -c mqt -n "__fish_mqt_needs_command" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_needs_command" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "pub" -d 'Publish messages'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "sub" -d 'Subscribe and print messages'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "broker" -d 'Run a small broker for development'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "profile" -d 'List and show profiles'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "generate" -d 'Make shell completions and manual pages'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "help" -d 'Explain a command or the exit statuses'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s t -l topic -d 'Publish to this topic; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s m -l message -d 'Publish this text' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s f -l file -d 'Publish the content of this file as one message' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l split-topic -d 'Split each line into topic, separator and payload' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat -d 'Publish the message this many times [default: 1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat-delay -d 'Wait this long between two rounds of --repeat [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l on-error -d 'On input that cannot be published: stop or skip [default: stop]' -r -f -a "stop\t'Publish what came before it, report it and end'
+skip\t'Report it and go on; the exit status tells it in the end'"
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s L -l url -d 'Connect to the broker at this URL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s h -l host -d 'Connect to this host [default: localhost]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l unix -d 'Connect to this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws-path -d 'Request this path for WebSocket [default: /mqtt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l proxy -d 'Connect through this proxy' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s A -l bind -d 'Connect from this local address' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s u -l username -d 'Log in with this user name' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s P -l pw -l password -d 'Log in with this password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-file -d 'Read the password from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-command -d 'Run this command for the password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l cafile -d 'Trust the CA certificates in this file only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l cert -d 'Show this client certificate to the broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
+tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-payload -d 'Use this payload for the will [default: empty]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-file -d 'Use the content of this file as payload of the will' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed]' -r -f -a "text\t'A line for people'
+json\t'One JSON object in one line'"
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s s -l stdin-file -d 'Publish all of standard input as one message'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s l -l stdin-line -d 'Publish each line of standard input as a message'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 0 -l stdin-null -d 'Publish each NUL-terminated record of standard input as a message'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s n -l null-message -d 'Publish an empty message'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l json -d 'Publish each JSON object on standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l crlf -d 'Cut a carriage return off the end of each line'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s r -l retain -d 'Have the broker keep the message for later subscribers'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l downgrade-qos -d 'Lower the quality of service to what the broker supports'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l require-subscriber -d 'Fail when nobody has subscribed to the topic'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l with-broker -d 'Start a dev broker and publish to it'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws -d 'Speak MQTT over WebSocket'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l no-reconnect -d 'End when the connection is lost'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-stdin -d 'Read the password from standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls -d 'Speak TLS'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-retain -d 'Have the will retained'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l quiet -d 'Print no errors, warnings, notes and progress'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s t -l topic -d 'Subscribe to this topic filter; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s T -l filter-out -d 'Leave out messages that match this filter; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s U -l unsubscribe -d 'Unsubscribe from this filter; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retain-handling -d 'Ask for retained messages always, for new subscriptions only, or never [default: always]' -r -f -a "always\t'Each time it is made'
+new\t'Only when it is new'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l subscription-id -d 'Have messages marked with this number' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s C -l count -d 'End after this many messages' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s W -l timeout -d 'End after this time' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l idle -d 'End when no message came for this long' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s F -l format -d 'Print each message in this format' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l overflow -d 'When the output is slower than the broker: block, drop-new, drop-old or exit [default: block]' -r -f -a "block\t'Stop reading from the broker'
+drop-new\t'Drop QoS 0 messages as they come in'
+drop-old\t'Drop the oldest waiting QoS 0 messages'
+exit\t'Fail'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s L -l url -d 'Connect to the broker at this URL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s h -l host -d 'Connect to this host [default: localhost]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l unix -d 'Connect to this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws-path -d 'Request this path for WebSocket [default: /mqtt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l proxy -d 'Connect through this proxy' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s A -l bind -d 'Connect from this local address' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s u -l username -d 'Log in with this user name' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s P -l pw -l password -d 'Log in with this password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-file -d 'Read the password from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-command -d 'Run this command for the password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l cafile -d 'Trust the CA certificates in this file only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l cert -d 'Show this client certificate to the broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
+tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-payload -d 'Use this payload for the will [default: empty]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-file -d 'Use the content of this file as payload of the will' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed]' -r -f -a "text\t'A line for people'
+json\t'One JSON object in one line'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s R -l no-retained -d 'Leave out retained messages'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retained-only -d 'Print retained messages only, and end with the first other one'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l remove-retained -d 'Clear each retained message that arrives'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retain-as-published -d 'Keep the retain flag as it was published'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-local -d 'Leave out what this client publishes itself'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l strict -d 'Fail when one subscription is refused or gets a lower QoS'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l with-broker -d 'Start a dev broker and subscribe to it'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s E -l exit-after-subscribe -d 'End as soon as the broker has acknowledged the subscriptions'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s v -l verbose -d 'Print the topic before the payload'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l json -d 'Print each message as a JSON object'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l pretty -d 'Indent JSON over several lines'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s N -l no-newline -d 'Print no line feed after a message'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l raw -d 'Print control characters as they are on a terminal too'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l buffer -d 'Write in large blocks'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws -d 'Speak MQTT over WebSocket'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-reconnect -d 'End when the connection is lost'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-stdin -d 'Read the password from standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls -d 'Speak TLS'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-retain -d 'Have the will retained'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l quiet -d 'Print no errors, warnings, notes and progress'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s p -l port -d 'Listen on this TCP port [default: 1883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l ws-port -d 'Listen for WebSocket on this port' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l tls-port -d 'Listen for TLS on this port' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l wss-port -d 'Listen for WebSocket over TLS on this port' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l unix -d 'Listen on this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s L -l listen -d 'Listen at this URL; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l bind -d 'Listen on this address for the port options [default: 127.0.0.1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l cert -d 'Show this certificate to clients' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l cafile -d 'Let only clients in that show a certificate signed by these CAs' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l password-file -d 'Check user names and passwords against this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l allow-anonymous -d 'Let clients in without user name'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s v -l verbose -d 'Say who connects, subscribes and leaves'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l quiet -d 'Print no errors, warnings and notes'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List the profiles'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show a profile'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Print completions for a shell'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Write the manual pages into a folder'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand help" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand help" -s ? -d 'Print a short help'

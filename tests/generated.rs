@@ -1,0 +1,88 @@
+//! The files that are made from the definitions of the command line are the committed ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mqt::commands::generate::{all_completions, manual};
+
+use crate::support::mqt::Mqt;
+
+/// Set, it has these tests write the files instead of comparing them.
+const REFRESH: &str = "REFRESH_GENERATED";
+
+#[track_caller]
+fn assert_committed(dir: &str, files: Vec<(String, Vec<u8>)>) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+    if std::env::var_os(REFRESH).is_some() {
+        drop(fs::remove_dir_all(&dir));
+        fs::create_dir_all(&dir).unwrap();
+        for (name, content) in &files {
+            fs::write(dir.join(name), content).unwrap();
+        }
+    }
+    let made: BTreeMap<PathBuf, Vec<u8>> =
+        files.into_iter().map(|(name, content)| (dir.join(name), content)).collect();
+    let committed: BTreeMap<PathBuf, Vec<u8>> = fs::read_dir(&dir)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    let stale: Vec<_> = made
+        .keys()
+        .chain(committed.keys())
+        .filter(|path| made.get(*path) != committed.get(*path))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "stale: {}\nmake them anew with: {REFRESH}=1 cargo test --test tests generated",
+        stale.join(", ")
+    );
+}
+
+#[test]
+fn completions_are_fresh() {
+    assert_committed("completions", all_completions());
+}
+
+#[test]
+fn manual_pages_are_fresh() {
+    assert_committed("man", manual().unwrap());
+}
+
+#[test]
+fn the_program_prints_completions_and_writes_manual_pages() {
+    for (shell, (_, script)) in
+        ["bash", "elvish", "fish", "powershell", "zsh"].into_iter().zip(all_completions())
+    {
+        Mqt::new(["generate", "completions", shell]).run().assert_code(0).assert_stdout(script);
+    }
+    let mqt = Mqt::new(["generate", "man"]);
+    let dir = mqt.home().join("made/man1");
+    let outcome = mqt.arg(&dir).run();
+    outcome.assert_code(0).assert_stdout("");
+    for (name, page) in manual().unwrap() {
+        assert_eq!(fs::read(outcome.home().join("made/man1").join(&name)).unwrap(), page, "{name}");
+    }
+}
+
+#[test]
+fn every_command_has_a_page_with_what_a_page_needs() {
+    let pages = manual().unwrap();
+    let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+    for name in ["mqt.1", "mqt-pub.1", "mqt-sub.1", "mqt-broker.1", "mqt-profile.1", "mqt-generate.1"] {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+    for (name, page) in &pages {
+        let page = std::str::from_utf8(page).unwrap();
+        for section in [".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXIT STATUS", ".SH EXAMPLES"] {
+            assert!(page.contains(section), "{name} lacks {section}");
+        }
+        if ["mqt-pub.1", "mqt-sub.1"].contains(&name.as_str()) {
+            assert!(page.contains(".SH ENVIRONMENT\n") && page.contains(".SH FILES\n"), "{name}");
+            assert!(page.contains("MQT_URL") && page.contains("MQT_PASSWORD"), "{name}");
+        }
+    }
+}
