@@ -78,3 +78,6 @@ impl From<WrongUsage> for Failure {
         usage.hints.into_iter().fold(failure, Self::hint)
     }
 }
+
+#[cfg(test)]
+mod tests;
