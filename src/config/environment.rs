@@ -12,8 +12,6 @@ pub struct Environment<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// Where configuration files are: `~/.config`, or what `XDG_CONFIG_HOME` says. `None` without a home.
     pub config_dir: Option<PathBuf>,
-    /// Whether standard input is a terminal.
-    pub stdin_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
     /// All of standard input.
@@ -31,7 +29,6 @@ impl Environment<'static> {
         Self {
             variable: &|name| std::env::var_os(name),
             config_dir: etcetera::choose_base_strategy().ok().map(|base| base.config_dir()),
-            stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             read_stdin: &|| {
                 let mut bytes = Vec::new();

@@ -353,7 +353,6 @@ mod tests {
         let environment = Environment {
             variable: &variable,
             config_dir: None,
-            stdin_is_terminal: false,
             stderr_is_terminal: false,
             read_stdin: &|| Ok(Vec::new()),
             ask: &|_| Ok(String::new()),

@@ -38,7 +38,6 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
             around.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         },
         config_dir: Some(dir.path().to_owned()),
-        stdin_is_terminal: around.terminal,
         stderr_is_terminal: around.terminal,
         read_stdin: &|| Ok(around.stdin.into()),
         ask: &|prompt| Ok(format!("answer to {prompt}")),
