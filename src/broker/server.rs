@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,8 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
+use crate::connection::Endpoint;
 use crate::connection::listen::{ListenError, Listener};
-use crate::connection::{Endpoint, Scheme};
 use crate::mqtt::WriteBuffer;
 use crate::mqtt::packet::Connect;
 
@@ -88,7 +87,7 @@ impl Server {
         let is_guarded = options.password_file.is_some() || options.allow_anonymous;
         let mut listeners = Vec::with_capacity(options.listeners.len());
         for address in &options.listeners {
-            if !is_guarded && !is_local(address) {
+            if !is_guarded && !address.is_local() {
                 return Err(BrokerError::Exposed { address: address.to_string() });
             }
             let tls = options.server_tls.as_ref().filter(|_| address.scheme().is_tls());
@@ -127,12 +126,6 @@ impl Server {
         let mut state = shared.lock();
         Memory(std::mem::replace(&mut state.broker, Broker::new(BrokerOptions::default(), 0, now)))
     }
-}
-
-fn is_local(address: &Endpoint) -> bool {
-    address.scheme() == Scheme::Unix
-        || address.host().eq_ignore_ascii_case("localhost")
-        || address.host().parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 fn now() -> Instant {

@@ -19,7 +19,7 @@ pub(super) fn resolve(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
     Ok(BrokerSettings {
         listen,
         tls: args.cert.zip(args.key).map(|(cert, key)| ServerTls { cert, key, client_ca: args.cafile }),
-        anonymous: args.allow_anonymous || args.password_file.is_none(),
+        anonymous: args.allow_anonymous,
         password_file: args.password_file,
         verbose: args.verbose,
         ui: UiSettings {
@@ -71,7 +71,7 @@ pub(super) fn beside(endpoint: &Endpoint, args: &ConnectionArgs) -> Result<Broke
         listen: vec![listen],
         tls: None,
         password_file: None,
-        anonymous: true,
+        anonymous: false,
         verbose: false,
         ui: client::ui(&args.talk),
     })

@@ -294,17 +294,16 @@ pub(super) fn check_with_broker(endpoint: &Endpoint) -> Result<(), Failure> {
             "run `mqt broker --cert FILE --key FILE --tls-port PORT` beside it",
         ),
         (
-            !is_local(endpoint),
+            !endpoint.is_local(),
             "--with-broker starts a broker on this machine, and --host is another one",
             "leave one of them out",
         ),
     ])
 }
 
-/// `mqt broker`, with the listeners that it will have.
+/// `mqt broker`, with the listeners that it will have. That an open listener is guarded, the broker checks.
 pub(super) fn check_broker(args: &BrokerArgs, listen: &[Endpoint]) -> Result<(), Failure> {
     let tls = listen.iter().any(|endpoint| endpoint.scheme().is_tls());
-    let open = listen.iter().any(|endpoint| !is_local(endpoint));
     hold(&[
         (tls && args.cert.is_none(), "a TLS listener needs --cert and --key", ""),
         (
@@ -312,17 +311,5 @@ pub(super) fn check_broker(args: &BrokerArgs, listen: &[Endpoint]) -> Result<(),
             "--cert is given, and no listener has TLS",
             "add --tls-port PORT or --wss-port PORT",
         ),
-        (
-            open && args.password_file.is_none() && !args.allow_anonymous,
-            "anybody on the network could use this broker",
-            "add --password-file FILE, or --allow-anonymous if that is wanted",
-        ),
     ])
-}
-
-/// Whether only this machine can reach it.
-fn is_local(endpoint: &Endpoint) -> bool {
-    endpoint.scheme() == Scheme::Unix
-        || endpoint.host().eq_ignore_ascii_case("localhost")
-        || endpoint.host().parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

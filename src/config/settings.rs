@@ -170,9 +170,10 @@ pub struct BrokerSettings {
     pub listen: Vec<ListenAddress>,
     /// For the `mqtts://` and `wss://` listeners: there exactly when there is one.
     pub tls: Option<ServerTls>,
-    /// User names and passwords, `NAME:PASSWORD` a line; everybody else is refused unless `anonymous`.
+    /// User names and passwords, `NAME:PASSWORD` a line; without it everybody is let in.
     pub password_file: Option<PathBuf>,
-    /// Let clients in that give no user name.
+    /// With a password file: let clients in that give no user name. Without one: listen on addresses that
+    /// are not of this machine only, all the same.
     pub anonymous: bool,
     /// Say who connects, subscribes and leaves.
     pub verbose: bool,

@@ -333,6 +333,14 @@ impl Endpoint {
         Ok(self)
     }
 
+    /// Whether only programs on this machine can be or reach it: a loopback address, `localhost`, a unix socket.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.scheme == Scheme::Unix
+            || self.host().eq_ignore_ascii_case("localhost")
+            || self.host().parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// `host:port` with brackets where needed, or the path of the socket: for messages.
     #[must_use]
     pub fn address(&self) -> String {
