@@ -102,8 +102,8 @@ pub struct ServerArgs {
 
     /// Connect through this proxy
     ///
-    /// socks5h://[USER:PASSWORD@]HOST[:1080] or http://[USER:PASSWORD@]HOST[:8080] (CONNECT). The proxy looks
-    /// the name of the broker up. TLS and WebSocket work through it.
+    /// socks5h://USER:PASSWORD@HOST:PORT or http://USER:PASSWORD@HOST:PORT (CONNECT); login and port, 1080 or
+    /// 8080, may be left out. The proxy looks the name of the broker up. TLS and WebSocket work through it.
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "read_value")]
     pub proxy: Option<Proxy>,

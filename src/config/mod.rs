@@ -2,7 +2,7 @@
 //!
 //! A connection option is taken from the command line, else from its variable `MQT_…`, else from the
 //! profile, else it has its default. Values that belong together (a URL and a host, the sources of a
-//! password) are taken from one of these as a whole: see [`layer`].
+//! password) are taken from one of these as a whole: see `layer`.
 
 mod broker;
 mod client;

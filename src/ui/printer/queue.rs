@@ -10,7 +10,7 @@ use crate::output::Delivery;
 /// Empty batches kept for their memory.
 pub(super) const MAX_SPARE: usize = 8;
 
-/// How much may wait before [`Printer::is_full`] says so.
+/// How much may wait before [`Printer::is_full`](super::Printer::is_full) says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Messages.
