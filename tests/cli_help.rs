@@ -67,8 +67,8 @@ fn wrong_usage_is_status_1_on_stderr_in_our_form() {
         ("pub -n -t a -V 3.1.1 -x 5", "a session expiry (-x) needs MQTT 5", "hint: leave -V out"),
         (
             "broker --bind 0.0.0.0",
-            "anybody on the network could use this broker",
-            "hint: add --password-file",
+            "can be reached from other machines, and nothing asks who connects",
+            "hint: --password-file FILE",
         ),
     ] {
         let outcome = mqt(line).run();
