@@ -9,11 +9,15 @@ mod codec_oracle;
 #[cfg(test)]
 mod codec_round_trip;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod hostile_packets;
+#[cfg(test)]
+mod hostile_session;
 #[cfg(test)]
 mod packets;
 #[cfg(test)]

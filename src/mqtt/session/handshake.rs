@@ -94,6 +94,11 @@ impl Session {
             // [MQTT-3.2.2-4]
             return Err(violation("CONNACK says session present after a clean start"));
         }
+        // [MQTT-4.12.0-5], [MQTT-4.12.0-6]
+        let method = connack.properties.authentication_method();
+        if method.is_some() && method != self.options.connect_properties.authentication_method() {
+            return Err(violation("CONNACK names an authentication method that was not offered"));
+        }
         self.limits = ServerLimits::from_connack(&connack.properties);
         if let Some(seconds) = connack.properties.server_keep_alive() {
             self.keep_alive = KeepAlive::new(*seconds, now);

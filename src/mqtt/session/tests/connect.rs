@@ -336,13 +336,17 @@ fn nothing_but_connack_may_come_first() {
 
 #[test]
 fn an_authentication_exchange_is_named_or_refused() {
-    // 5:4.12.0-6: without a method of ours there is no AUTH.
+    // 5:4.12.0-6 5:4.12.0-7: without a method of ours there is no AUTH.
     let mut bench = Bench::connected(Version::V5);
     bench.refuses("F0 00", 0x82);
     let mut bench = Bench::plain(Version::V5);
     bench.connect();
     assert!(matches!(bench.receive("F0 07 18 05 15 0002 'xy'"), Err(SessionError::Violation { .. })));
-    // 5:4.12.0-2 5:4.12.0-3 5:4.12.0-5 5:4.12.1-1: with a method that only the user knows, the exchange ends here.
+    bench.sent("");
+    let mut bench = Bench::plain(Version::V5);
+    bench.connect();
+    bench.refuses("20 08 00 00 05 15 0002 'xy'", 0x82);
+    // With a method that only the user knows, the exchange ends here.
     let options = SessionOptions {
         connect_properties: vec![Property::AuthenticationMethod("xy".into())].into(),
         ..options()
@@ -353,6 +357,14 @@ fn an_authentication_exchange_is_named_or_refused() {
     let error = bench.receive("F0 07 18 05 15 0002 'xy'").unwrap_err();
     assert!(matches!(error, SessionError::Authentication { method: Some(method) } if method == "xy"));
     bench.sent("");
+    // 5:4.12.0-5: a server that asks for no exchange accepts under the same method.
+    bench.session.lost();
+    bench.connect();
+    bench.accept(false, "15 0002 'xy'");
+    bench.session.lost();
+    bench.connect();
+    assert!(bench.try_accept(false, "15 0002 'zz'").is_err());
+    bench.sent("E0 01 82");
 }
 
 #[test]
