@@ -219,7 +219,7 @@ fn packets(text: &str, version: Version) -> Vec<u8> {
                 filled += &format!("'{part}'");
             } else {
                 let empty = if v5 { "00" } else { "" };
-                filled += &part.replace('P', empty).replace('U', empty);
+                filled += &part.replace(['P', 'U'], empty);
             }
         }
         match filled.split_once('L') {
