@@ -21,6 +21,8 @@ mod hostile_session;
 #[cfg(test)]
 mod packets;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 #[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
 mod support;
 
