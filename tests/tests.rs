@@ -19,6 +19,9 @@ mod hostile_packets;
 #[cfg(test)]
 mod hostile_session;
 #[cfg(test)]
+#[cfg(unix)]
+mod mosquitto;
+#[cfg(test)]
 mod packets;
 #[cfg(test)]
 mod schedules;

@@ -2,5 +2,7 @@
 
 pub mod broker;
 pub mod certs;
+#[cfg(unix)]
+pub mod mosquitto;
 pub mod mqt;
 pub mod wire;

@@ -19,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A run to be: arguments, environment, standard input.
 pub struct Mqt {
+    program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
@@ -33,7 +34,17 @@ impl Mqt {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        Self::program(env!("CARGO_BIN_EXE_mqt"), args)
+    }
+
+    /// Another program with these arguments, in the same pinned environment.
+    pub fn program<I, S>(program: impl Into<PathBuf>, args: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         Self {
+            program: program.into(),
             args: args.into_iter().map(|arg| arg.as_ref().to_owned()).collect(),
             env: Vec::new(),
             stdin: None,
@@ -109,8 +120,7 @@ impl Mqt {
     /// Starts it and lets it run; standard input is open until [`Running::close_stdin`].
     #[track_caller]
     pub fn start(self) -> Running {
-        let program = env!("CARGO_BIN_EXE_mqt");
-        let mut command = Command::new(program);
+        let mut command = Command::new(&self.program);
         command
             .args(&self.args)
             .env_clear()
@@ -131,12 +141,12 @@ impl Mqt {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", self.program.display()));
         let stdout = Stream::read(child.stdout.take().unwrap());
         let stderr = Stream::read(child.stderr.take().unwrap());
         let shown: Vec<String> = self.args.iter().map(|arg| shell_word(&arg.to_string_lossy())).collect();
         Running {
-            command: format!("mqt {}", shown.join(" ")),
+            command: format!("{} {}", self.program.file_name().unwrap().display(), shown.join(" ")),
             deadline: Instant::now() + self.limit,
             stdin: child.stdin.take(),
             child,
@@ -409,6 +419,13 @@ impl Outcome {
             "stdout is not {:?}\n{self}",
             String::from_utf8_lossy(expected.as_ref())
         );
+        self
+    }
+
+    /// Fails with the whole report unless standard error is exactly this.
+    #[track_caller]
+    pub fn assert_stderr(&self, expected: &str) -> &Self {
+        assert!(String::from_utf8_lossy(&self.stderr) == expected, "stderr is not {expected:?}\n{self}");
         self
     }
 

@@ -55,6 +55,16 @@ pub enum TlsFault {
         /// Its pin.
         pin: TlsPin,
     },
+    /// A CA of the name that the server certificate gives is trusted, and its key did not sign it.
+    #[error(
+        "the server certificate is not signed by the {issuer:?} that is trusted, but by another one of that name"
+    )]
+    OtherIssuer {
+        /// Who is said to have signed it.
+        issuer: String,
+        /// Its pin.
+        pin: TlsPin,
+    },
     /// A CA certificate is used as the server certificate.
     #[error("the server uses a CA certificate as its own; TLS demands a separate server certificate")]
     CaUsedAsEndEntity {
@@ -168,6 +178,7 @@ impl TlsFault {
                 pin,
             },
             CertificateError::UnknownIssuer => Self::UnknownIssuer { subject, issuer, pin },
+            CertificateError::BadSignature => Self::OtherIssuer { issuer, pin },
             // rustls passes these two on as webpki names them.
             CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
                 Self::CaUsedAsEndEntity { pin }
@@ -201,6 +212,9 @@ impl TlsFault {
             }
             Self::UnknownIssuer { pin, .. } => {
                 vec!["trust the CA that signed it: --cafile FILE".to_owned(), pin_it(pin)]
+            }
+            Self::OtherIssuer { pin, .. } => {
+                vec!["was the CA made anew? --cafile needs its new certificate".to_owned(), pin_it(pin)]
             }
             Self::PinMismatch { .. } => {
                 vec!["either the broker has a new certificate, or this is not your broker".to_owned()]
