@@ -282,7 +282,12 @@ async fn insecure_trusts_anybody() {
     {
         let server = serve_identity(&certs, &identity).await;
         let tls = TlsOptions { insecure: true, ..TlsOptions::default() };
-        assert_echo(connect("localhost", server.port, tls).await.unwrap()).await;
+        assert_echo(connect("localhost", server.port, tls.clone()).await.unwrap()).await;
+        let endpoint = "mqtts://localhost".parse().unwrap();
+        let transport =
+            Transport::new(TransportOptions { endpoint, tls, ..TransportOptions::default() }).unwrap();
+        let keywords: Vec<_> = transport.warnings().iter().map(|warning| warning.keyword).collect();
+        assert_eq!(keywords, ["insecure"]);
     }
 }
 

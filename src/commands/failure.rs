@@ -38,6 +38,11 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
             source.as_ref(),
         )
         .hint("wrong port? The port may expect TLS (mqtts://) or WebSocket (ws://), or the broker may not speak this protocol version (-V)"),
+        ClientError::AnswersInTls => {
+            Failure::new(Kind::Lost, format!("{endpoint}: this port speaks TLS, not plain MQTT"))
+                .keyword("connect")
+                .hint("use an mqtts:// or wss:// URL, or --tls")
+        }
         ClientError::Lost { source } => {
             with_io(Failure::new(Kind::Lost, format!("{endpoint}: the connection was lost")), source.as_ref())
                 .hint("--retry keeps trying")

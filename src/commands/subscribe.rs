@@ -427,6 +427,10 @@ impl Subscriber<'_> {
     async fn finish(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
         self.client.close(ReasonCode::SUCCESS).await;
+        // For --debug: the last acknowledgements and the goodbye.
+        while let Some(event) = self.client.session().take_event() {
+            self.talk.event(&event);
+        }
         if let Err(error) = result {
             self.drain_printer().await;
             self.remember(from_client(&error, self.talk.endpoint(), &client_id));

@@ -52,6 +52,9 @@ pub enum ClientError {
         /// What the stream said, where it said something.
         source: Option<io::Error>,
     },
+    /// The peer answered in TLS, although plain MQTT was spoken.
+    #[error("this port speaks TLS")]
+    AnswersInTls,
     /// The stream is gone.
     #[error("the connection was lost")]
     Lost {
@@ -107,7 +110,7 @@ impl ClientError {
                         | ReasonCode::MAXIMUM_CONNECT_TIME
                 ),
             },
-            Self::Unencodable(_) | Self::PasswordCommand(_) => false,
+            Self::AnswersInTls | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
         }
     }
 
@@ -353,7 +356,11 @@ impl Client {
                             self.failed(ClientError::ConnackTimeout { after: self.options.connect_timeout })?;
                         }
                         Err(Some(error)) => {
-                            let error = self.translate(error, true);
+                            let error = if driver.answers_in_tls() {
+                                ClientError::AnswersInTls
+                            } else {
+                                self.translate(error, true)
+                            };
                             self.failed(error)?;
                         }
                     }

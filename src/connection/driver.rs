@@ -62,6 +62,8 @@ pub struct Driver {
     blocked_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
+    /// Whether the first bytes that came look like TLS; `None`: nothing came yet.
+    answers_in_tls: Option<bool>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -84,6 +86,7 @@ impl Driver {
             blocked_since: None,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             armed: None,
+            answers_in_tls: None,
         }
     }
 
@@ -151,6 +154,12 @@ impl Driver {
         self.write_error.take().map_or(DriveError::Closed, DriveError::Io)
     }
 
+    /// Whether the peer answered in TLS, although the stream carries plain MQTT.
+    #[must_use]
+    pub fn answers_in_tls(&self) -> bool {
+        self.answers_in_tls == Some(true)
+    }
+
     /// Writes as much as the stream takes. Returns whether any byte was taken.
     fn poll_write(&mut self, session: &mut Session, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut wrote = false;
@@ -206,6 +215,9 @@ impl Driver {
         }
         if count >= self.read_size {
             self.read_size = (self.read_size * 2).min(READ_AT_MOST);
+        }
+        if self.answers_in_tls.is_none() {
+            self.answers_in_tls = Some(super::tls::speaks_tls(&self.read));
         }
         let now = Instant::now().into_std();
         session.bytes_received(now);

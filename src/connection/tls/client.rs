@@ -65,6 +65,13 @@ impl TlsClient {
         if let Some(path) = &options.key_log {
             config.key_log = Arc::new(KeyLogFile::open(path)?);
         }
+        if options.insecure {
+            warnings.push(SetupWarning {
+                keyword: "insecure",
+                text: "the broker's certificate is not checked: anybody on the way can read and change everything"
+                    .to_owned(),
+            });
+        }
         let name = options.server_name.as_deref().unwrap_or(host);
         // The zone of an address means nothing to the peer.
         let bare = name.split_once('%').map_or(name, |(address, _)| address);

@@ -178,7 +178,15 @@ impl TlsFault {
                 pin,
             },
             CertificateError::UnknownIssuer => Self::UnknownIssuer { subject, issuer, pin },
-            CertificateError::BadSignature => Self::OtherIssuer { issuer, pin },
+            // The names fit and the keys do not.
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                if subject == issuer {
+                    Self::UnknownIssuer { subject, issuer, pin }
+                } else {
+                    Self::OtherIssuer { issuer, pin }
+                }
+            }
             // rustls passes these two on as webpki names them.
             CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
                 Self::CaUsedAsEndEntity { pin }
@@ -305,6 +313,17 @@ mod tests {
             assert_eq!(span(seconds), text);
         }
         assert_eq!(date(u64::MAX), "18446744073709551615 s after 1970");
+    }
+
+    #[test]
+    fn a_signer_of_the_same_name_and_another_key_is_told_apart() {
+        let pin = TlsPin::of(b"certificate");
+        let fault = |subject: &str, issuer: &str| {
+            let (subject, issuer) = (subject.to_owned(), issuer.to_owned());
+            TlsFault::of_certificate(CertificateError::BadSignature, subject, issuer, pin)
+        };
+        assert!(matches!(fault("CN=localhost", "CN=localhost"), TlsFault::UnknownIssuer { .. }));
+        assert!(matches!(fault("CN=localhost", "CN=My CA"), TlsFault::OtherIssuer { .. }));
     }
 
     #[test]
