@@ -8,6 +8,7 @@ use mqt::mqtt::codec::{Decoder, Receiver, encode};
 use mqt::mqtt::packet::Connect;
 use mqt::mqtt::{Packet, Properties, Property, Version, WriteBuffer};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::packets::{RECEIVERS, packet};
 
@@ -50,7 +51,7 @@ fn login(connect: &Connect) -> Option<Option<(String, String)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn mqtt_3_1_1_as_rumqttc_says_it((receiver, packet) in any_packet(Version::V311)) {
@@ -62,13 +63,25 @@ proptest! {
     #[test]
     fn mqtt_5_as_rumqttc_says_it((receiver, packet) in any_packet(Version::V5)) {
         let Some(theirs) = v5::packet(&packet) else { return Ok(()) };
-        // It cannot read a DISCONNECT without property length, though it writes the normal one so.
-        if !matches!(&packet, Packet::Disconnect(disconnect) if disconnect.properties.is_empty()) {
+        if !is_misread(&packet) {
             prop_assert_eq!(&v5::read(our_bytes(&packet, Version::V5)), &theirs);
         }
         // It writes the properties in an order of its own.
         let read = our_packet(v5::write(&theirs), Version::V5, receiver);
         prop_assert_eq!(sorted(read), sorted(packet));
+    }
+}
+
+/// What rumqttc cannot read: a DISCONNECT without property length, though it writes the normal one so, and a
+/// PUBLISH in which a property follows a subscription identifier, whose length it counts wrong.
+fn is_misread(packet: &Packet) -> bool {
+    match packet {
+        Packet::Disconnect(disconnect) => disconnect.properties.is_empty(),
+        Packet::Publish(publish) => {
+            let properties = publish.message.properties.iter();
+            properties.rev().skip(1).any(|property| matches!(property, Property::SubscriptionIdentifier(_)))
+        }
+        _ => false,
     }
 }
 
