@@ -13,11 +13,11 @@ use bytestring::ByteString;
 use tokio::time::{Instant, Sleep};
 
 use crate::mqtt::session::{Credentials, Session, SessionError, SessionOptions};
-use crate::mqtt::{ReasonCode, Secret, Version};
+use crate::mqtt::{Property, ReasonCode, Secret, Version};
 
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
-use super::reconnect::Backoff;
+use super::reconnect::{Backoff, HEALTHY_AFTER};
 use super::transport::SetupWarning;
 use super::{ClientOptions, Connected, PasswordSource, Transport, VersionChoice};
 
@@ -25,6 +25,8 @@ use super::{ClientOptions, Connected, PasswordSource, Transport, VersionChoice};
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// A password command may print so many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
+/// No MQTT packet is larger: the longest Remaining Length behind a fixed header of five bytes.
+const LARGEST_PACKET: u32 = 268_435_460;
 
 /// Why a client has no connection.
 #[derive(Debug, thiserror::Error)]
@@ -166,13 +168,16 @@ pub enum Notice {
     TakeoverSuspected,
 }
 
+type Opening = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
+/// Opens a stream to the broker.
+type Connector = Box<dyn Fn() -> Opening + Send>;
 type Attempt = Pin<Box<dyn Future<Output = Result<(Connected, Credentials), ClientError>> + Send>>;
 
 enum State {
     Idle,
     Connecting(Attempt),
-    /// CONNECT is out.
-    Handshake(Box<Driver>),
+    /// CONNECT is out; so many CONNACK packets came on earlier streams.
+    Handshake(Box<Driver>, u64),
     Online(Box<Driver>, Instant),
     Waiting,
     Closed,
@@ -181,7 +186,8 @@ enum State {
 /// A client of one broker.
 pub struct Client {
     options: ClientOptions,
-    transport: Arc<Transport>,
+    connector: Connector,
+    warnings: Vec<SetupWarning>,
     session: Session,
     state: State,
     /// The end of the pause, or of the time for connecting.
@@ -219,7 +225,28 @@ impl Client {
     /// # Errors
     /// Files that the options name are missing or wrong.
     pub fn new(options: ClientOptions, choices: SessionChoices) -> Result<Self, SetupError> {
-        let transport = Transport::new(options.transport.clone())?;
+        let transport = Arc::new(Transport::new(options.transport.clone())?);
+        let warnings = transport.warnings().to_vec();
+        let connector: Connector = Box::new(move || {
+            let transport = Arc::clone(&transport);
+            Box::pin(async move { transport.connect().await })
+        });
+        Ok(Self::with_connector(options, choices, connector, warnings))
+    }
+
+    fn with_connector(
+        mut options: ClientOptions,
+        choices: SessionChoices,
+        connector: Connector,
+        warnings: Vec<SetupWarning>,
+    ) -> Self {
+        match options.connect_properties.maximum_packet_size() {
+            Some(size) => options.max_packet_size = *size,
+            None if options.max_packet_size < LARGEST_PACKET => {
+                options.connect_properties.push(Property::MaximumPacketSize(options.max_packet_size));
+            }
+            None => {}
+        }
         let client_id = options
             .client_id
             .clone()
@@ -245,9 +272,10 @@ impl Client {
             VersionChoice::Auto => Version::V5,
             VersionChoice::Only(version) => version,
         };
-        Ok(Self {
+        Self {
             options,
-            transport: Arc::new(transport),
+            connector,
+            warnings,
             session,
             state: State::Idle,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -259,7 +287,7 @@ impl Client {
             offline_since: now,
             notices: VecDeque::new(),
             peer: String::new(),
-        })
+        }
     }
 
     /// The session: where to publish, subscribe, acknowledge, and where the events are.
@@ -298,7 +326,7 @@ impl Client {
     /// Remarks of the set-up that the user should see, such as a key file that others can read.
     #[must_use]
     pub fn warnings(&self) -> &[SetupWarning] {
-        self.transport.warnings()
+        &self.warnings
     }
 
     /// Drives the connection until something is worth looking at: events in the session, notices, or room for
@@ -325,16 +353,17 @@ impl Client {
                             self.state = State::Closed;
                             return Poll::Ready(Err(ClientError::Unencodable(error.to_string())));
                         }
-                        self.state = State::Handshake(Box::new(driver));
+                        self.state = State::Handshake(Box::new(driver), self.session.connections());
                     }
-                    Poll::Ready(Err(error)) => self.failed(error)?,
+                    Poll::Ready(Err(error)) => self.failed(error, false)?,
                     Poll::Pending => {
                         ready!(self.timer.as_mut().poll(cx));
                         let after = self.options.connect_timeout;
-                        self.failed(ClientError::ConnectTimeout { after })?;
+                        self.failed(ClientError::ConnectTimeout { after }, false)?;
                     }
                 },
-                State::Handshake(driver) => {
+                State::Handshake(driver, accepted_before) => {
+                    let accepted_before = *accepted_before;
                     let result = match driver.poll_drive(&mut self.session, true, cx) {
                         Poll::Ready(result) => result.map_err(Some),
                         Poll::Pending => {
@@ -353,15 +382,18 @@ impl Client {
                             }
                         }
                         Err(None) => {
-                            self.failed(ClientError::ConnackTimeout { after: self.options.connect_timeout })?;
+                            let after = self.options.connect_timeout;
+                            self.failed(ClientError::ConnackTimeout { after }, false)?;
                         }
                         Err(Some(error)) => {
+                            // CONNACK and the end may come together.
+                            let online = self.session.connections() > accepted_before;
                             let error = if driver.answers_in_tls() {
                                 ClientError::AnswersInTls
                             } else {
-                                self.translate(error, true)
+                                self.translate(error, !online)
                             };
-                            self.failed(error)?;
+                            self.failed(error, online)?;
                         }
                     }
                 }
@@ -371,11 +403,14 @@ impl Client {
                         Ok(()) => return Poll::Ready(Ok(())),
                         Err(error) => {
                             let error = self.translate(error, false);
+                            if since.elapsed() >= HEALTHY_AFTER {
+                                self.violations = 0;
+                            }
                             if self.backoff.lived(since.elapsed()) {
                                 self.notices.push_back(Notice::TakeoverSuspected);
                             }
                             self.offline_since = Instant::now();
-                            self.failed(error)?;
+                            self.failed(error, true)?;
                         }
                     }
                 }
@@ -392,7 +427,7 @@ impl Client {
     }
 
     fn begin_attempt(&mut self) {
-        let transport = Arc::clone(&self.transport);
+        let opening = (self.connector)();
         let user_name = self.options.user_name.clone();
         let password = self.options.password.clone();
         self.timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
@@ -402,15 +437,14 @@ impl Client {
                 Some(PasswordSource::Fixed(secret)) => Some(secret),
                 Some(PasswordSource::Command(command)) => Some(ask_command(&command).await?),
             };
-            let connected = transport.connect().await?;
+            let connected = opening.await?;
             Ok((connected, Credentials { user_name, password }))
         }));
     }
 
     fn online(&mut self) {
-        let State::Handshake(driver) = std::mem::replace(&mut self.state, State::Closed) else { return };
+        let State::Handshake(driver, _) = std::mem::replace(&mut self.state, State::Closed) else { return };
         self.backoff.connected();
-        self.violations = 0;
         if self.session.connections() > 1 {
             self.reconnects = self.reconnects.saturating_add(1);
             self.notices.push_back(Notice::Back {
@@ -440,7 +474,8 @@ impl Client {
     }
 
     /// Decides what follows a failure: another version, another attempt after a pause, or the end.
-    fn failed(&mut self, error: ClientError) -> Result<(), ClientError> {
+    /// `online`: there was a CONNACK before it.
+    fn failed(&mut self, error: ClientError, online: bool) -> Result<(), ClientError> {
         self.session.lost();
         self.state = State::Closed;
         if self.options.version == VersionChoice::Auto
@@ -453,9 +488,7 @@ impl Client {
             self.begin_attempt();
             return Ok(());
         }
-        if error.is_violation() {
-            self.violations = self.violations.saturating_add(1);
-        }
+        self.violations = if error.is_violation() { self.violations.saturating_add(1) } else { 0 };
         let established = self.session.was_established();
         let allowed = if established { self.options.reconnect } else { self.options.first_connect };
         let final_violation = error.is_violation() && (self.violations > 1 || !established);
@@ -464,13 +497,13 @@ impl Client {
         }
         let first_in_a_row = self.backoff.failures() == 0;
         let Some(pause) = self.backoff.next(allowed) else { return Err(error) };
+        if self.options.version == VersionChoice::Auto && !established {
+            // Neither version found a broker: the next attempt begins with the first again.
+            self.version = Version::V5;
+        }
         self.timer.as_mut().reset(Instant::now() + pause);
         self.state = State::Waiting;
-        let lost = !matches!(
-            error,
-            ClientError::Connect(_) | ClientError::ConnectTimeout { .. } | ClientError::ConnackTimeout { .. }
-        );
-        if established && lost {
+        if online {
             self.notices.push_back(Notice::Lost { error, pause });
         } else if first_in_a_row {
             self.notices.push_back(Notice::Failed { error, pause });
@@ -490,7 +523,7 @@ impl Client {
                     return true;
                 }
             }
-            State::Handshake(mut driver) => {
+            State::Handshake(mut driver, _) => {
                 self.session.disconnect(reason);
                 driver.flush_once(&mut self.session).await;
             }
@@ -538,3 +571,6 @@ async fn ask_command(command: &str) -> Result<Secret, ClientError> {
     }
     Ok(Secret::new(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,6 +246,9 @@ impl Driver {
         reading: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), DriveError>> {
+        if !reading {
+            session.not_reading(Instant::now().into_std());
+        }
         let keep_alive = session.keep_alive();
         let stall = if keep_alive.is_zero() { WRITE_STALL } else { keep_alive + keep_alive / 2 };
         loop {
@@ -265,9 +268,6 @@ impl Driver {
                 return Poll::Ready(Err(DriveError::WriteStalled { after: stall }));
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
-                if !reading {
-                    session.not_reading(now.into_std());
-                }
                 return Poll::Ready(session.timeout(now.into_std()).map_err(DriveError::from));
             }
         }

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// No pause after suspected take-overs is longer.
 const LONGEST_AFTER_TAKEOVER: Duration = Duration::from_secs(60);
 /// A connection that lived so long was healthy: counting begins anew.
-const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+pub(super) const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 /// A connection that was lost sooner than this after CONNACK may have been taken over.
 const TAKEOVER_BELOW: Duration = Duration::from_secs(5);
 /// So many of them in a row are suspicious.

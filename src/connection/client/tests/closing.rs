@@ -1,0 +1,33 @@
+//! The end in order.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_end_confirms_qos_0() {
+    // 311:3.14.4-1 5:3.14.4-1 311:3.14.4-2 5:3.14.4-2
+    let (mut client, mut broker) = client(options());
+    let (_, mut peer) = play(&mut client, async { broker.accept_with(CONNACK).await }).await;
+    client.session().publish(message(QoS::AtMostOnce, b"x".to_vec()));
+    let (closed, names) = tokio::join!(client.close(ReasonCode::SUCCESS), async {
+        let names = peer.rest().await;
+        drop(peer);
+        names
+    });
+    assert!(closed);
+    assert_eq!(names, ["PUBLISH", "DISCONNECT"]);
+    let ledger = client.session_state().ledger();
+    assert_eq!((ledger.confirmed, ledger.open()), (1, 0));
+    assert!(client.drive().await.is_err(), "it is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_takes_a_second_at_most() {
+    let (mut client, mut broker) = client_with(options(), 1024);
+    let (_, _peer) = play(&mut client, async { broker.accept_with(CONNACK).await }).await;
+    client.session().publish(message(QoS::AtMostOnce, vec![b'x'; 10_000]));
+    let start = Instant::now();
+    assert!(!client.close(ReasonCode::SUCCESS).await);
+    assert!((1.0..1.1).contains(&seconds(start)));
+    let ledger = client.session_state().ledger();
+    assert_eq!((ledger.confirmed, ledger.unknown), (0, 1));
+}
