@@ -579,3 +579,48 @@ fn nothing_is_lost_or_called_confirmed_that_is_not() {
     // The schedules reach what they are for.
     assert!(total.iter().all(|count| *count > 100), "{total:?}");
 }
+
+#[test]
+fn a_cut_after_any_byte_loses_nothing() {
+    let mut reached = 0;
+    for cut_after in 0..2000 {
+        let mut world = World::new(cut_after + 1);
+        world.connect();
+        for _ in 0..30 {
+            world.publish();
+        }
+        // One byte up, one byte down, until so many have moved or nothing more does.
+        let mut moved = 0;
+        let mut idle = 0;
+        while moved < cut_after && idle < 3 {
+            idle += 1;
+            for up in [true, false] {
+                let waiting =
+                    if up { world.session.outbox().remaining() } else { world.broker.output.remaining() };
+                if waiting > 0 && moved < cut_after {
+                    if up {
+                        world.upload(1)
+                    } else {
+                        world.download(1)
+                    }
+                    moved += 1;
+                    idle = 0;
+                }
+            }
+            if moved % 40 == 0 {
+                if let Some(kept) = world.broker.kept.as_mut().filter(|kept| kept.subscribed) {
+                    world.offered += 1;
+                    kept.queue.push_back((world.offered, QoS::ExactlyOnce));
+                }
+                world.broker.deliver();
+            }
+            world.look(1);
+            world.acknowledge(usize::from(moved % 3 == 0));
+        }
+        reached += u64::from(moved == cut_after);
+        world.cut();
+        world.settle();
+        world.judge();
+    }
+    assert!(reached > 800, "only {reached} of the cuts came before the end");
+}
