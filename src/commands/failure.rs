@@ -8,14 +8,18 @@ use bytestring::ByteString;
 use crate::connection::error::reason as io_reason;
 use crate::connection::{ClientError, ConnectError, Endpoint, SetupError, WsFault};
 use crate::error::{Failure, Kind};
-use crate::mqtt::ReasonCode;
 use crate::mqtt::codec::DecodeError;
 use crate::mqtt::session::{Refusal, SessionError};
+use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode};
 use crate::output::sanitize::{escape, escape_bytes};
 
 /// A wrong file or option of the connection.
 pub(super) fn from_setup(error: &SetupError) -> Failure {
-    error.hints().into_iter().fold(Failure::usage(escape(&error.to_string())), Failure::hint)
+    let kind = match error {
+        SetupError::NoSystemRoots { .. } => Kind::Tls,
+        _ => Kind::Usage,
+    };
+    error.hints().into_iter().fold(Failure::new(kind, escape(&error.to_string())), Failure::hint)
 }
 
 /// Why there is no connection.
@@ -38,10 +42,18 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
             source.as_ref(),
         )
         .hint("wrong port? The port may expect TLS (mqtts://) or WebSocket (ws://), or the broker may not speak this protocol version (-V)"),
-        ClientError::AnswersInTls => {
-            Failure::new(Kind::Lost, format!("{endpoint}: this port speaks TLS, not plain MQTT"))
+        ClientError::OtherProtocol { protocol } => {
+            Failure::new(Kind::Lost, format!("{endpoint}: this port speaks {protocol}, not plain MQTT"))
                 .keyword("connect")
-                .hint("use an mqtts:// or wss:// URL, or --tls")
+                .hint(match *protocol {
+                    "TLS" => "use an mqtts:// or wss:// URL, or --tls",
+                    _ => "use a ws:// or wss:// URL, or --ws, or the port for MQTT, usually 1883",
+                })
+        }
+        // The network took no byte for longer than the keep alive: TCP has given up before the driver did.
+        ClientError::Lost { source: Some(source) } if source.kind() == io::ErrorKind::TimedOut => {
+            let what = format!("{endpoint}: takes no more bytes, or does not answer any more");
+            with_io(Failure::new(Kind::Stalled, what), Some(source)).hint("--retry keeps trying")
         }
         ClientError::Lost { source } => {
             with_io(Failure::new(Kind::Lost, format!("{endpoint}: the connection was lost")), source.as_ref())
@@ -215,6 +227,10 @@ pub(super) fn from_refusal(refusal: &Refusal, topic: &str, place: Option<&str>) 
             };
             Failure::new(kind, what(said(*reason, reason_string.as_ref())))
         }
+        Refusal::TooLarge { size, allowed: MAX_REMAINING_LENGTH } => Failure::new(
+            Kind::TooLarge,
+            what(format!("{size} bytes, an MQTT packet has at most {MAX_REMAINING_LENGTH}")),
+        ),
         Refusal::TooLarge { size, allowed } => {
             Failure::new(Kind::TooLarge, what(format!("{size} bytes, the broker allows {allowed}")))
         }

@@ -1,5 +1,6 @@
 //! `mqt pub`: from the source of messages into the session, until each is confirmed.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,8 +38,16 @@ pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
 
 async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
-    let signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-    let feed = Feed::open(&settings).await?;
+    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    if settings.source.reads_stdin() && std::io::stdin().is_terminal() {
+        ui.note("stdin", "reading from the terminal; Ctrl-D at the beginning of a line ends it");
+    }
+    // Standard input may take its time: nothing has been sent before it ends.
+    let feed = tokio::select! {
+        biased;
+        signal = signals.next() => return Ok(Some(signal)),
+        feed = Feed::open(&settings) => feed?,
+    };
     let choices = SessionChoices {
         downgrade_qos: settings.downgrade_qos,
         trace: settings.ui.debug,
@@ -75,9 +84,10 @@ impl Publisher<'_> {
         loop {
             self.feed_session();
             let drained = self.client.session_state().is_drained();
+            // With nothing left to do a connection that is gone need not come back.
             if drained
                 && (self.feed.is_at_end() || self.stop.is_some())
-                && self.client.session_state().is_connected()
+                && self.client.session_state().was_established()
             {
                 break;
             }

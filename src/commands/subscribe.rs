@@ -43,7 +43,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     if let Some(broker) = &broker {
         broker.show_how_to_publish(&settings.subscriptions, ui);
     }
-    let signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
         let count = settings.count.and_then(|count| u16::try_from(count.get()).ok());
@@ -84,8 +84,8 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         settings,
         client,
     };
-    let result = subscriber.run(signals).await;
-    let verdict = subscriber.finish(result).await;
+    let result = subscriber.run(&mut signals).await;
+    let verdict = subscriber.finish(result, &mut signals).await;
     subscriber.summarize(&verdict);
     drop(broker);
     verdict.map(|()| subscriber.signal)
@@ -146,13 +146,13 @@ struct Subscriber<'a> {
 }
 
 impl Subscriber<'_> {
-    async fn run(&mut self, mut signals: Signals) -> Result<(), ClientError> {
+    async fn run(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         let timeout = self.settings.timeout.map(|timeout| Instant::now() + timeout);
         loop {
             if self.end.is_some() {
-                return self.settle(&mut signals).await;
+                return self.settle(signals).await;
             }
-            let idle = self.settings.idle.map(|idle| self.last_message + idle);
+            let idle = self.settings.idle.filter(|_| self.answered).map(|idle| self.last_message + idle);
             tokio::select! {
                 biased;
                 signal = signals.next() => {
@@ -176,9 +176,10 @@ impl Subscriber<'_> {
         let hurried = matches!(self.end, Some(End::Signal | End::TimedOut));
         let until = Instant::now() + GRACE;
         loop {
+            let late = Instant::now() >= until;
             let unwritten = !self.written.is_empty() && !matches!(self.end, Some(End::Unread));
             let unconfirmed = !self.client.session_state().is_drained();
-            if !unwritten && (!unconfirmed || Instant::now() >= until) {
+            if late && hurried || !unwritten && (late || !unconfirmed) {
                 return Ok(());
             }
             tokio::select! {
@@ -190,28 +191,24 @@ impl Subscriber<'_> {
                 written = self.printer.changed(), if unwritten => self.acknowledge(written),
                 result = self.client.drive() => {
                     self.attend();
-                    if result.is_err() && !unwritten {
-                        return result;
-                    }
-                    if let Err(error) = result {
-                        // The connection is gone; what was taken is still written.
-                        self.drain_printer().await;
-                        return Err(error);
-                    }
+                    result?;
                 }
-                () = tokio::time::sleep_until(until), if hurried || unconfirmed => {
-                    if hurried {
-                        return Ok(());
-                    }
-                }
+                () = tokio::time::sleep_until(until), if !late => {}
             }
         }
     }
 
-    async fn drain_printer(&mut self) {
+    /// Without a connection: waits until what was taken is written, or a signal wants the end.
+    async fn write_out(&mut self, signals: &mut Signals) {
         while !self.written.is_empty() {
-            let written = self.printer.changed().await;
-            self.acknowledge(written);
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    self.signal = Some(signal);
+                    return;
+                }
+                written = self.printer.changed() => self.acknowledge(written),
+            }
         }
     }
 
@@ -290,6 +287,11 @@ impl Subscriber<'_> {
                     let failure = from_refusal(&refusal, &topic, None);
                     self.talk.ui.failure(&failure);
                     self.remember(failure);
+                }
+                // The session is gone, and what was subscribed is subscribed again.
+                Event::Connected(connack) if !connack.session_present => {
+                    self.answered = false;
+                    self.granted = 0;
                 }
                 other => self.talk.event(&other),
             }
@@ -397,6 +399,7 @@ impl Subscriber<'_> {
             return;
         }
         self.answered = true;
+        self.last_message = Instant::now();
         if self.granted == 0 && !self.settings.subscriptions.is_empty() {
             self.end = Some(End::Failed);
             return;
@@ -424,7 +427,11 @@ impl Subscriber<'_> {
     }
 
     /// Ends in order: output written, deliveries acknowledged, DISCONNECT.
-    async fn finish(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
+    async fn finish(
+        &mut self,
+        result: Result<(), ClientError>,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
         self.client.close(ReasonCode::SUCCESS).await;
         // For --debug: the last acknowledgements and the goodbye.
@@ -432,7 +439,7 @@ impl Subscriber<'_> {
             self.talk.event(&event);
         }
         if let Err(error) = result {
-            self.drain_printer().await;
+            self.write_out(signals).await;
             self.remember(from_client(&error, self.talk.endpoint(), &client_id));
         }
         if let Some(failure) = self.failure.take() {
@@ -443,8 +450,8 @@ impl Subscriber<'_> {
             Some(End::TimedOut) => Err(self.timed_out("-W", self.settings.timeout)),
             Some(End::Idle) if unmet.is_some() => Err(self.timed_out("--idle", self.settings.idle)),
             Some(End::Signal) => {
-                // An endless subscriber is ended by a signal in the normal way.
-                if unmet.is_none() && self.signal != Some(Signal::Hangup) {
+                // An endless subscriber is ended by a signal in the normal way, unless output is left behind.
+                if unmet.is_none() && self.written.is_empty() && self.signal != Some(Signal::Hangup) {
                     self.signal = None;
                 }
                 Ok(())

@@ -47,6 +47,17 @@ pub enum Source {
     Null,
 }
 
+impl Source {
+    /// Whether standard input is read.
+    #[must_use]
+    pub const fn reads_stdin(&self) -> bool {
+        match self {
+            Self::StdinWhole | Self::Lines { .. } | Self::JsonLines => true,
+            Self::Message(_) | Self::File(_) | Self::Null => false,
+        }
+    }
+}
+
 /// What `mqt pub` is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishSettings {

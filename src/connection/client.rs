@@ -54,9 +54,12 @@ pub enum ClientError {
         /// What the stream said, where it said something.
         source: Option<io::Error>,
     },
-    /// The peer answered in TLS, although plain MQTT was spoken.
-    #[error("this port speaks TLS")]
-    AnswersInTls,
+    /// What came instead of CONNACK is another protocol.
+    #[error("this port speaks {protocol}")]
+    OtherProtocol {
+        /// What it is.
+        protocol: &'static str,
+    },
     /// The stream is gone.
     #[error("the connection was lost")]
     Lost {
@@ -112,7 +115,7 @@ impl ClientError {
                         | ReasonCode::MAXIMUM_CONNECT_TIME
                 ),
             },
-            Self::AnswersInTls | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
+            Self::OtherProtocol { .. } | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
         }
     }
 
@@ -168,9 +171,6 @@ pub enum Notice {
     TakeoverSuspected,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
-/// Opens a stream to the broker.
-type Connector = Box<dyn Fn() -> Opening + Send>;
 type Attempt = Pin<Box<dyn Future<Output = Result<(Connected, Credentials), ClientError>> + Send>>;
 
 enum State {
@@ -178,16 +178,23 @@ enum State {
     Connecting(Attempt),
     /// CONNECT is out; so many CONNACK packets came on earlier streams.
     Handshake(Box<Driver>, u64),
-    Online(Box<Driver>, Instant),
+    Online(Box<Driver>, Online),
     Waiting,
     Closed,
+}
+
+/// How a connection began.
+#[derive(Debug, Clone, Copy)]
+struct Online {
+    since: Instant,
+    /// What was achieved before it.
+    achieved: u64,
 }
 
 /// A client of one broker.
 pub struct Client {
     options: ClientOptions,
-    connector: Connector,
-    warnings: Vec<SetupWarning>,
+    transport: Arc<Transport>,
     session: Session,
     state: State,
     /// The end of the pause, or of the time for connecting.
@@ -225,21 +232,13 @@ impl Client {
     /// # Errors
     /// Files that the options name are missing or wrong.
     pub fn new(options: ClientOptions, choices: SessionChoices) -> Result<Self, SetupError> {
-        let transport = Arc::new(Transport::new(options.transport.clone())?);
-        let warnings = transport.warnings().to_vec();
-        let connector: Connector = Box::new(move || {
-            let transport = Arc::clone(&transport);
-            Box::pin(async move { transport.connect().await })
-        });
-        Ok(Self::with_connector(options, choices, connector, warnings))
+        let transport = Transport::new(options.transport.clone())?;
+        Ok(Self::over(transport, options, choices))
     }
 
-    fn with_connector(
-        mut options: ClientOptions,
-        choices: SessionChoices,
-        connector: Connector,
-        warnings: Vec<SetupWarning>,
-    ) -> Self {
+    /// Prepares a client whose streams come from this transport, whatever the options say about the way.
+    #[must_use]
+    pub fn over(transport: Transport, mut options: ClientOptions, choices: SessionChoices) -> Self {
         match options.connect_properties.maximum_packet_size() {
             Some(size) => options.max_packet_size = *size,
             None if options.max_packet_size < LARGEST_PACKET => {
@@ -274,8 +273,7 @@ impl Client {
         };
         Self {
             options,
-            connector,
-            warnings,
+            transport: Arc::new(transport),
             session,
             state: State::Idle,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -326,7 +324,7 @@ impl Client {
     /// Remarks of the set-up that the user should see, such as a key file that others can read.
     #[must_use]
     pub fn warnings(&self) -> &[SetupWarning] {
-        &self.warnings
+        self.transport.warnings()
     }
 
     /// Drives the connection until something is worth looking at: events in the session, notices, or room for
@@ -358,8 +356,7 @@ impl Client {
                     Poll::Ready(Err(error)) => self.failed(error, false)?,
                     Poll::Pending => {
                         ready!(self.timer.as_mut().poll(cx));
-                        let after = self.options.connect_timeout;
-                        self.failed(ClientError::ConnectTimeout { after }, false)?;
+                        self.failed(self.connect_took_too_long(), false)?;
                     }
                 },
                 State::Handshake(driver, accepted_before) => {
@@ -388,25 +385,27 @@ impl Client {
                         Err(Some(error)) => {
                             // CONNACK and the end may come together.
                             let online = self.session.connections() > accepted_before;
-                            let error = if driver.answers_in_tls() {
-                                ClientError::AnswersInTls
-                            } else {
-                                self.translate(error, !online)
+                            let error = match driver.other_protocol() {
+                                Some(protocol) => ClientError::OtherProtocol { protocol },
+                                None => self.translate(error, !online),
                             };
                             self.failed(error, online)?;
                         }
                     }
                 }
-                State::Online(driver, since) => {
-                    let since = *since;
+                State::Online(driver, online) => {
+                    let online = *online;
                     match ready!(driver.poll_drive(&mut self.session, self.reading, cx)) {
                         Ok(()) => return Poll::Ready(Ok(())),
                         Err(error) => {
                             let error = self.translate(error, false);
-                            if since.elapsed() >= HEALTHY_AFTER {
+                            let life = online.since.elapsed();
+                            if life >= HEALTHY_AFTER {
                                 self.violations = 0;
                             }
-                            if self.backoff.lived(since.elapsed()) {
+                            let suspected = self.backoff.lived(life, self.achieved() > online.achieved);
+                            // Nobody else has an identifier that was made up for this client.
+                            if suspected && self.options.client_id.is_some() {
                                 self.notices.push_back(Notice::TakeoverSuspected);
                             }
                             self.offline_since = Instant::now();
@@ -427,7 +426,7 @@ impl Client {
     }
 
     fn begin_attempt(&mut self) {
-        let opening = (self.connector)();
+        let transport = Arc::clone(&self.transport);
         let user_name = self.options.user_name.clone();
         let password = self.options.password.clone();
         self.timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
@@ -437,9 +436,21 @@ impl Client {
                 Some(PasswordSource::Fixed(secret)) => Some(secret),
                 Some(PasswordSource::Command(command)) => Some(ask_command(&command).await?),
             };
-            let connected = opening.await?;
+            let connected = transport.connect().await?;
             Ok((connected, Credentials { user_name, password }))
         }));
+    }
+
+    /// There is no stream in time: because of the name lookup, or of what follows it.
+    fn connect_took_too_long(&self) -> ClientError {
+        let after = self.options.connect_timeout;
+        match self.transport.pending_lookup() {
+            Some(host) => {
+                let reason = format!("no answer within {} s", after.as_secs_f64());
+                ConnectError::Lookup { host, reason }.into()
+            }
+            None => ClientError::ConnectTimeout { after },
+        }
     }
 
     fn online(&mut self) {
@@ -452,7 +463,18 @@ impl Client {
                 session_present: self.session.resumed(),
             });
         }
-        self.state = State::Online(driver, Instant::now());
+        self.state = State::Online(driver, Online { since: Instant::now(), achieved: self.achieved() });
+    }
+
+    /// A count that grows with what need not be done again on the next connection.
+    fn achieved(&self) -> u64 {
+        let received = if self.session.resumed() {
+            let open = u64::try_from(self.session.unacknowledged()).unwrap_or(u64::MAX);
+            self.session.delivered().saturating_sub(open)
+        } else {
+            0
+        };
+        self.session.ledger().confirmed.saturating_add(received)
     }
 
     /// Says in the terms of a client why a stream ended.

@@ -19,11 +19,14 @@ use crate::mqtt::session::{Session, SessionError};
 use crate::mqtt::{Version, WriteBuffer};
 
 use super::Stream;
+use super::tls::speaks_tls;
 
 /// The first read asks for so many bytes.
 const READ_AT_FIRST: usize = 4 * 1024;
 /// A read never asks for more than this beyond what a packet needs, in bytes.
 const READ_AT_MOST: usize = 128 * 1024;
+/// So many of the first bytes tell which protocol they belong to.
+const OPENING: usize = 8;
 /// While so many bytes wait to be written nothing more is read: the peer has to take its answers first.
 const READ_PAUSES_ABOVE: usize = 4 * 1024 * 1024;
 /// A connection without keep alive counts as stalled when no byte could be written for so long.
@@ -55,6 +58,8 @@ pub struct Driver {
     read: BytesMut,
     read_size: usize,
     decoder: Decoder,
+    /// The first bytes from the peer, while no packet could be read.
+    opening: Option<Vec<u8>>,
     unflushed: bool,
     /// A write failed; what has arrived before is still to be read.
     write_error: Option<io::Error>,
@@ -62,8 +67,6 @@ pub struct Driver {
     blocked_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
-    /// Whether the first bytes that came look like TLS; `None`: nothing came yet.
-    answers_in_tls: Option<bool>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -81,12 +84,12 @@ impl Driver {
             read: BytesMut::new(),
             read_size: READ_AT_FIRST,
             decoder: Decoder::new(Receiver::Client, version, max_packet_size),
+            opening: Some(Vec::new()),
             unflushed: false,
             write_error: None,
             blocked_since: None,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             armed: None,
-            answers_in_tls: None,
         }
     }
 
@@ -150,14 +153,21 @@ impl Driver {
         }
     }
 
-    fn write_failure(&mut self) -> DriveError {
-        self.write_error.take().map_or(DriveError::Closed, DriveError::Io)
+    /// What the peer speaks, when its first bytes are no packet and are known to be something else.
+    #[must_use]
+    pub fn other_protocol(&self) -> Option<&'static str> {
+        let opening = self.opening.as_deref()?;
+        if speaks_tls(opening) {
+            Some("TLS")
+        } else if opening.starts_with(b"HTTP/") {
+            Some("HTTP")
+        } else {
+            None
+        }
     }
 
-    /// Whether the peer answered in TLS, although the stream carries plain MQTT.
-    #[must_use]
-    pub fn answers_in_tls(&self) -> bool {
-        self.answers_in_tls == Some(true)
+    fn write_failure(&mut self) -> DriveError {
+        self.write_error.take().map_or(DriveError::Closed, DriveError::Io)
     }
 
     /// Writes as much as the stream takes. Returns whether any byte was taken.
@@ -216,14 +226,18 @@ impl Driver {
         if count >= self.read_size {
             self.read_size = (self.read_size * 2).min(READ_AT_MOST);
         }
-        if self.answers_in_tls.is_none() {
-            self.answers_in_tls = Some(super::tls::speaks_tls(&self.read));
-        }
         let now = Instant::now().into_std();
         session.bytes_received(now);
+        if let Some(opening) = &mut self.opening {
+            opening.clear();
+            opening.extend(self.read.iter().take(OPENING));
+        }
         loop {
             match self.decoder.decode(&mut self.read) {
-                Ok(Some(packet)) => session.handle(packet, now)?,
+                Ok(Some(packet)) => {
+                    self.opening = None;
+                    session.handle(packet, now)?;
+                }
                 Ok(None) => break,
                 Err(error) => {
                     let error = SessionError::from(error);

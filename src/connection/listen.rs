@@ -186,7 +186,9 @@ async fn bind_tcp(address: &ListenAddress) -> Result<(Vec<TcpListener>, u16), Li
         "*" => [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)]
             .map(|host| SocketAddr::new(host, address.port()))
             .to_vec(),
-        host => tcp::lookup(host, address.port(), None).await.map_err(ListenError::Lookup)?,
+        host => tcp::lookup(host, address.port(), &tcp::TcpOptions::default())
+            .await
+            .map_err(ListenError::Lookup)?,
     };
     let mut attempts = 1;
     loop {

@@ -21,7 +21,10 @@ const TAKEOVERS_SUSPECTED_FROM: u32 = 3;
 #[derive(Debug, Clone)]
 pub struct Backoff {
     failures: u32,
+    /// Connections in a row that were lost soon.
     short_lives: u32,
+    /// Those of them in a row on which nothing was achieved.
+    futile_lives: u32,
     random: u64,
 }
 
@@ -29,27 +32,26 @@ impl Backoff {
     /// Begins without a failure. `seed` drives the jitter.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { failures: 0, short_lives: 0, random: seed | 1 }
+        Self { failures: 0, short_lives: 0, futile_lives: 0, random: seed | 1 }
     }
 
-    /// A connection ended after it had lived so long since CONNACK. Returns whether a take-over by another
+    /// A connection ended after it had lived so long since CONNACK. With `progress` something was confirmed on
+    /// it: a bad link that carries messages is worth a quick return. Returns whether a take-over by another
     /// client with the same client identifier is to be suspected.
-    pub fn lived(&mut self, life: Duration) -> bool {
-        if life >= HEALTHY_AFTER {
+    pub fn lived(&mut self, life: Duration, progress: bool) -> bool {
+        if life >= HEALTHY_AFTER || progress {
             self.failures = 0;
         }
-        if life < TAKEOVER_BELOW {
-            self.short_lives = self.short_lives.saturating_add(1);
-        } else {
-            self.short_lives = 0;
-        }
+        let short = life < TAKEOVER_BELOW;
+        self.short_lives = if short { self.short_lives.saturating_add(1) } else { 0 };
+        self.futile_lives = if short && !progress { self.futile_lives.saturating_add(1) } else { 0 };
         self.short_lives == TAKEOVERS_SUSPECTED_FROM
     }
 
     /// CONNACK accepted: what counts against the limit of attempts begins anew; the pauses do so only after
     /// a healthy life.
     pub fn connected(&mut self) {
-        if self.short_lives < TAKEOVERS_SUSPECTED_FROM {
+        if self.futile_lives < TAKEOVERS_SUSPECTED_FROM {
             self.failures = 0;
         }
     }
@@ -61,8 +63,8 @@ impl Backoff {
         {
             return None;
         }
-        let (doublings, longest) = if self.short_lives >= TAKEOVERS_SUSPECTED_FROM {
-            (self.short_lives, LONGEST_AFTER_TAKEOVER)
+        let (doublings, longest) = if self.futile_lives >= TAKEOVERS_SUSPECTED_FROM {
+            (self.futile_lives, LONGEST_AFTER_TAKEOVER)
         } else {
             (self.failures, LONGEST)
         };
@@ -123,10 +125,20 @@ mod tests {
         while waited < Duration::from_secs(30) {
             backoff.connected();
             connects += 1;
-            suspected += u32::from(backoff.lived(Duration::from_millis(10)));
+            suspected += u32::from(backoff.lived(Duration::from_millis(10), false));
             waited += backoff.next(Attempts::Unlimited).unwrap();
         }
         assert!(connects <= 12, "{connects} connects in 30 s");
         assert_eq!(suspected, 1, "said once");
+    }
+
+    #[test]
+    fn a_bad_link_that_carries_messages_is_tried_again_soon() {
+        let mut backoff = Backoff::new(3);
+        for _ in 0..100 {
+            backoff.connected();
+            let _ = backoff.lived(Duration::from_secs(1), true);
+            assert!(backoff.next(Attempts::AtMost(1)).unwrap() <= SHORTEST);
+        }
     }
 }

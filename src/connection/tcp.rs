@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -30,8 +31,23 @@ impl Family {
     }
 }
 
+/// The name that the resolver of the system is asked for, while it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PendingLookup(Arc<Mutex<Option<String>>>);
+
+impl PendingLookup {
+    fn set(&self, host: Option<&str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = host.map(str::to_owned);
+    }
+
+    /// The name, unless no answer is waited for.
+    pub(super) fn host(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// How TCP connections are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TcpOptions {
     /// The local end: a name or an address.
     pub(super) bind: Option<String>,
@@ -41,15 +57,17 @@ pub(super) struct TcpOptions {
     pub(super) user_timeout: Option<Duration>,
     /// The head start of each address before the next one.
     pub(super) head_start: Duration,
+    /// What the resolver is asked for now.
+    pub(super) pending_lookup: PendingLookup,
 }
 
 /// Connects to the first address of `host` that answers. Dropping the future closes what was begun.
 pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Result<TcpStream, ConnectError> {
     let local = match &options.bind {
-        Some(bind) => Some(lookup(bind, 0, options.family).await?),
+        Some(bind) => Some(lookup(bind, 0, options).await?),
         None => None,
     };
-    let addresses = interleave(lookup(host, port, options.family).await?);
+    let addresses = interleave(lookup(host, port, options).await?);
     let stream = race(addresses, options.head_start, |address| connect_to(address, local.as_deref()))
         .await
         .map_err(|attempts| ConnectError::connect(host, port, attempts))?;
@@ -66,8 +84,9 @@ pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Resu
 pub(super) async fn lookup(
     host: &str,
     port: u16,
-    family: Option<Family>,
+    options: &TcpOptions,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
+    let family = options.family;
     let found = if let Ok(address) = host.parse::<IpAddr>() {
         vec![SocketAddr::new(address, port)]
     } else if host.eq_ignore_ascii_case("localhost") {
@@ -75,7 +94,10 @@ pub(super) async fn lookup(
             .map(|address| SocketAddr::new(address, port))
             .to_vec()
     } else {
-        match lookup_host((host, port)).await {
+        options.pending_lookup.set(Some(host));
+        let found = lookup_host((host, port)).await;
+        options.pending_lookup.set(None);
+        match found {
             Ok(addresses) => addresses.collect(),
             Err(error) => return Err(ConnectError::lookup(host, &error)),
         }
@@ -261,15 +283,28 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_and_addresses_need_no_resolver() {
-        assert_eq!(lookup("localhost", 1883, None).await.unwrap(), [v6(1), v4(1)]);
-        assert_eq!(lookup("LOCALHOST", 1883, Some(Family::V4)).await.unwrap(), [v4(1)]);
-        assert_eq!(lookup("::1", 1883, None).await.unwrap(), [v6(1)]);
-        let error = lookup("127.0.0.1", 1, Some(Family::V6)).await.unwrap_err();
+        let only = |family| TcpOptions { family: Some(family), ..options() };
+        assert_eq!(lookup("localhost", 1883, &options()).await.unwrap(), [v6(1), v4(1)]);
+        assert_eq!(lookup("LOCALHOST", 1883, &only(Family::V4)).await.unwrap(), [v4(1)]);
+        assert_eq!(lookup("::1", 1883, &options()).await.unwrap(), [v6(1)]);
+        let error = lookup("127.0.0.1", 1, &only(Family::V6)).await.unwrap_err();
         assert_eq!(error.to_string(), "127.0.0.1: no IPv6 address");
     }
 
     fn options() -> TcpOptions {
-        TcpOptions { bind: None, family: None, user_timeout: None, head_start: HEAD_START }
+        TcpOptions { head_start: HEAD_START, ..TcpOptions::default() }
+    }
+
+    // F-03: whoever runs out of time knows that it was the lookup.
+    #[tokio::test]
+    async fn a_lookup_is_pending_until_it_is_answered() {
+        let options = options();
+        let mut asked = Box::pin(lookup("host.invalid", 1883, &options));
+        let first = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_pending())).await;
+        assert!(first, "the resolver answers in no time");
+        assert_eq!(options.pending_lookup.host().as_deref(), Some("host.invalid"));
+        assert!(asked.await.is_err());
+        assert_eq!(options.pending_lookup.host(), None);
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
 //! The way to a broker, layer by layer: [`Transport`] turns options into streams.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -8,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::proxy::Proxy;
-use super::tcp::{self, Family, HEAD_START, TcpOptions};
+use super::tcp::{self, Family, HEAD_START, PendingLookup, TcpOptions};
 use super::tls::{TlsClient, TlsOptions};
 use super::websocket::{self, WsHeader};
 
@@ -81,9 +83,23 @@ impl fmt::Debug for Connected {
     }
 }
 
+/// What becomes of an attempt to connect.
+pub type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
+
+/// Where streams come from instead of the network.
+#[derive(Clone)]
+struct Source(Arc<dyn Fn() -> Connecting + Send + Sync>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
 /// Options made ready: files are read, so that every connect after that only needs the network.
 #[derive(Debug, Clone)]
 pub struct Transport {
+    source: Option<Source>,
     endpoint: Endpoint,
     tcp: TcpOptions,
     proxy: Option<Proxy>,
@@ -117,14 +133,35 @@ impl Transport {
         let mut warnings = Vec::new();
         let tls =
             scheme.is_tls().then(|| TlsClient::new(&tls, endpoint.host(), &mut warnings)).transpose()?;
-        let tcp = TcpOptions { bind, family, user_timeout, head_start };
-        Ok(Self { endpoint, tcp, proxy, tls, ws_headers, warnings })
+        let pending_lookup = PendingLookup::default();
+        let tcp = TcpOptions { bind, family, user_timeout, head_start, pending_lookup };
+        Ok(Self { source: None, endpoint, tcp, proxy, tls, ws_headers, warnings })
+    }
+
+    /// Takes its streams from a function: for streams within a process, as simulations have them.
+    #[must_use]
+    pub fn from_source(source: impl Fn() -> Connecting + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Source(Arc::new(source))),
+            endpoint: Endpoint::default(),
+            tcp: TcpOptions::default(),
+            proxy: None,
+            tls: None,
+            ws_headers: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// What the user should hear about once.
     #[must_use]
     pub fn warnings(&self) -> &[SetupWarning] {
         &self.warnings
+    }
+
+    /// The name that the resolver of the system is asked for at this moment.
+    #[must_use]
+    pub fn pending_lookup(&self) -> Option<String> {
+        self.tcp.pending_lookup.host()
     }
 
     /// Where this leads.
@@ -139,6 +176,9 @@ impl Transport {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self) -> Result<Connected, ConnectError> {
+        if let Some(Source(source)) = &self.source {
+            return source().await;
+        }
         let endpoint = &self.endpoint;
         let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy) {
             (Scheme::Unix, _) => super::unix::connect(endpoint.socket_path()).await?,

@@ -5,4 +5,6 @@ pub mod certs;
 #[cfg(unix)]
 pub mod mosquitto;
 pub mod mqt;
+pub mod proxy;
+pub mod scripted;
 pub mod wire;

@@ -23,6 +23,7 @@ pub struct Mqt {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    stdout: Option<Stdio>,
     limit: Duration,
     home: TempDir,
 }
@@ -48,6 +49,7 @@ impl Mqt {
             args: args.into_iter().map(|arg| arg.as_ref().to_owned()).collect(),
             env: Vec::new(),
             stdin: None,
+            stdout: None,
             limit: LIMIT,
             home: TempDir::new().unwrap(),
         }
@@ -78,6 +80,12 @@ impl Mqt {
     /// The bytes that standard input has; none by default.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Standard output goes there; the runner sees nothing of it.
+    pub fn stdout_to(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.stdout = Some(stdout.into());
         self
     }
 
@@ -138,11 +146,16 @@ impl Mqt {
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(self.stdout.unwrap_or_else(Stdio::piped))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", self.program.display()));
-        let stdout = Stream::read(child.stdout.take().unwrap());
+        // The ends of pipes that were given away must not stay open here.
+        drop(command);
+        let stdout = match child.stdout.take() {
+            Some(pipe) => Stream::read(pipe),
+            None => Stream::read(std::io::empty()),
+        };
         let stderr = Stream::read(child.stderr.take().unwrap());
         let shown: Vec<String> = self.args.iter().map(|arg| shell_word(&arg.to_string_lossy())).collect();
         Running {

@@ -15,7 +15,11 @@ pub struct Wire {
 impl Wire {
     /// Connects.
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
+    }
+
+    /// Takes over a connection that a client has made.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -52,6 +56,41 @@ impl Wire {
             }
         }
         received
+    }
+
+    /// The next whole packet, with its fixed header.
+    #[track_caller]
+    pub fn packet(&mut self) -> Vec<u8> {
+        self.next_packet().expect("closed before a packet")
+    }
+
+    /// The next whole packet, with its fixed header; `None` when the connection is closed before it.
+    #[track_caller]
+    pub fn next_packet(&mut self) -> Option<Vec<u8>> {
+        let mut byte = [0];
+        match self.stream.read(&mut byte) {
+            Ok(0) => return None,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+            Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let mut packet = vec![byte[0]];
+        let mut length = 0;
+        for shift in [0, 7, 14, 21] {
+            let byte = self.receive(1)[0];
+            packet.push(byte);
+            length |= usize::from(byte & 127) << shift;
+            if byte < 128 {
+                break;
+            }
+        }
+        packet.extend(self.receive(length));
+        Some(packet)
+    }
+
+    /// Ends the connection with RST.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Nothing more comes, and the connection is closed.

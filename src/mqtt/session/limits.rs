@@ -37,10 +37,10 @@ pub enum Refusal {
         /// What the broker adds; not escaped.
         reason_string: Option<ByteString>,
     },
-    /// [MQTT-3.2.2-15]
-    #[error("the packet has {size} bytes, the broker allows {allowed}")]
+    /// [MQTT-3.2.2-15], or more than any packet can have (2.1.4)
+    #[error("the packet has {size} bytes, allowed are {allowed}")]
     TooLarge {
-        /// Size of the whole packet, bytes.
+        /// Size of the packet, bytes.
         size: usize,
         /// Limit, bytes.
         allowed: usize,

@@ -5,9 +5,9 @@ use bytestring::ByteString;
 
 use super::outgoing::{Flow, Pending, Stage};
 use super::{Event, Refusal, Session, SessionError, increment, violation};
-use crate::mqtt::codec::{self, AckKind};
+use crate::mqtt::codec::{self, AckKind, EncodeError};
 use crate::mqtt::packet::{Ack, Packet, Publish};
-use crate::mqtt::{Message, PacketId, QoS, ReasonCode, TopicName};
+use crate::mqtt::{MAX_REMAINING_LENGTH, Message, PacketId, QoS, ReasonCode, TopicName};
 
 use super::Phase;
 
@@ -291,6 +291,11 @@ impl Session {
         } else if let Some(alias) = alias.filter(|_| written.is_ok()) {
             self.aliases.insert(alias, message.topic.clone());
         }
-        written.map_err(|error| Refusal::Unencodable(error.to_string()))
+        written.map_err(|error| match error {
+            EncodeError::PacketTooLarge { size, .. } => {
+                Refusal::TooLarge { size, allowed: MAX_REMAINING_LENGTH }
+            }
+            error => Refusal::Unencodable(error.to_string()),
+        })
     }
 }

@@ -127,7 +127,7 @@ fn client_with(options: ClientOptions, buffer: usize) -> (Client, Broker) {
     let (sender, streams) = mpsc::unbounded_channel();
     let connects = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connects);
-    let connector: Connector = Box::new(move || {
+    let transport = Transport::from_source(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         let (near, far) = tokio::io::duplex(buffer);
         let sent = sender.send(far);
@@ -139,7 +139,7 @@ fn client_with(options: ClientOptions, buffer: usize) -> (Client, Broker) {
         })
     });
     let choices = SessionChoices { seed: 7, ..SessionChoices::default() };
-    (Client::with_connector(options, choices, connector, Vec::new()), Broker { streams, connects })
+    (Client::over(transport, options, choices), Broker { streams, connects })
 }
 
 fn client(options: ClientOptions) -> (Client, Broker) {
