@@ -19,6 +19,8 @@ mod hostile_packets;
 #[cfg(test)]
 mod hostile_session;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 #[cfg(unix)]

@@ -315,6 +315,11 @@ impl Seeded {
         Self((seed | 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
+    /// A seed of its own for each name.
+    pub fn named(name: &str) -> Self {
+        Self::new(name.bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into())))
+    }
+
     /// From `from` up to, but not including, `to`.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
         self.0 ^= self.0 << 13;
