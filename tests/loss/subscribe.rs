@@ -76,7 +76,7 @@ impl Case {
             .limit(Duration::from_secs(180))
             .start();
         let sent: Vec<String> = (0..MESSAGES).map(|number| format!("{name} {number}")).collect();
-        while !websocket && !proxy.records().first().is_some_and(|record| has_suback(record)) {
+        while !websocket && !proxy.records().first().is_some_and(has_suback) {
             assert!(running.is_running());
             thread::sleep(Duration::from_millis(2));
         }
