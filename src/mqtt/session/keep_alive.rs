@@ -81,9 +81,10 @@ impl KeepAlive {
     }
 
     /// The caller does not read: the peer's silence means nothing, and a PINGREQ that is out is not waited for.
+    /// One that could not be written yet is enough.
     pub fn unread(&mut self, now: Instant) {
         self.last_received = now;
-        self.ping_sent = None;
+        self.ping_sent = self.ping_sent.filter(|ping| self.last_sent < *ping).map(|_| now);
     }
 
     /// The moment at which [`Self::due`] is to be asked next; `None` when it is off.
@@ -195,6 +196,22 @@ mod tests {
         timer.sent(start + seconds(12));
         assert_eq!(timer.deadline(), Some(start + seconds(22)));
         assert_eq!(timer.due(start + seconds(22)), Due::Dead);
+    }
+
+    #[test]
+    fn a_ping_that_cannot_be_written_is_not_repeated_while_nothing_is_read() {
+        let start = Instant::now();
+        let mut timer = KeepAlive::new(10, start);
+        assert_eq!(timer.due(start + seconds(5)), Due::Ping);
+        timer.ping(start + seconds(5));
+        for second in 5..60 {
+            timer.unread(start + seconds(second));
+            assert_eq!(timer.due(start + seconds(second)), Due::Nothing);
+            assert!(timer.deadline() > Some(start + seconds(second)), "the timer would spin");
+        }
+        timer.sent(start + seconds(60));
+        timer.unread(start + seconds(61));
+        assert_eq!(timer.due(start + seconds(65)), Due::Ping, "the server has a timer of its own");
     }
 
     #[test]
