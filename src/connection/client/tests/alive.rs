@@ -76,6 +76,30 @@ async fn a_slow_upload_is_no_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_read_for_a_full_outbox_is_not_missed() {
+    let (mut client, mut broker) = client_with(ClientOptions { keep_alive: 4, ..options() }, 1024);
+    let (_, mut peer) = play(&mut client, async {
+        let mut peer = broker.accept_with(CONNACK).await;
+        assert_eq!(peer.packet().await, Some(Packet::PingReq));
+        peer
+    })
+    .await;
+    // Nothing is read until a third of this is written, which takes longer than the answer may take.
+    client.session().publish(message(QoS::AtLeastOnce, vec![b'x'; 6_000_000]));
+    let (story, _peer) = play(&mut client, async {
+        let mut part = vec![0; 120_000];
+        for _ in 0..50 {
+            peer.stream.read_exact(&mut part).await.unwrap();
+            peer.send("D0 00").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        peer
+    })
+    .await;
+    assert!(story.notices.is_empty(), "{:?}", story.notices);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_stops_reading_is_found() {
     let (mut client, mut broker) = client_with(options(), 1024);
     client.session().publish(message(QoS::AtMostOnce, vec![b'x'; 100_000]));

@@ -194,6 +194,20 @@ fn what_was_unsubscribed_is_not_subscribed_again() {
 }
 
 #[test]
+fn what_was_unsubscribed_before_it_was_sent_is_never_sent() {
+    let mut bench = Bench::persistent(Version::V311);
+    bench.session.subscribe(vec![filter("a", QoS::AtMostOnce)], Properties::new());
+    bench.take();
+    bench.take_in("90 03 0001 00");
+    bench.session.lost();
+    bench.session.subscribe(vec![filter("b", QoS::AtMostOnce)], Properties::new());
+    bench.session.unsubscribe(vec![TopicFilter::new("b").unwrap()], Properties::new());
+    bench.connect();
+    bench.accept(true, "");
+    bench.sent("A2 05 0002 0001 'b'");
+}
+
+#[test]
 fn an_unanswered_unsubscribe_is_sent_again() {
     for version in BOTH {
         let packet = |id: u16| match version {
