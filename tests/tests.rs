@@ -11,6 +11,8 @@ mod codec_round_trip;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod end_of_input;
+#[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
 mod generated;

@@ -282,6 +282,15 @@ impl Feed {
         }
     }
 
+    /// Whether nothing is at hand, so that [`Self::ready`] may find the end of the input.
+    pub fn may_end(&self) -> bool {
+        self.queued.is_empty()
+            && match &self.origin {
+                Origin::Stream { records, .. } => records.is_empty(),
+                Origin::Repeated { .. } => false,
+            }
+    }
+
     /// Whether no message will come any more.
     pub fn is_at_end(&self) -> bool {
         self.queued.is_empty()

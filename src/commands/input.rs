@@ -118,6 +118,11 @@ impl Records {
         self.ended && self.current.is_empty() && self.waiting.is_none()
     }
 
+    /// Whether nothing that was read waits to be taken: what comes next may be the end.
+    pub fn is_empty(&self) -> bool {
+        self.current.is_empty() && self.waiting.is_none() && !self.ended
+    }
+
     /// How many records were taken, those that were too long among them.
     pub fn number(&self) -> u64 {
         self.number

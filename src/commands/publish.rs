@@ -91,8 +91,11 @@ impl Publisher<'_> {
             {
                 break;
             }
-            let hungry =
-                self.stop.is_none() && self.client.session().wants_publish() && !self.feed.is_at_end();
+            // Without a connection the input is asked only whether it is at its end.
+            let hungry = self.stop.is_none()
+                && !self.feed.is_at_end()
+                && (self.client.session().wants_publish()
+                    || (drained && self.client.session_state().was_established() && self.feed.may_end()));
             let until = self.stop.map(|(_, until)| until);
             tokio::select! {
                 biased;
