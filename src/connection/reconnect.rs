@@ -71,8 +71,8 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         let pause =
             SHORTEST.saturating_mul(1_u32.checked_shl(doublings.min(16)).unwrap_or(u32::MAX)).min(longest);
-        // Between half of it and all of it.
-        Some(pause.mul_f64(0.5 + self.fraction() / 2.0))
+        // Between three quarters of it and all of it: at most ten attempts in the first minute.
+        Some(pause.mul_f64(0.75 + self.fraction() / 4.0))
     }
 
     /// The number of failures in a row.
@@ -95,13 +95,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_never_shrink_below_half() {
+    fn pauses_double_up_to_the_longest_and_hardly_shrink() {
         let mut backoff = Backoff::new(7);
         let mut ceiling = 0.1;
         for _ in 0..20 {
             let pause = backoff.next(Attempts::Unlimited).unwrap().as_secs_f64();
-            assert!(pause <= ceiling + 1e-9 && pause >= ceiling / 2.0 - 1e-9, "{pause} of {ceiling}");
+            assert!(pause <= ceiling + 1e-9 && pause >= ceiling * 0.75 - 1e-9, "{pause} of {ceiling}");
             ceiling = f64::min(ceiling * 2.0, 30.0);
+        }
+    }
+
+    #[test]
+    fn the_first_minute_has_ten_attempts_at_most() {
+        for seed in 0..1_000 {
+            let mut backoff = Backoff::new(seed);
+            let mut waited = Duration::ZERO;
+            let mut attempts = 0;
+            while waited <= Duration::from_secs(60) {
+                attempts += 1;
+                waited += backoff.next(Attempts::Unlimited).unwrap();
+            }
+            assert!(attempts <= 10, "{attempts} attempts with seed {seed}");
         }
     }
 
