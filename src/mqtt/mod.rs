@@ -18,7 +18,7 @@ pub mod write_buffer;
 
 pub use message::{Message, RetainHandling, Subscription, Will};
 pub use packet::Packet;
-pub use property::{Place, Properties, Property, PropertyKind};
+pub use property::{Place, Properties, Property, PropertyKind, PropertyValue};
 pub use reason::ReasonCode;
 pub use secret::Secret;
 pub use topic::{ShareName, TopicError, TopicFilter, TopicName};

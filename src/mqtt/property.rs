@@ -79,6 +79,38 @@ pub enum ValueType {
     TextPair,
 }
 
+/// A value of a property, by its data type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PropertyValue<'a> {
+    /// [`ValueType::Flag`]
+    Flag(u8),
+    /// [`ValueType::U16`]
+    U16(u16),
+    /// [`ValueType::U32`]
+    U32(u32),
+    /// [`ValueType::VarInt`]
+    VarInt(u32),
+    /// [`ValueType::Text`]
+    Text(&'a str),
+    /// [`ValueType::Binary`]
+    Binary(&'a Bytes),
+    /// [`ValueType::TextPair`]
+    TextPair(&'a str, &'a str),
+}
+
+/// A value as it stands in a [`PropertyValue`]: numbers by value, the rest by reference.
+macro_rules! property_value {
+    (Text, $value:ident) => {
+        PropertyValue::Text($value)
+    };
+    (Binary, $value:ident) => {
+        PropertyValue::Binary($value)
+    };
+    ($type:ident, $value:ident) => {
+        PropertyValue::$type(*$value)
+    };
+}
+
 macro_rules! properties {
     ($($kind:ident($rust:ty) = $id:literal, $name:literal, $accessor:ident, $type:ident, [$($place:ident)*];)*) => {
         /// Which property. The value is the identifier on the wire.
@@ -148,6 +180,15 @@ macro_rules! properties {
                 match self {
                     $(Self::$kind(_) => PropertyKind::$kind,)*
                     Self::UserProperty(..) => PropertyKind::UserProperty,
+                }
+            }
+
+            /// Its value, by its data type.
+            #[must_use]
+            pub fn value(&self) -> PropertyValue<'_> {
+                match self {
+                    $(Self::$kind(value) => property_value!($type, value),)*
+                    Self::UserProperty(name, value) => PropertyValue::TextPair(name, value),
                 }
             }
         }

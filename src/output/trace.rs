@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::mqtt::packet::{Ack, Packet};
-use crate::mqtt::{Properties, Property};
+use crate::mqtt::{Properties, PropertyKind, PropertyValue};
 
 /// Which way a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,35 +141,17 @@ fn properties(properties: &Properties) -> String {
     let mut text = String::from("properties");
     for property in properties {
         let name = property.kind().name();
-        // Authentication data is a credential; other binary data is shown by its size.
-        let _ = match property {
-            Property::AuthenticationData(_) => write!(text, " {name}=***"),
-            Property::CorrelationData(data) => write!(text, " {name}={} bytes", data.len()),
-            Property::UserProperty(key, value) => write!(text, " {name}={key}:{value}"),
-            Property::ContentType(value)
-            | Property::ResponseTopic(value)
-            | Property::AssignedClientIdentifier(value)
-            | Property::AuthenticationMethod(value)
-            | Property::ResponseInformation(value)
-            | Property::ServerReference(value)
-            | Property::ReasonString(value) => write!(text, " {name}={value}"),
-            Property::PayloadFormatIndicator(value)
-            | Property::RequestProblemInformation(value)
-            | Property::RequestResponseInformation(value)
-            | Property::MaximumQoS(value)
-            | Property::RetainAvailable(value)
-            | Property::WildcardSubscriptionAvailable(value)
-            | Property::SubscriptionIdentifierAvailable(value)
-            | Property::SharedSubscriptionAvailable(value) => write!(text, " {name}={value}"),
-            Property::ServerKeepAlive(value)
-            | Property::ReceiveMaximum(value)
-            | Property::TopicAliasMaximum(value)
-            | Property::TopicAlias(value) => write!(text, " {name}={value}"),
-            Property::MessageExpiryInterval(value)
-            | Property::SubscriptionIdentifier(value)
-            | Property::SessionExpiryInterval(value)
-            | Property::WillDelayInterval(value)
-            | Property::MaximumPacketSize(value) => write!(text, " {name}={value}"),
+        let _ = match property.value() {
+            // Authentication data is a credential; other binary data is shown by its size.
+            PropertyValue::Binary(_) if property.kind() == PropertyKind::AuthenticationData => {
+                write!(text, " {name}=***")
+            }
+            PropertyValue::Binary(data) => write!(text, " {name}={} bytes", data.len()),
+            PropertyValue::TextPair(key, value) => write!(text, " {name}={key}:{value}"),
+            PropertyValue::Text(value) => write!(text, " {name}={value}"),
+            PropertyValue::Flag(value) => write!(text, " {name}={value}"),
+            PropertyValue::U16(value) => write!(text, " {name}={value}"),
+            PropertyValue::U32(value) | PropertyValue::VarInt(value) => write!(text, " {name}={value}"),
         };
     }
     text
@@ -179,7 +161,7 @@ fn properties(properties: &Properties) -> String {
 mod tests {
     use super::*;
     use crate::mqtt::packet::{Connect, Publish};
-    use crate::mqtt::{Message, PacketId, QoS, TopicName, Version};
+    use crate::mqtt::{Message, PacketId, Property, QoS, TopicName, Version};
 
     #[test]
     fn a_password_never_shows() {

@@ -1,6 +1,6 @@
 //! The property list of a packet (2.2.2): read, checked, counted, written.
 
-use super::super::{Place, Properties, Property, PropertyKind};
+use super::super::{Place, Properties, Property, PropertyKind, PropertyValue};
 use super::primitive::{Count, Reader, Sink, check_binary, check_text, varint_len};
 use super::{DecodeError, EncodeError};
 
@@ -109,14 +109,17 @@ pub(super) fn check_properties(properties: &Properties, place: Place) -> Result<
         if let Err(rule) = property.check_value() {
             return Err(EncodeError::PropertyValue { property: kind, rule });
         }
-        match value(property) {
-            Value::Text(text) => check_text(kind.name(), text)?,
-            Value::Binary(bytes) => check_binary(kind.name(), bytes)?,
-            Value::TextPair(name, text) => {
+        match property.value() {
+            PropertyValue::Text(text) => check_text(kind.name(), text)?,
+            PropertyValue::Binary(bytes) => check_binary(kind.name(), bytes)?,
+            PropertyValue::TextPair(name, text) => {
                 check_text(kind.name(), name)?;
                 check_text(kind.name(), text)?;
             }
-            Value::U8(_) | Value::U16(_) | Value::U32(_) | Value::VarInt(_) => {}
+            PropertyValue::Flag(_)
+            | PropertyValue::U16(_)
+            | PropertyValue::U32(_)
+            | PropertyValue::VarInt(_) => {}
         }
     }
     Ok(())
@@ -152,59 +155,16 @@ pub(super) fn put_properties(properties: &Properties, sink: &mut (impl Sink + ?S
     }
 }
 
-/// A value by its data type (1.5).
-enum Value<'a> {
-    U8(u8),
-    U16(u16),
-    U32(u32),
-    VarInt(u32),
-    Text(&'a str),
-    Binary(&'a [u8]),
-    TextPair(&'a str, &'a str),
-}
-
-fn value(property: &Property) -> Value<'_> {
-    use Property as P;
-    match property {
-        P::PayloadFormatIndicator(value)
-        | P::RequestProblemInformation(value)
-        | P::RequestResponseInformation(value)
-        | P::MaximumQoS(value)
-        | P::RetainAvailable(value)
-        | P::WildcardSubscriptionAvailable(value)
-        | P::SubscriptionIdentifierAvailable(value)
-        | P::SharedSubscriptionAvailable(value) => Value::U8(*value),
-        P::ServerKeepAlive(value)
-        | P::ReceiveMaximum(value)
-        | P::TopicAliasMaximum(value)
-        | P::TopicAlias(value) => Value::U16(*value),
-        P::MessageExpiryInterval(value)
-        | P::SessionExpiryInterval(value)
-        | P::WillDelayInterval(value)
-        | P::MaximumPacketSize(value) => Value::U32(*value),
-        P::SubscriptionIdentifier(value) => Value::VarInt(*value),
-        P::ContentType(text)
-        | P::ResponseTopic(text)
-        | P::AssignedClientIdentifier(text)
-        | P::AuthenticationMethod(text)
-        | P::ResponseInformation(text)
-        | P::ServerReference(text)
-        | P::ReasonString(text) => Value::Text(text),
-        P::CorrelationData(bytes) | P::AuthenticationData(bytes) => Value::Binary(bytes),
-        P::UserProperty(name, text) => Value::TextPair(name, text),
-    }
-}
-
 fn put_property(property: &Property, sink: &mut (impl Sink + ?Sized)) {
     sink.put_u8(property.kind() as u8);
-    match value(property) {
-        Value::U8(value) => sink.put_u8(value),
-        Value::U16(value) => sink.put_u16(value),
-        Value::U32(value) => sink.put_u32(value),
-        Value::VarInt(value) => sink.put_varint(usize::try_from(value).unwrap_or(usize::MAX)),
-        Value::Text(text) => sink.put_binary(text.as_bytes()),
-        Value::Binary(bytes) => sink.put_binary(bytes),
-        Value::TextPair(name, text) => {
+    match property.value() {
+        PropertyValue::Flag(value) => sink.put_u8(value),
+        PropertyValue::U16(value) => sink.put_u16(value),
+        PropertyValue::U32(value) => sink.put_u32(value),
+        PropertyValue::VarInt(value) => sink.put_varint(usize::try_from(value).unwrap_or(usize::MAX)),
+        PropertyValue::Text(text) => sink.put_binary(text.as_bytes()),
+        PropertyValue::Binary(bytes) => sink.put_binary(bytes),
+        PropertyValue::TextPair(name, text) => {
             sink.put_binary(name.as_bytes());
             sink.put_binary(text.as_bytes());
         }

@@ -5,7 +5,7 @@ use super::super::clock::Moment;
 use super::emitter::{Emitter, Layout, Look};
 use super::number::push_number;
 use super::scanner::{Scanner, Token};
-use crate::mqtt::{Message, Properties, Property, PropertyKind};
+use crate::mqtt::{Message, Properties, Property, PropertyKind, PropertyValue};
 
 /// Whose JSON it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,33 +178,12 @@ fn push_user_properties<'a>(properties: impl Iterator<Item = &'a Property>, json
 }
 
 fn push_property_value(property: &Property, json: &mut Emitter<'_>) {
-    match property {
-        Property::PayloadFormatIndicator(value)
-        | Property::RequestProblemInformation(value)
-        | Property::RequestResponseInformation(value)
-        | Property::MaximumQoS(value)
-        | Property::RetainAvailable(value)
-        | Property::WildcardSubscriptionAvailable(value)
-        | Property::SubscriptionIdentifierAvailable(value)
-        | Property::SharedSubscriptionAvailable(value) => json.integer(u64::from(*value)),
-        Property::ServerKeepAlive(value)
-        | Property::ReceiveMaximum(value)
-        | Property::TopicAliasMaximum(value)
-        | Property::TopicAlias(value) => json.integer(u64::from(*value)),
-        Property::MessageExpiryInterval(value)
-        | Property::SubscriptionIdentifier(value)
-        | Property::SessionExpiryInterval(value)
-        | Property::WillDelayInterval(value)
-        | Property::MaximumPacketSize(value) => json.integer(u64::from(*value)),
-        Property::ContentType(text)
-        | Property::ResponseTopic(text)
-        | Property::AssignedClientIdentifier(text)
-        | Property::AuthenticationMethod(text)
-        | Property::ResponseInformation(text)
-        | Property::ServerReference(text)
-        | Property::ReasonString(text)
-        | Property::UserProperty(_, text) => json.string(text),
-        Property::CorrelationData(data) | Property::AuthenticationData(data) => json.base64(data),
+    match property.value() {
+        PropertyValue::Flag(value) => json.integer(value.into()),
+        PropertyValue::U16(value) => json.integer(value.into()),
+        PropertyValue::U32(value) | PropertyValue::VarInt(value) => json.integer(value.into()),
+        PropertyValue::Text(text) | PropertyValue::TextPair(_, text) => json.string(text),
+        PropertyValue::Binary(data) => json.base64(data),
     }
 }
 
