@@ -30,6 +30,9 @@ mod mosquitto;
 #[cfg(test)]
 mod packets;
 #[cfg(test)]
+#[cfg(unix)]
+mod readme;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 #[expect(dead_code, reason = "until every part of the runner has a test that needs it")]

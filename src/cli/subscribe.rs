@@ -144,8 +144,12 @@ pub struct SubscribeArgs {
 
     /// Print each message in this format
     ///
-    /// %t topic, %p payload, %q QoS, %r retain, %l length, %I local time, %U seconds since 1970, %j and %J
-    /// JSON, %% a percent sign; \\n and \\t as in C.
+    /// The fields of mosquitto. %t topic, %p payload, %x and %X payload in hexadecimal, %l its length, %q QoS,
+    /// %r retain, %m packet identifier, %I local time, %U seconds since 1970, %j and %J JSON, %f and %d payload as
+    /// float of 4 and 8 bytes. MQTT 5: %A topic alias, %C content type, %D correlation data, %E expiry interval,
+    /// %F payload format indicator, %P user properties, %R response topic, %S subscription identifier. Between %
+    /// and the letter: - left, 0 zeros, width, .precision. @Y-@m-@d @H:@M:@S local time as in strftime, \n \t
+    /// \0 \\ as in C, %% and @@ the characters themselves. A line feed follows unless -N is given.
     #[arg(
         short = 'F',
         long,

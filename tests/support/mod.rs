@@ -5,6 +5,8 @@ pub mod certs;
 #[cfg(unix)]
 pub mod mosquitto;
 pub mod mqt;
+#[cfg(unix)]
+pub mod port;
 pub mod proxy;
 pub mod scripted;
 pub mod wire;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -13,6 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::certs::Certs;
+use super::port::free_port;
 
 /// Longer than a start takes; only a test that fails waits for it.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ impl Mosquitto {
             write_users(&program, &broker.folder.path().join("users"), options.users);
         }
         for _ in 0..START_TRIES {
-            broker.ports = free_ports();
+            broker.ports = [0; 4].map(|_| free_port());
             let config = broker.config(options);
             std::fs::write(broker.folder.path().join("mosquitto.conf"), config).unwrap();
             if broker.run() {
@@ -228,13 +228,6 @@ fn follow(stderr: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) 
         }
     });
     running
-}
-
-/// Ports that were free a moment ago: mosquitto cannot be asked to take free ones itself.
-fn free_ports() -> [u16; 4] {
-    // All four are held together, so that they differ.
-    let held = [0; 4].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn write_users(program: &Path, file: &Path, users: &[(&str, &str)]) {

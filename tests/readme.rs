@@ -1,0 +1,562 @@
+//! README.md is true: every command in it is run, and what is shown is what comes out.
+//!
+//! A `console` block is a terminal: lines after `$ ` are commands, the others what they print. In a
+//! `console running` block the last command goes on while the blocks behind it are run; before them it is
+//! waited for until it is ready. The blocks under one heading share a folder, a home folder and a broker. A
+//! block of another language is written to the file that it names. Comments such as `<!-- test: kill -->`
+//! say what happens besides. Commands fail only where the next one is `echo $?`.
+//!
+//! Ports are replaced by free ones. Times, durations and digests that differ from run to run are not
+//! compared.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mqt::broker::{BrokerOptions, PasswordFile};
+use mqt::error::EXIT_STATUS;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::support::broker::TestBroker;
+use crate::support::port::free_port;
+
+const README: &str = include_str!("../README.md");
+
+/// Longer than anything takes; only a test that fails waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Commands that are shown and not run, and why.
+const NOT_RUN: &[(&str, &str)] =
+    &[("cargo test", "it is what runs this test"), ("cargo install --path .", "it changes the user's home")];
+
+/// Programs of the reader that recipes call, as they are played here.
+const PROGRAMS: &[(&str, &str)] = &[
+    (
+        "gps",
+        r#"printf 'fleet/alice/status online\n'
+printf 'fleet/alice/location {"lat":51.4779,"lon":-0.0015}\n'
+printf 'fleet/alice/location {"lat":51.4781,"lon":-0.0012}\n'
+exec sleep 600"#,
+    ),
+    ("get-token", "echo t0ken"),
+];
+
+/// The ports of the README.
+const PORTS: [&str; 4] = ["1883", "8883", "8080", "8443"];
+
+#[derive(Debug)]
+enum Item {
+    /// Commands with what each prints.
+    Console { running: bool, line: usize, steps: Vec<Step> },
+    /// A file below the home folder.
+    File { name: String, text: String },
+    /// A comment for this test.
+    Directive(Vec<String>),
+}
+
+#[derive(Debug)]
+struct Step {
+    command: String,
+    output: String,
+}
+
+/// What stands under one heading.
+#[derive(Debug)]
+struct Scene {
+    heading: String,
+    items: Vec<Item>,
+}
+
+/// Reads the README. Returns the scenes, and the blocks that are not to be run.
+fn read(text: &str) -> (Vec<Scene>, BTreeSet<String>) {
+    let mut scenes: Vec<Scene> = Vec::new();
+    let mut not_run = BTreeSet::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line.starts_with('#') {
+            scenes.push(Scene { heading: line.trim_start_matches('#').trim().to_owned(), items: Vec::new() });
+        } else if let Some(directive) = line.strip_prefix("<!-- test: ") {
+            let words = directive.trim_end_matches("-->").split_whitespace().map(str::to_owned).collect();
+            scenes.last_mut().unwrap().items.push(Item::Directive(words));
+        } else if let Some(info) = line.strip_prefix("```") {
+            let block: Vec<&str> =
+                lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+            let item = match info.split(' ').collect::<Vec<_>>().as_slice() {
+                ["console"] => console(false, number + 1, &block),
+                ["console", "running"] => console(true, number + 1, &block),
+                ["sh", "not-run"] => {
+                    not_run.extend(block.iter().map(|line| (*line).to_owned()));
+                    continue;
+                }
+                [_, name] => Item::File {
+                    name: name.trim_start_matches("~/").to_owned(),
+                    text: block.join("\n") + "\n",
+                },
+                _ => panic!("README.md:{}: a block that is not tested: {info:?}", number + 1),
+            };
+            scenes.last_mut().unwrap().items.push(item);
+        }
+    }
+    (scenes, not_run)
+}
+
+fn console(running: bool, line: usize, block: &[&str]) -> Item {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block {
+        match steps.last_mut() {
+            Some(step) if step.output.is_empty() && step.command.ends_with('\\') => {
+                step.command.push('\n');
+                step.command.push_str(line.strip_prefix("> ").expect("a continued command"));
+            }
+            last => match (line.strip_prefix("$ "), last) {
+                (Some(command), _) => {
+                    steps.push(Step { command: command.to_owned(), output: String::new() });
+                }
+                (None, Some(step)) => {
+                    step.output.push_str(line);
+                    step.output.push('\n');
+                }
+                (None, None) => panic!("README.md: {line:?} comes before any command"),
+            },
+        }
+    }
+    Item::Console { running, line, steps }
+}
+
+/// Shells that run one scene.
+struct Stage {
+    folder: TempDir,
+    ports: [u16; 4],
+    broker: Option<TestBroker>,
+    environment: bool,
+    running: Vec<Shell>,
+}
+
+impl Stage {
+    fn new(scene: &Scene) -> Self {
+        let folder = TempDir::new().unwrap();
+        for name in ["work", "home", "bin"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let mut stage = Self {
+            folder,
+            ports: [0; 4].map(|_| free_port()),
+            broker: None,
+            environment: true,
+            running: vec![],
+        };
+        let mut options = BrokerOptions::default();
+        let mut own_broker = false;
+        for item in &scene.items {
+            match item {
+                Item::Directive(words) => match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    ["no-broker"] => own_broker = true,
+                    ["no-environment"] => stage.environment = false,
+                    ["login", name, password] => {
+                        let file = stage.path("users");
+                        fs::write(&file, format!("{name}:{password}\n")).unwrap();
+                        options.password_file = Some(PasswordFile::read(&file).unwrap());
+                    }
+                    ["program", name] => stage.provide(name),
+                    ["kill" | "restart-broker"] => {}
+                    _ => panic!("README.md: no such directive: {words:?}"),
+                },
+                Item::Console { steps, .. } => {
+                    own_broker |= steps.iter().any(|step| step.command.contains("--with-broker"));
+                }
+                Item::File { .. } => {}
+            }
+        }
+        if !own_broker {
+            let broker = TestBroker::start_with(options);
+            stage.ports[0] = broker.port();
+            stage.broker = Some(broker);
+        }
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Puts a program of the reader where the shells find it.
+    fn provide(&self, name: &str) {
+        let (_, body) = PROGRAMS.iter().find(|(known, _)| *known == name).expect(name);
+        let path = self.path("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The text of the README with the ports of this stage.
+    fn localize(&self, text: &str) -> String {
+        let text = PORTS
+            .iter()
+            .zip(self.ports)
+            .fold(text.to_owned(), |text, (shown, port)| text.replace(shown, &port.to_string()));
+        text.replace("cargo run --release --", "mqt")
+            .replace("--with-broker", &format!("--with-broker --port {}", self.ports[0]))
+    }
+
+    /// Output as the README would show it: with its ports, of which the default ones are not told.
+    fn globalize(&self, text: &str) -> String {
+        let text = PORTS
+            .iter()
+            .zip(self.ports)
+            .fold(text.to_owned(), |text, (shown, port)| text.replace(&port.to_string(), shown));
+        text.replace(" --url mqtt://127.0.0.1:1883", "")
+            .replace("mqtt://localhost:1883:", "mqtt://localhost:")
+    }
+
+    fn shell(&self, script: &str, debug: bool) -> Shell {
+        let program = Path::new(env!("CARGO_BIN_EXE_mqt"));
+        let path = std::env::join_paths(
+            [self.path("bin"), program.parent().unwrap().to_owned()]
+                .into_iter()
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        )
+        .unwrap();
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("exec 2>&1\n{script}"))
+            .current_dir(self.path("work"))
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.path("home"))
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C.UTF-8")
+            .env("COLUMNS", "100")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .process_group(0);
+        if self.environment {
+            command.env("MQT_URL", format!("mqtt://localhost:{}", self.ports[0]));
+        }
+        if debug {
+            command.env("MQT_DEBUG", "true");
+        }
+        Shell::start(&mut command)
+    }
+
+    /// Runs a block to its end and compares what each command printed.
+    fn run(&self, place: &str, steps: &[Step]) {
+        let script: String = steps
+            .iter()
+            .map(|step| {
+                let command = self.localize(&step.command);
+                format!("{command}\nstatus=$?; printf '\\036%s\\n' $status; (exit $status)\n")
+            })
+            .collect();
+        let mut shell = self.shell(&script, false);
+        shell.wait(place);
+        let output = shell.output();
+        let mut rest = output.as_str();
+        for (index, step) in steps.iter().enumerate() {
+            let (printed, after) =
+                rest.split_once('\u{1e}').unwrap_or_else(|| panic!("{place}: no end of {step:?}\n{output}"));
+            let (status, after) = after.split_once('\n').unwrap();
+            rest = after;
+            let may_fail = steps.get(index + 1).is_some_and(|next| next.command.starts_with("echo $?"));
+            assert!(status == "0" || may_fail, "{place}: {step:?}: status {status}\n{output}");
+            let printed = self.globalize(printed);
+            assert_eq!(stable(&printed), stable(&step.output), "{place}: {}\n{printed}", step.command);
+        }
+    }
+
+    /// Starts a block whose last command goes on, and waits until that is ready.
+    fn start(&mut self, place: &str, steps: &[Step]) {
+        let script: Vec<String> = steps.iter().map(|step| self.localize(&step.command)).collect();
+        let mut shell = self.shell(&script.join("\n"), true);
+        shell.expected = steps.iter().map(|step| step.output.as_str()).collect();
+        shell.place = place.to_owned();
+        let last = script.last().unwrap();
+        shell.ready = if last.starts_with("mqt broker") {
+            "mqt: dev broker on"
+        } else if last.contains("mqt sub") {
+            "< SUBACK"
+        } else {
+            "< PUBACK"
+        };
+        shell.wait_for(|output| output.contains(shell.ready));
+        self.running.push(shell);
+    }
+
+    fn follow(&mut self, directive: &str) {
+        match directive {
+            "restart-broker" => {
+                let counts: Vec<usize> = self.running.iter().map(Shell::times_ready).collect();
+                self.broker.as_mut().expect("a broker to restart").restart();
+                for (shell, before) in self.running.iter().zip(counts) {
+                    shell.wait_for(|_| shell.times_ready() > before);
+                }
+            }
+            "kill" => {
+                let mut shell = self.running.pop().expect("something that runs");
+                self.finish(&mut shell, Signal::SIGKILL);
+                // The others see it before anything else happens.
+                for shell in &self.running {
+                    self.wait_for_expected(shell);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn wait_for_expected(&self, shell: &Shell) {
+        let expected = stable(&shell.expected);
+        shell.wait_for(|output| stable(&self.globalize(&untraced(output))).len() >= expected.len());
+    }
+
+    /// Waits for what a running block is to print, ends it and compares all of it.
+    fn finish(&self, shell: &mut Shell, signal: Signal) {
+        self.wait_for_expected(shell);
+        shell.signal(signal);
+        shell.wait(&shell.place.clone());
+        let printed = self.globalize(&untraced(&shell.output()));
+        assert_eq!(stable(&printed), stable(&shell.expected), "{}\n{printed}", shell.place);
+    }
+
+    fn play(mut self, scene: &Scene) {
+        for item in &scene.items {
+            match item {
+                Item::Console { running, line, steps } => {
+                    let place = format!("README.md:{line} ({})", scene.heading);
+                    if *running { self.start(&place, steps) } else { self.run(&place, steps) }
+                }
+                Item::File { name, text } => {
+                    let path = self.path("home").join(name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, self.localize(text)).unwrap();
+                }
+                Item::Directive(words) => self.follow(&words[0]),
+            }
+        }
+        // The broker was started first and ends last.
+        while let Some(mut shell) = self.running.pop() {
+            self.finish(&mut shell, Signal::SIGINT);
+        }
+    }
+}
+
+/// A shell with its children, and what they have printed so far. Killed when dropped.
+struct Shell {
+    child: Child,
+    output: Arc<(Mutex<Output>, Condvar)>,
+    reader: Option<thread::JoinHandle<()>>,
+    expected: String,
+    place: String,
+    ready: &'static str,
+}
+
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Shell {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stdout.take().unwrap();
+        let output = Arc::new((Mutex::new(Output::default()), Condvar::new()));
+        let filled = Arc::clone(&output);
+        let reader = thread::spawn(move || {
+            let mut block = [0; 4096];
+            loop {
+                let count = pipe.read(&mut block).unwrap_or(0);
+                let mut output = filled.0.lock().unwrap();
+                output.bytes.extend_from_slice(&block[..count]);
+                output.ended = count == 0;
+                filled.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        Self { child, output, reader: Some(reader), expected: String::new(), place: String::new(), ready: "" }
+    }
+
+    fn output(&self) -> String {
+        String::from_utf8(self.output.0.lock().unwrap().bytes.clone()).unwrap()
+    }
+
+    fn times_ready(&self) -> usize {
+        self.output().matches(self.ready).count()
+    }
+
+    /// Waits until the output is as it should be.
+    fn wait_for(&self, holds: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            // Without the lock: what holds may look at the output itself.
+            let text = self.output();
+            if holds(&text) {
+                return;
+            }
+            let output = self.output.0.lock().unwrap();
+            if output.bytes.len() > text.len() {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if output.ended || left.is_zero() {
+                drop(output);
+                panic!("{}: waits in vain, with\n{text}", self.place);
+            }
+            drop(self.output.1.wait_timeout(output, left).unwrap());
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        killpg(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the end of the shell and of everything that it started.
+    fn wait(&mut self, place: &str) {
+        self.place = place.to_owned();
+        let deadline = Instant::now() + DEADLINE;
+        let mut output = self.output.0.lock().unwrap();
+        while !output.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(output);
+                panic!("{place}: does not end, with\n{}", self.output());
+            }
+            output = self.output.1.wait_timeout(output, left).unwrap().0;
+        }
+        drop(output);
+        self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::SIGKILL);
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// Output without the lines of `--debug`, which tell this test what is going on.
+fn untraced(output: &str) -> String {
+    output.split_inclusive('\n').filter(|line| !line.starts_with("> ") && !line.starts_with("< ")).collect()
+}
+
+/// Output without what differs from run to run: times of receipt, durations, digests.
+fn stable(output: &str) -> String {
+    output.lines().map(|line| stable_line(line) + "\n").collect()
+}
+
+fn stable_line(line: &str) -> String {
+    let line = replace_between(line, "\"tst\":\"", "\"", "TIME");
+    let line = replace_between(&line, "sha256:", " ", "DIGEST");
+    let mut words: Vec<&str> = Vec::new();
+    for word in line.split(' ') {
+        let unit = word.trim_end_matches(';');
+        match words.last_mut() {
+            // Settings are whole seconds, and compared.
+            Some(number)
+                if number.parse::<f64>().is_ok()
+                    && (unit == "ms" || (unit == "s" && number.contains('.'))) =>
+            {
+                *number = "N";
+                words.push(if unit == word { "s" } else { "s;" });
+            }
+            _ => words.push(word),
+        }
+    }
+    words.join(" ")
+}
+
+/// Replaces what stands between `start` and the next `end`.
+fn replace_between(text: &str, start: &str, end: &str, by: &str) -> String {
+    match text.split_once(start) {
+        Some((before, rest)) => {
+            let after = rest.find(end).map_or("", |at| &rest[at..]);
+            format!("{before}{start}{by}{after}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+#[test]
+fn every_command_does_what_is_shown() {
+    let (scenes, not_run) = read(README);
+    let known: BTreeSet<String> = NOT_RUN.iter().map(|(command, _)| (*command).to_owned()).collect();
+    assert_eq!(not_run, known, "commands that are shown and not run");
+    let only = std::env::var("README_SCENE").ok();
+    let scenes: Vec<Scene> = scenes
+        .into_iter()
+        .filter(|scene| !scene.items.is_empty())
+        .filter(|scene| only.as_ref().is_none_or(|only| scene.heading.contains(only.as_str())))
+        .collect();
+    let mut failed = Vec::new();
+    for scene in &scenes {
+        let stage = Stage::new(scene);
+        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage.play(scene))) {
+            drop(panic);
+            failed.push(scene.heading.as_str());
+        }
+    }
+    assert!(failed.is_empty(), "these recipes fail: {failed:?}");
+}
+
+#[test]
+fn the_table_of_exit_statuses_is_the_one_of_the_program() {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        match cells.as_slice() {
+            ["", code, keyword, meaning, ""] => {
+                Some((code.parse::<u8>().ok()?, (*keyword).to_owned(), (*meaning).to_owned()))
+            }
+            _ => None,
+        }
+    };
+    let shown: Vec<_> = README.lines().filter_map(row).collect();
+    let real: Vec<_> = EXIT_STATUS
+        .iter()
+        .map(|status| (status.code, status.keyword.to_owned(), status.meaning.to_owned()))
+        .collect();
+    assert_eq!(shown, real);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let anchors: BTreeSet<String> = README
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+            words.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+        })
+        .collect();
+    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        match link.strip_prefix('#') {
+            Some(anchor) => assert!(anchors.contains(anchor), "no heading for #{anchor}"),
+            None if link.contains("://") => {}
+            None => assert!(root.join(link).exists(), "{link} does not exist"),
+        }
+    }
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_not_compared() {
+    assert_eq!(stable("again in 89 ms\nx"), stable("again in 104 ms\nx"));
+    assert_eq!(stable("after 1.2 s;"), stable("after 300 ms;"));
+    assert_ne!(stable("keep alive 60 s"), stable("keep alive 61 s"));
+    assert_ne!(stable("60 messages"), stable("61 messages"));
+    assert_eq!(stable("{\"tst\":\"a\",\"x\":1}"), stable("{\"tst\":\"b\",\"x\":1}"));
+    assert_ne!(stable("{\"tst\":\"a\",\"x\":1}"), stable("{\"tst\":\"a\",\"x\":2}"));
+    assert_eq!(stable("pin sha256:ab\n"), stable("pin sha256:cd\n"));
+}
