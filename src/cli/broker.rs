@@ -127,7 +127,7 @@ pub(super) fn command() -> Command {
         .about("Run a small broker for development")
         .long_about(
             "Run a small MQTT broker for development and tests.\n\n\
-             One process, in memory: MQTT 3.1.1 and 5, QoS 0 to 2, retained messages, wills, sessions, shared \
+             One process, in memory: MQTT 3.1, 3.1.1 and 5, QoS 0 to 2, retained messages, wills, sessions, shared \
              subscriptions. Nothing is kept when it ends. It listens on this machine only unless told \
              otherwise, and runs until it is interrupted.",
         )
