@@ -35,6 +35,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended { failure, ui }) => {
             ui.failure(&failure);
+            ui.close();
             ExitCode::from(failure.kind.code())
         }
     }
@@ -93,7 +94,13 @@ fn dispatch(request: Request) -> Result<(), Ended> {
 
 fn with_ui(settings: UiSettings, command: impl FnOnce(&Ui) -> Result<(), Failure>) -> Result<(), Ended> {
     let ui = Ui::new(PROGRAM, settings);
-    command(&ui).map_err(|failure| Ended { failure, ui })
+    match command(&ui) {
+        Ok(()) => {
+            ui.close();
+            Ok(())
+        }
+        Err(failure) => Err(Ended { failure, ui }),
+    }
 }
 
 /// A panic is a defect: it is told without its message, which could hold a payload or a secret, and ends

@@ -13,6 +13,10 @@ mod conformance;
 #[cfg(test)]
 mod end_of_input;
 #[cfg(test)]
+mod exit_codes;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod fuzz_smoke;
 #[cfg(test)]
 mod generated;

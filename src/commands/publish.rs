@@ -1,6 +1,7 @@
 //! `mqt pub`: from the source of messages into the session, until each is confirmed.
 
 use std::io::IsTerminal as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +32,7 @@ const REFUSALS_SHOWN: u64 = 10;
 pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
     let signal = run_to_end(publish(settings, ui))?;
     if let Some(signal) = signal {
+        ui.close();
         signal.die();
     }
     Ok(())
@@ -116,9 +118,28 @@ impl Publisher<'_> {
                 () = sleep_until(until), if until.is_some() => break,
             }
         }
-        self.client.close(ReasonCode::SUCCESS).await;
+        let result = self.finish(&mut signals).await;
         self.attend();
-        Ok(())
+        result
+    }
+
+    /// Says goodbye once all is written. A signal leaves that only a little time.
+    async fn finish(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
+        if self.stop.is_some() {
+            self.client.close(ReasonCode::SUCCESS).await;
+            return Ok(());
+        }
+        let mut finishing = pin!(self.client.finish());
+        tokio::select! {
+            biased;
+            signal = signals.next() => self.stop = Some((signal, Instant::now() + GRACE)),
+            result = &mut finishing => return result,
+        }
+        tokio::select! {
+            biased;
+            _ = signals.next() => Ok(()),
+            result = tokio::time::timeout(GRACE, finishing) => result.unwrap_or(Ok(())),
+        }
     }
 
     fn feed_session(&mut self) {

@@ -32,6 +32,7 @@ const RECEIVE_MAXIMUM: u16 = 1_000;
 /// A refused subscription, a lost connection, output that cannot be written, a time limit that passed.
 pub fn run(settings: SubscribeSettings, ui: &Ui) -> Result<(), Failure> {
     if let Some(signal) = run_to_end(subscribe(settings, ui))? {
+        ui.close();
         signal.die();
     }
     Ok(())
@@ -119,6 +120,8 @@ enum End {
     Signal,
     /// The reader of standard output is gone.
     Unread,
+    /// The reader of standard output is too slow, with `--overflow=exit`.
+    Slow,
     /// `failure` says why.
     Failed,
 }
@@ -173,7 +176,7 @@ impl Subscriber<'_> {
     /// Waits until what was taken is written and what was asked of the broker is confirmed, within limits.
     async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         // A reader that is slow is waited for without a limit, unless the user wants the end.
-        let hurried = matches!(self.end, Some(End::Signal | End::TimedOut));
+        let hurried = matches!(self.end, Some(End::Signal | End::TimedOut | End::Slow));
         let until = Instant::now() + GRACE;
         loop {
             let late = Instant::now() >= until;
@@ -316,11 +319,14 @@ impl Subscriber<'_> {
         }
         if !self.slow && self.printer.is_full() {
             match self.settings.overflow {
-                Overflow::Exit => self.fail(
-                    Failure::new(Kind::Output, "standard output is too slow: the queue is full")
-                        .keyword("slow-output")
-                        .hint("--overflow=block waits for the reader instead"),
-                ),
+                Overflow::Exit => {
+                    self.fail(
+                        Failure::new(Kind::Output, "standard output is too slow: the queue is full")
+                            .keyword("slow-output")
+                            .hint("--overflow=block waits for the reader instead"),
+                    );
+                    self.end = Some(End::Slow);
+                }
                 Overflow::Block => {
                     self.slow = true;
                     self.client.set_reading(false);

@@ -533,6 +533,32 @@ impl Client {
         Ok(())
     }
 
+    /// Ends the connection in order as [`Self::close`] does, but gives the bytes that wait all the time that they
+    /// need, as long as some move: a large QoS 0 message on a slow link has no other proof.
+    ///
+    /// # Errors
+    /// The broker takes no more bytes.
+    pub async fn finish(&mut self) -> Result<(), ClientError> {
+        if let State::Online(driver, _) = &mut self.state {
+            self.session.disconnect(ReasonCode::SUCCESS);
+            let stalled = match driver.write_out(&mut self.session).await {
+                Err(DriveError::WriteStalled { after }) => Some(ClientError::WriteStalled { after }),
+                // TCP has given up first.
+                Err(DriveError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                    Some(ClientError::Lost { source: Some(error) })
+                }
+                _ => None,
+            };
+            if let Some(error) = stalled {
+                self.state = State::Closed;
+                self.session.lost();
+                return Err(error);
+            }
+        }
+        self.close(ReasonCode::SUCCESS).await;
+        Ok(())
+    }
+
     /// Ends the connection in order: DISCONNECT, then waits at most a second until the broker has closed.
     /// Returns whether it did; QoS 0 messages count as confirmed then.
     pub async fn close(&mut self, reason: ReasonCode) -> bool {

@@ -4,7 +4,7 @@
 //! brings is decoded before the next. It is a poll function without a task of its own, and it keeps all its
 //! state in itself: dropping the future that calls it loses nothing.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -287,6 +287,23 @@ impl Driver {
         }
     }
 
+    /// Writes everything that waits, with no limit but that bytes move.
+    ///
+    /// # Errors
+    /// The stream failed, or took no byte for too long.
+    pub async fn write_out(&mut self, session: &mut Session) -> Result<(), DriveError> {
+        poll_fn(|cx| {
+            loop {
+                self.poll_write(session, cx)?;
+                if session.outbox().is_empty() && !self.unflushed {
+                    return Poll::Ready(Ok(()));
+                }
+                ready!(self.poll_timers(session, true, cx))?;
+            }
+        })
+        .await
+    }
+
     /// Writes what is left, closes our side and waits until the peer has closed its own: then it has read
     /// everything. The caller limits the time.
     ///
@@ -313,7 +330,7 @@ impl Driver {
 
     /// Makes one attempt to write what is left, for a peer that is not waited for.
     pub async fn flush_once(&mut self, session: &mut Session) {
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             let _ = self.poll_write(session, cx);
             Poll::Ready(())
         })

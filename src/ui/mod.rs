@@ -35,6 +35,8 @@ struct Inner {
     stdout: Stream,
     stderr: Stream,
     bar: Mutex<Option<ProgressBar>>,
+    /// The last line, for [`Ui::close`].
+    closing: Mutex<Option<String>>,
 }
 
 /// One of the two streams.
@@ -109,7 +111,16 @@ impl Ui {
     }
 
     fn over(program: &'static str, settings: UiSettings, stdout: Stream, stderr: Stream) -> Self {
-        Self { inner: Arc::new(Inner { program, settings, stdout, stderr, bar: Mutex::new(None) }) }
+        Self {
+            inner: Arc::new(Inner {
+                program,
+                settings,
+                stdout,
+                stderr,
+                bar: Mutex::new(None),
+                closing: Mutex::default(),
+            }),
+        }
     }
 
     /// How it was told to talk.
@@ -202,14 +213,21 @@ impl Ui {
         self.inner.settings.debug
     }
 
-    /// Prints the closing line with the counts of the run. When no form of it was asked for, it is printed
-    /// for people, and only when something is left unconfirmed, and not under `--quiet`.
+    /// Keeps the closing line with the counts of the run until [`close`](Self::close). When no form of it was
+    /// asked for, it is one for people, and only when something is left unconfirmed, and not under `--quiet`.
     pub fn summary(&self, summary: &Summary) {
-        match self.inner.settings.summary {
-            Some(SummaryFormat::Json) => self.talk(&format!("{}\n", summary.to_json())),
-            Some(SummaryFormat::Text) => self.talk(&format!("{}: {summary}\n", self.inner.program)),
-            None if summary.unconfirmed > 0 => self.status(&format!("{}: {summary}", self.inner.program)),
-            None => {}
+        let text = match self.inner.settings.summary {
+            Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
+            None if summary.unconfirmed == 0 || self.inner.settings.quiet => return,
+            Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
+        };
+        *lock(&self.inner.closing) = Some(text);
+    }
+
+    /// Prints the closing line, where there is one: nothing comes after it.
+    pub fn close(&self) {
+        if let Some(text) = lock(&self.inner.closing).take() {
+            self.talk(&text);
         }
     }
 

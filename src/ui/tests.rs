@@ -113,6 +113,7 @@ fn quiet_says_nothing_but_what_was_asked_for() {
     ui.debug("text");
     assert!(paper.calls().is_empty());
     ui.summary(&Summary::default());
+    ui.close();
     assert_eq!(paper.calls().len(), 1);
 }
 
@@ -121,11 +122,14 @@ fn the_summary_comes_when_asked_for_or_when_something_is_left() {
     let left = Summary { asked: 2, unconfirmed: 1, exit: 30, keyword: "partial", ..Summary::default() };
     let (silent, paper) = ui(UiSettings::default());
     silent.summary(&Summary { asked: 2, ..Summary::default() });
-    assert!(paper.calls().is_empty());
+    silent.close();
     silent.summary(&left);
+    assert!(paper.calls().is_empty(), "it is the last line");
+    silent.close();
     assert_eq!(paper.calls(), ["mqt: 1 of 2 not confirmed; 2 asked, exit 30 (partial)\n"]);
     let (json, paper) = ui(UiSettings { summary: Some(SummaryFormat::Json), ..UiSettings::default() });
     json.summary(&left);
+    json.close();
     let value: serde_json::Value = serde_json::from_str(&paper.calls()[0]).expect("JSON");
     assert_eq!((value["unconfirmed"].as_u64(), value["keyword"].as_str()), (Some(1), Some("partial")));
 }

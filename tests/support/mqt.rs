@@ -125,6 +125,11 @@ impl Mqt {
         outcome
     }
 
+    /// Runs to the end in a thread of its own, standard input as for [`Self::run`].
+    pub fn start_with_stdin(self) -> thread::JoinHandle<Outcome> {
+        thread::spawn(|| self.run())
+    }
+
     /// Starts it and lets it run; standard input is open until [`Running::close_stdin`].
     #[track_caller]
     pub fn start(self) -> Running {
@@ -318,6 +323,12 @@ impl Running {
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
         self.stdin = None;
+        self.wait_with_open_stdin()
+    }
+
+    /// Waits for the end of the program, with standard input as it is.
+    #[track_caller]
+    pub fn wait_with_open_stdin(mut self) -> Outcome {
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;

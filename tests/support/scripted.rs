@@ -1,10 +1,12 @@
 //! A broker that does what the test says, byte by byte, for the built program to connect to.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use super::wire::Wire;
 
@@ -21,7 +23,10 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn listen() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+    }
+
+    fn on(listener: TcpListener) -> Self {
         let port = listener.local_addr().unwrap().port();
         let (sender, streams) = channel();
         let (ended, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -42,11 +47,6 @@ impl Scripted {
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// The port as an argument.
-    pub fn port_text(&self) -> String {
-        self.port.to_string()
     }
 
     /// How many connections there were so far.
@@ -79,6 +79,28 @@ impl Scripted {
         let (mut peer, _) = self.accept_connect();
         peer.send(answer);
         peer
+    }
+}
+
+/// A port of 127.0.0.1 that refuses connections and that nobody else can take.
+pub struct Reserved(Socket);
+
+impl Reserved {
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        Self(socket)
+    }
+
+    /// Its number.
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().as_socket().unwrap().port()
+    }
+
+    /// Begins to listen.
+    pub fn listen(self) -> Scripted {
+        self.0.listen(8).unwrap();
+        Scripted::on(self.0.into())
     }
 }
 

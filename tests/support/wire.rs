@@ -36,6 +36,11 @@ impl Wire {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends bytes, unless the other end is gone. Whether it was there.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
     /// The next bytes that come must be these, see [`bytes`].
     pub fn expect(&mut self, text: &str) {
         let expected = bytes(text);
@@ -86,6 +91,12 @@ impl Wire {
         }
         packet.extend(self.receive(length));
         Some(packet)
+    }
+
+    /// Reads until the other end is gone.
+    pub fn drain(&mut self) {
+        let mut part = [0; 4096];
+        while !matches!(self.stream.read(&mut part), Ok(0) | Err(_)) {}
     }
 
     /// Ends the connection with RST.

@@ -1,0 +1,193 @@
+//! What standard output may do: F-65 to F-67.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::{CONNACK, grant, publish, subscribe, summary};
+use crate::support::broker::TestBroker;
+use crate::support::scripted::Scripted;
+
+/// F-65: `mqt sub | head -1`.
+#[test]
+fn f65_a_reader_that_goes_away_is_a_normal_end() {
+    let listener = Scripted::listen();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let running = subscribe(listener.port()).args(["-t", "a", "-q", "1"]).stdout_to(writer).start();
+    let mut peer = listener.accept_and_say(CONNACK);
+    grant(&mut peer, "01");
+    peer.send("32 (`a` 0001 00 'first')");
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader);
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "first\n");
+    peer.expect("40 02 0001");
+    drop(reader);
+    peer.send("32 (`a` 0002 00 'second')");
+    // Not acknowledged: nobody has read it.
+    peer.expect("E0 00");
+    drop(peer);
+    running.wait().assert_code(0).assert_stderr("");
+}
+
+/// F-65 and F-70: the shell's view, SIGPIPE ignored and not.
+#[test]
+fn f65_in_a_pipeline() {
+    let broker = TestBroker::start();
+    for text in ["one", "two", "three"] {
+        publish(broker.port()).args(["-t", text, "-m", text, "-r"]).run().assert_code(0);
+    }
+    let program = env!("CARGO_BIN_EXE_mqt");
+    for trap in ["", "trap '' PIPE;"] {
+        // Retained messages come again and again until the pipe is closed.
+        let script = format!(
+            "{trap} set -o pipefail; '{program}' sub -h 127.0.0.1 -p {} -t '#' -F '%t %p {}' | head -c 5",
+            broker.port(),
+            "x".repeat(100_000),
+        );
+        let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stdout.len(), 5);
+    }
+}
+
+/// F-66
+#[cfg(target_os = "linux")]
+#[test]
+fn f66_a_full_disk_is_told_and_the_message_not_acknowledged() {
+    let listener = Scripted::listen();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let running = subscribe(listener.port())
+        .args(["-t", "a", "-q", "1", "-C", "3", "--summary=json"])
+        .stdout_to(full)
+        .start();
+    let mut peer = listener.accept_and_say(CONNACK);
+    grant(&mut peer, "01");
+    peer.send("32 (`a` 0001 00 'x')");
+    peer.expect("E0 00");
+    drop(peer);
+    let outcome = running.wait();
+    outcome
+        .assert_code(74)
+        .assert_stderr_has("error[output]: write: No space left on device; 0 messages printed, 1 lost");
+    let summary = summary(&outcome);
+    assert_eq!(["received", "printed", "exit"].map(|name| summary[name].as_u64().unwrap()), [1, 0, 74]);
+}
+
+/// F-67: nobody reads for longer than the keep alive allows silence; then everything comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn f67_a_blocked_output_loses_nothing_and_keeps_the_connection() {
+    const COUNT: usize = 20_000;
+    for version in ["311", "5"] {
+        let broker = TestBroker::start();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut running = subscribe(broker.port())
+            .args(["-t", "a", "-q", "1", "-V", version, "-k", "1", "-C", &COUNT.to_string()])
+            .args(["-d", "--summary=json"])
+            .stdout_to(writer)
+            .start();
+        running.wait_for_stderr("< SUBACK");
+        let lines: String = (0..COUNT).map(|number| format!("{number:064}\n")).collect();
+        publish(broker.port()).args(["-t", "a", "-q", "1", "-l"]).stdin(lines.clone()).run().assert_code(0);
+        // While nothing is read, the broker is still assured that somebody is there.
+        for _ in 0..4 {
+            running.wait_for_stderr("> PINGREQ");
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+        let resident = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let kilobytes: u64 = resident.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(kilobytes < 40 * 1024, "{kilobytes} kB");
+        let mut printed = String::new();
+        reader.read_to_string(&mut printed).unwrap();
+        assert!(printed == lines, "the output differs");
+        let outcome = running.wait();
+        let summary = summary(&outcome);
+        assert_eq!(
+            ["received", "printed", "reconnects", "exit"].map(|name| summary[name].as_u64().unwrap()),
+            [COUNT as u64, COUNT as u64, 0, 0]
+        );
+    }
+}
+
+/// F-67: more than fits into the queue, at QoS 0: reading stops, and nothing is lost that the broker keeps.
+#[test]
+fn f67_a_full_queue_stops_reading() {
+    let listener = Scripted::listen();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut running =
+        subscribe(listener.port()).args(["-t", "a", "-k", "0", "-C", "200"]).stdout_to(writer).start();
+    let mut peer = listener.accept_and_say(CONNACK);
+    grant(&mut peer, "00");
+    // 200 messages of a megabyte; the queue has room for 64.
+    let payload = vec![b'x'; 1_000_000];
+    let sender = std::thread::spawn(move || {
+        let header = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+        for _ in 0..200 {
+            peer.send_bytes(&header);
+            peer.send_bytes(&payload);
+        }
+        peer
+    });
+    running.wait_for_stderr("warning[slow-output]");
+    let mut printed = Vec::new();
+    reader.read_to_end(&mut printed).unwrap();
+    assert_eq!(printed.len(), 200 * 1_000_001);
+    let mut peer = sender.join().unwrap();
+    peer.expect("E0 00");
+    drop(peer);
+    running.wait().assert_code(0);
+}
+
+#[test]
+fn f67_overflow_exit_does_not_wait_for_the_reader() {
+    let listener = Scripted::listen();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let running = subscribe(listener.port())
+        .args(["-t", "a", "-k", "0", "--overflow=exit"])
+        .stdout_to(writer)
+        .start_with_stdin();
+    let mut peer = listener.accept_and_say(CONNACK);
+    grant(&mut peer, "00");
+    let payload = vec![b'x'; 1_000_000];
+    let header = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+    // Until the other end is gone.
+    while peer.try_send_bytes(&header) && peer.try_send_bytes(&payload) {}
+    running.join().unwrap().assert_code(74).assert_stderr_has("error[slow-output]: ");
+    drop(reader);
+}
+
+/// A reader that never comes back does not keep the second signal waiting, with or without a connection.
+#[test]
+fn f67_a_blocked_output_can_be_interrupted() {
+    for lost in [false, true] {
+        let listener = Scripted::listen();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut running = subscribe(listener.port())
+            .args(["-t", "a", "-k", "0", "-d", "--no-reconnect"])
+            .stdout_to(writer)
+            .start();
+        let mut peer = listener.accept_and_say(CONNACK);
+        grant(&mut peer, "00");
+        // More than a pipe has room for.
+        peer.send_bytes(&crate::support::wire::bytes("30 C4 84 3D `a` 00"));
+        peer.send_bytes(&vec![b'x'; 1_000_000]);
+        running.wait_for_stderr("< PUBLISH");
+        let peer = (!lost).then_some(peer);
+        if lost {
+            // Nothing tells from outside that the loss was noticed; a signal before is one of an end in hurry.
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        running.signal(Signal::SIGINT);
+        let outcome = running.wait();
+        drop(peer);
+        match lost {
+            true => outcome.assert_code(7),
+            // What was taken and not printed is lost: that is no normal end.
+            false => outcome.assert_signal(Signal::SIGINT),
+        };
+        drop(reader);
+    }
+}
