@@ -22,7 +22,8 @@ fn f20_a_broker_that_restarts() {
     for empty in [false, true] {
         let mut broker = TestBroker::start();
         let port = broker.port();
-        let mut subscriber = subscribe(port).args(["-t", "#", "-q", "1", "-c", "-i", "s"]).start();
+        let mut subscriber = subscribe(port).args(["-t", "#", "-q", "1", "-c", "-i", "s", "-d"]).start();
+        subscriber.wait_for_stderr("< SUBACK");
         let mut publisher = publish(port).args(["-t", "a", "-l", "-q", "1", "--summary=json"]).start();
         publisher.write_stdin("before\n");
         subscriber.wait_for_stdout("before");
