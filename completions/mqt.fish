@@ -82,7 +82,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-qos -d 'Publish the
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed]' -r -f -a "text\t'A line for people'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]' -r -f -a "text\t'A line for people'
 json\t'One JSON object in one line'"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s s -l stdin-file -d 'Publish all of standard input as one message'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s l -l stdin-line -d 'Publish each line of standard input as a message'
@@ -165,7 +165,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-qos -d 'Publish the
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed]' -r -f -a "text\t'A line for people'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]' -r -f -a "text\t'A line for people'
 json\t'One JSON object in one line'"
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s R -l no-retained -d 'Leave out retained messages'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retained-only -d 'Print retained messages only, and end with the first other one'

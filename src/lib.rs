@@ -78,7 +78,7 @@ fn dispatch(request: Request) -> Result<(), Ended> {
             })
         }
         Request::Broker(args) => {
-            let settings = config::broker(*args).map_err(Ended::early)?;
+            let settings = config::broker(*args, &environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| commands::broker::run(settings, ui))
         }
         Request::Profile(args) => {

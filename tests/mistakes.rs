@@ -96,3 +96,23 @@ fn debug_shows_the_last_packets_too() {
     let sent: Vec<&str> = outcome.stderr().lines().filter(|line| line.starts_with("> ")).collect();
     assert_eq!(sent[2..], ["> PUBREC id 1, success (0x00)", "> DISCONNECT success (0x00)"], "{outcome}");
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_on_something_unfinished_says_how_far_it_came() {
+    let broker = TestBroker::start();
+    let url = format!("mqtt://127.0.0.1:{}", broker.port());
+    let mut publisher = Mqt::new(["pub", "-L", &url, "-t", "a", "-l", "-q", "1", "-d"]).start();
+    publisher.write_stdin("one\ntwo\n");
+    for _ in 0..2 {
+        publisher.wait_for_stderr("< PUBACK");
+    }
+    // Its end would be a reason to end, too.
+    let stdin = publisher.take_stdin();
+    publisher.signal(nix::sys::signal::Signal::SIGINT);
+    let outcome = publisher.wait();
+    drop(stdin);
+    outcome.assert_signal(nix::sys::signal::Signal::SIGINT);
+    let last = outcome.stderr().lines().last();
+    assert_eq!(last, Some("mqt: 2 asked, 2 sent, 2 acked, exit 130 (interrupted)"), "{outcome}");
+}

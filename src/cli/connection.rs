@@ -469,7 +469,7 @@ pub struct TalkArgs {
     #[serde(deserialize_with = "read_value")]
     pub color: Option<ColorChoice>,
 
-    /// Print a summary at the end: text or json [default: only when something stayed unconfirmed]
+    /// Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]
     ///
     /// On stderr, one line with counts: asked, sent, acked, denied, unconfirmed, received, printed,
     /// duplicates, reconnects, and the exit status with its keyword.

@@ -141,7 +141,7 @@ pub struct PublishArgs {
     /// Start a dev broker and publish to it
     ///
     /// It lives as long as this command and listens at --host and --port [default: 127.0.0.1:1883]; port 0
-    /// takes a free port.
+    /// takes a free port. Variables and profiles do not say where.
     #[arg(long)]
     pub with_broker: bool,
 

@@ -107,7 +107,8 @@ pub struct SubscribeArgs {
     /// Start a dev broker and subscribe to it
     ///
     /// It lives as long as this command and listens at --host and --port [default: 127.0.0.1:1883]; port 0
-    /// takes a free port. The command to publish with is printed on stderr.
+    /// takes a free port. Variables and profiles do not say where. The command to publish with is printed on
+    /// stderr.
     #[arg(long)]
     pub with_broker: bool,
 

@@ -40,8 +40,9 @@ async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Fail
     ui.out(lines.as_bytes())?;
     if let Some(first) = endpoints.first() {
         ui.status(&format!("mqt: dev broker on {first}, until Ctrl-C. In other terminals:"));
-        ui.status(&format!("  mqt sub{} -t 'mqtt/test/#' -v", reaching(first)));
-        ui.status(&format!("  mqt pub{} -t mqtt/test/hello -m \"Hello World\"", reaching(first)));
+        let at = reaching(first, settings.clients_go_elsewhere);
+        ui.status(&format!("  mqt sub{at} -t 'mqtt/test/#' -v"));
+        ui.status(&format!("  mqt pub{at} -t mqtt/test/hello -m \"Hello World\""));
     }
     let (stop, stopped) = oneshot::channel::<()>();
     // An error says that the sender is dropped, which is the signal.
@@ -58,10 +59,10 @@ async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Fail
     }
 }
 
-/// What a client types to reach an endpoint: nothing for the default one.
-pub(super) fn reaching(endpoint: &Endpoint) -> String {
+/// What a client types to reach an endpoint: nothing for the default one, unless it would go elsewhere.
+pub(super) fn reaching(endpoint: &Endpoint, clients_go_elsewhere: bool) -> String {
     match (endpoint.scheme().name(), endpoint.host(), endpoint.port()) {
-        ("mqtt", "localhost" | "127.0.0.1" | "::1", 1883) => String::new(),
+        ("mqtt", "localhost" | "127.0.0.1" | "::1", 1883) if !clients_go_elsewhere => String::new(),
         _ => format!(" --url {endpoint}"),
     }
 }

@@ -13,6 +13,7 @@ use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
 use crate::output::json::parse_message;
 use crate::output::sanitize::escape;
+use crate::ui::Amount;
 
 use super::input::{Record, Records, read_whole};
 use super::publish::{file_payload, too_large};
@@ -334,14 +335,14 @@ impl Feed {
         Some(format!("line {}", ticket.saturating_sub(1) / topics + 1 + left_out))
     }
 
-    /// How much there will be, where that is known: messages, or bytes of standard input.
-    pub fn expected(&self) -> Option<u64> {
+    /// How much there will be, where that is known.
+    pub fn expected(&self) -> Option<Amount> {
         match &self.origin {
             Origin::Repeated { left, .. } if *left > 1 => {
-                Some(left.saturating_mul(self.topics.len().max(1) as u64))
+                Some(Amount::Messages(left.saturating_mul(self.topics.len().max(1) as u64)))
             }
             Origin::Repeated { .. } => None,
-            Origin::Stream { .. } => self.input_size,
+            Origin::Stream { .. } => self.input_size.map(Amount::Bytes),
         }
     }
 

@@ -15,6 +15,7 @@ use super::broker::{from_broker, options, reaching};
 /// A dev broker that runs until this is dropped.
 pub(crate) struct LocalBroker {
     endpoint: Endpoint,
+    clients_go_elsewhere: bool,
     _stop: oneshot::Sender<()>,
 }
 
@@ -32,14 +33,15 @@ pub(crate) async fn local_broker(
         server.run(async { drop(stopped.await) }).await;
     });
     client.transport.endpoint = endpoint.clone();
-    Ok(Some(LocalBroker { endpoint, _stop: stop }))
+    let clients_go_elsewhere = settings.clients_go_elsewhere;
+    Ok(Some(LocalBroker { endpoint, clients_go_elsewhere, _stop: stop }))
 }
 
 impl LocalBroker {
     /// Prints the command that publishes something that the first subscription receives.
     pub fn show_how_to_publish(&self, subscriptions: &[Subscription], ui: &Ui) {
         let topic = subscriptions.first().map_or_else(|| "hello".to_owned(), |first| example(&first.filter));
-        let at = reaching(&self.endpoint);
+        let at = reaching(&self.endpoint, self.clients_go_elsewhere);
         ui.status(&format!("mqt: dev broker on {}. In another terminal:", self.endpoint));
         ui.status(&format!("  mqt pub{at} -t {} -m \"Hello World\"", escape(&topic)));
     }

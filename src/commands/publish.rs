@@ -17,11 +17,11 @@ use crate::ui::{Progress, Summary, Ui};
 use super::failure::{from_client, from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
 use super::signals::{Signal, Signals};
-use super::talk::{Talk, exit_code, keyword};
+use super::talk::{Talk, outcome};
 use super::{local_broker, random_seed, run_to_end, sleep_until};
 
 /// After the first signal, so long for what is on its way.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(1);
 /// So many refusals are printed one by one.
 const REFUSALS_SHOWN: u64 = 10;
 
@@ -247,6 +247,7 @@ impl Publisher<'_> {
 
     fn summarize(&self, verdict: &Result<(), Failure>) {
         let ledger = self.client.session_state().ledger();
+        let (exit, keyword) = outcome(verdict, self.stop.map(|(signal, _)| signal));
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
             sent: ledger.sent,
@@ -254,8 +255,8 @@ impl Publisher<'_> {
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
             reconnects: self.client.reconnects(),
-            exit: exit_code(verdict),
-            keyword: keyword(verdict),
+            exit,
+            keyword,
             ..Summary::default()
         });
     }

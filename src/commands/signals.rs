@@ -77,14 +77,22 @@ impl Signal {
     pub fn die(self) {
         #[cfg(unix)]
         {
-            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-            let number = match self {
-                Self::Interrupt => SIGINT,
-                Self::Terminate => SIGTERM,
-                Self::Hangup => SIGHUP,
-            };
             // It fails for numbers that are no signals.
-            let _ = signal_hook::low_level::emulate_default_handler(number);
+            let _ = signal_hook::low_level::emulate_default_handler(self.number().into());
         }
+    }
+
+    /// Its number, the same on every unix.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Terminate => 15,
+        }
+    }
+
+    /// What a shell reports for the end by this signal.
+    pub const fn exit_code(self) -> u8 {
+        128 + self.number()
     }
 }

@@ -18,11 +18,11 @@ use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
 use super::failure::{from_client, from_refusal, from_setup};
 use super::signals::{Signal, Signals};
-use super::talk::{Talk, exit_code, keyword};
+use super::talk::{Talk, outcome};
 use super::{local_broker, random_seed, run_to_end, sleep_until};
 
 /// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(1);
 /// How many unacknowledged messages the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 1_000;
 
@@ -478,6 +478,7 @@ impl Subscriber<'_> {
     fn summarize(&self, verdict: &Result<(), Failure>) {
         let printed = self.printer.printed();
         let ledger = self.client.session_state().ledger();
+        let (exit, keyword) = outcome(verdict, self.signal);
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
             sent: ledger.sent,
@@ -489,8 +490,8 @@ impl Subscriber<'_> {
             duplicates: self.client.session_state().duplicates(),
             dropped: printed.dropped,
             reconnects: self.client.reconnects(),
-            exit: exit_code(verdict),
-            keyword: keyword(verdict),
+            exit,
+            keyword,
         });
     }
 }

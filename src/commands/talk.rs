@@ -8,6 +8,7 @@ use crate::output::units::Span;
 use crate::ui::Ui;
 
 use super::failure::from_client;
+use super::signals::Signal;
 
 /// Tells the user what happens to the connection.
 pub(super) struct Talk<'a> {
@@ -74,15 +75,11 @@ impl<'a> Talk<'a> {
     }
 }
 
-/// The exit status of a verdict.
-pub(super) fn exit_code(verdict: &Result<(), Failure>) -> u8 {
-    verdict.as_ref().err().map_or(0, |failure| failure.kind.code())
-}
-
-/// The word for a verdict.
-pub(super) fn keyword(verdict: &Result<(), Failure>) -> &'static str {
-    match verdict {
-        Ok(()) => EXIT_STATUS.first().map_or("", |row| row.keyword),
-        Err(failure) => failure.keyword,
+/// The exit status of a run and the word for it. `signal`: the one that the process will end by.
+pub(super) fn outcome(verdict: &Result<(), Failure>, signal: Option<Signal>) -> (u8, &'static str) {
+    match (verdict, signal) {
+        (Err(failure), _) => (failure.kind.code(), failure.keyword),
+        (Ok(()), Some(signal)) => (signal.exit_code(), "interrupted"),
+        (Ok(()), None) => (0, EXIT_STATUS.first().map_or("", |row| row.keyword)),
     }
 }

@@ -2,18 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::cli::{BrokerArgs, ConnectionArgs};
+use crate::cli::BrokerArgs;
 use crate::connection::listen::ServerTls;
 use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
 
+use super::client::Merged;
 use super::settings::{BrokerSettings, UiSettings};
-use super::{client, rules};
+use super::{Environment, client, rules};
 
 /// The port when none is given.
 const PORT: u16 = 1883;
 
-pub(super) fn resolve(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
+pub(super) fn resolve(args: BrokerArgs, environment: &Environment<'_>) -> Result<BrokerSettings, Failure> {
     let listen = listeners(&args)?;
     rules::check_broker(&args, &listen)?;
     Ok(BrokerSettings {
@@ -22,6 +23,8 @@ pub(super) fn resolve(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
         anonymous: args.allow_anonymous,
         password_file: args.password_file,
         verbose: args.verbose,
+        // A profile that cannot be read is no matter of the broker.
+        clients_go_elsewhere: client::leads_elsewhere(environment).unwrap_or(true),
         ui: UiSettings {
             color: args.color.unwrap_or_default(),
             quiet: args.quiet,
@@ -56,7 +59,7 @@ fn listeners(args: &BrokerArgs) -> Result<Vec<Endpoint>, Failure> {
 }
 
 /// The broker of `--with-broker`: it listens where the client will connect to.
-pub(super) fn beside(endpoint: &Endpoint, args: &ConnectionArgs) -> Result<BrokerSettings, Failure> {
+pub(super) fn beside(endpoint: &Endpoint, merged: &Merged) -> Result<BrokerSettings, Failure> {
     rules::check_with_broker(endpoint)?;
     let listen = match endpoint.scheme() {
         Scheme::Unix => endpoint.clone(),
@@ -73,6 +76,7 @@ pub(super) fn beside(endpoint: &Endpoint, args: &ConnectionArgs) -> Result<Broke
         password_file: None,
         anonymous: false,
         verbose: false,
-        ui: client::ui(&args.talk),
+        clients_go_elsewhere: merged.leads_elsewhere,
+        ui: client::ui(&merged.args.talk),
     })
 }

@@ -39,6 +39,8 @@ pub(super) struct Merged {
     typed: ConnectionArgs,
     /// The broker is started for this command.
     own_broker: bool,
+    /// Environment or profile say something about where the broker is and who logs in.
+    pub leads_elsewhere: bool,
     /// What is to be said.
     pub warnings: Vec<Warning>,
 }
@@ -62,6 +64,10 @@ pub(super) fn merge(
     let (mut saved, warning) = profile::options(environment, typed.server.profile.as_deref())?;
     warnings.extend(warning);
     let mut variables = layer::read_environment(environment)?;
+    let leads_elsewhere = [&variables, &saved].iter().any(|lower| {
+        let none = ConnectionArgs::default();
+        (&lower.server, &lower.login, &lower.tls) != (&none.server, &none.login, &none.tls)
+    });
     for lower in [&mut variables, &mut saved] {
         if own_broker {
             (lower.server, lower.login, lower.tls) = Default::default();
@@ -71,7 +77,12 @@ pub(super) fn merge(
         rules::check_login(&one.login)?;
     }
     let args = layer::overlay(layer::overlay(typed.clone(), variables), saved);
-    Ok(Merged { args, typed, own_broker, warnings })
+    Ok(Merged { args, typed, own_broker, leads_elsewhere, warnings })
+}
+
+/// Whether environment or the default profile lead clients to another broker than the one of this machine.
+pub(super) fn leads_elsewhere(environment: &Environment<'_>) -> Result<bool, Failure> {
+    Ok(merge(ConnectionArgs::default(), environment, true)?.leads_elsewhere)
 }
 
 /// What the client is made from. `mqtt5_only` names an option of the command that only MQTT 5 has.

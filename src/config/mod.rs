@@ -68,8 +68,8 @@ pub fn subscribe(
 ///
 /// # Errors
 /// Options that do not go together.
-pub fn broker(args: BrokerArgs) -> Result<BrokerSettings, Failure> {
-    broker::resolve(args)
+pub fn broker(args: BrokerArgs, environment: &Environment<'_>) -> Result<BrokerSettings, Failure> {
+    broker::resolve(args, environment)
 }
 
 impl From<WrongUsage> for Failure {

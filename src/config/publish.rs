@@ -33,7 +33,7 @@ pub(super) fn resolve(
     let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
     let client = client::resolve(&merged, environment, mqtt5_only)?;
     let with_broker =
-        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged.args)).transpose()?;
+        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let settings = PublishSettings {
         properties: client::properties(&merged.args, Place::Publish)?,
         ui: client::ui(&merged.args.talk),

@@ -188,6 +188,9 @@ pub struct BrokerSettings {
     pub anonymous: bool,
     /// Say who connects, subscribes and leaves.
     pub verbose: bool,
+    /// Variables or a profile lead clients to another broker, or there in another way: who is told what to
+    /// type has to be told the address too.
+    pub clients_go_elsewhere: bool,
     /// How to talk.
     pub ui: UiSettings,
 }

@@ -25,7 +25,7 @@ pub(super) fn resolve(
     client::warn_of_control_characters(filters.map(|filter| &**filter), &mut warnings);
     let client = client::resolve(&merged, environment, mqtt5_only(&args))?;
     let with_broker =
-        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged.args)).transpose()?;
+        args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let mut subscribe_properties = client::properties(&merged.args, Place::Subscribe)?;
     if let Some(number) = args.subscription_id {
         subscribe_properties.push(Property::SubscriptionIdentifier(number.0));

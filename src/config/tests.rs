@@ -46,7 +46,7 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
     match parse(line.split(' ').map(|word| OsString::from(word.replace('_', " "))))? {
         Request::Publish(args) => publish(*args, &environment).map(Settings::Publish),
         Request::Subscribe(args) => subscribe(*args, &environment).map(Settings::Subscribe),
-        Request::Broker(args) => broker(*args).map(Settings::Broker),
+        Request::Broker(args) => broker(*args, &environment).map(Settings::Broker),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -374,6 +374,7 @@ fn a_broker_beside_the_command_hears_where_the_client_connects() {
     let listens = |line: &str| {
         let settings = pub_settings(&format!("-t a -n --with-broker {line}"), &around);
         assert_eq!(settings.client.password, None);
+        assert!(settings.with_broker.as_ref().unwrap().clients_go_elsewhere);
         let listen = settings.with_broker.unwrap().listen;
         listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
@@ -381,6 +382,21 @@ fn a_broker_beside_the_command_hears_where_the_client_connects() {
     assert_eq!(listens("-p 0"), "mqtt://127.0.0.1:0");
     assert_eq!(listens("-h ::1 -p 1884"), "mqtt://[::1]:1884");
     assert_eq!(listens("-L ws://127.0.0.1:8080"), "ws://127.0.0.1:8080");
+}
+
+#[test]
+fn who_is_told_what_to_type_is_told_the_address_when_variables_or_a_profile_lead_elsewhere() {
+    let told = |around: &Around| {
+        let beside = pub_settings("-t a -n --with-broker", around).with_broker.unwrap().clients_go_elsewhere;
+        let Ok(Settings::Broker(alone)) = resolve("mqt broker", around) else { panic!("no broker") };
+        assert_eq!(alone.clients_go_elsewhere, beside);
+        beside
+    };
+    assert!(!told(&Around::default()));
+    assert!(!told(&Around { variables: vec![("MQT_ID", "me")], ..Around::default() }));
+    assert!(told(&Around { variables: vec![("MQT_HOST", "prod.example")], ..Around::default() }));
+    assert!(told(&Around { variables: vec![("MQT_TLS", "true")], ..Around::default() }));
+    assert!(told(&Around { profile: Some("[profile.default]\nport = 1884\n"), ..Around::default() }));
 }
 
 #[test]

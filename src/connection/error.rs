@@ -186,6 +186,11 @@ impl ConnectError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Connect { attempts, .. }
+                if attempts.iter().all(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused) =>
+            {
+                vec!["no broker listens there; `mqt broker` starts one on this machine".to_owned()]
+            }
             Self::Lookup { .. } | Self::Connect { .. } => Vec::new(),
             Self::Tls(fault) => fault.hints(),
             Self::WebSocket(fault) => fault.hints(),

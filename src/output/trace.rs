@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::mqtt::packet::{Ack, Packet};
-use crate::mqtt::{Properties, PropertyKind, PropertyValue};
+use crate::mqtt::{Properties, PropertyKind, PropertyValue, ReasonCode};
 
 /// Which way a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,10 @@ fn describe(packet: &Packet, text: &mut String) {
             if message.retain {
                 add("retain".to_owned());
             }
-            add(format!("{} bytes", message.payload.len()));
+            add(match message.payload.len() {
+                1 => "1 byte".to_owned(),
+                size => format!("{size} bytes"),
+            });
             if !message.properties.is_empty() {
                 add(properties(&message.properties));
             }
@@ -101,7 +104,11 @@ fn describe(packet: &Packet, text: &mut String) {
         Packet::SubAck(ack) | Packet::UnsubAck(ack) => {
             add(format!("id {}", ack.packet_id));
             for reason in &ack.reasons {
-                add(reason.to_string());
+                // Of a subscription it is no mere success, it is QoS 0.
+                add(match (packet, *reason) {
+                    (Packet::SubAck(_), ReasonCode::SUCCESS) => "granted QoS 0 (0x00)".to_owned(),
+                    (_, reason) => reason.to_string(),
+                });
             }
             if !ack.properties.is_empty() {
                 add(properties(&ack.properties));

@@ -9,7 +9,7 @@ mod progress;
 mod summary;
 
 pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
-pub use progress::Progress;
+pub use progress::{Amount, Progress};
 pub use summary::Summary;
 
 use std::fmt;
@@ -214,11 +214,14 @@ impl Ui {
     }
 
     /// Keeps the closing line with the counts of the run until [`close`](Self::close). When no form of it was
-    /// asked for, it is one for people, and only when something is left unconfirmed, and not under `--quiet`.
+    /// asked for, it is one for people, and only when something is left unconfirmed or a signal came, and not
+    /// under `--quiet`.
     pub fn summary(&self, summary: &Summary) {
         let text = match self.inner.settings.summary {
             Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
-            None if summary.unconfirmed == 0 || self.inner.settings.quiet => return,
+            None if self.inner.settings.quiet => return,
+            // Whoever interrupts a run wants to know how far it came.
+            None if summary.unconfirmed == 0 && summary.exit < 128 => return,
             Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
         };
         *lock(&self.inner.closing) = Some(text);
@@ -231,10 +234,10 @@ impl Ui {
         }
     }
 
-    /// A progress bar for a known number of messages. It appears on a terminal only, not under `--quiet`,
+    /// A progress bar for a known amount. It appears on a terminal only, not under `--quiet`,
     /// and only after a second.
     #[must_use]
-    pub fn progress(&self, total: u64) -> Progress {
+    pub fn progress(&self, total: Amount) -> Progress {
         let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet;
         Progress::new(wanted.then(|| self.clone()), total)
     }

@@ -118,7 +118,7 @@ fn quiet_says_nothing_but_what_was_asked_for() {
 }
 
 #[test]
-fn the_summary_comes_when_asked_for_or_when_something_is_left() {
+fn the_summary_comes_when_asked_for_when_something_is_left_and_after_a_signal() {
     let left = Summary { asked: 2, unconfirmed: 1, exit: 30, keyword: "partial", ..Summary::default() };
     let (silent, paper) = ui(UiSettings::default());
     silent.summary(&Summary { asked: 2, ..Summary::default() });
@@ -127,6 +127,10 @@ fn the_summary_comes_when_asked_for_or_when_something_is_left() {
     assert!(paper.calls().is_empty(), "it is the last line");
     silent.close();
     assert_eq!(paper.calls(), ["mqt: 1 of 2 not confirmed; 2 asked, exit 30 (partial)\n"]);
+    let interrupted = Summary { asked: 2, acked: 2, exit: 130, keyword: "interrupted", ..Summary::default() };
+    silent.summary(&interrupted);
+    silent.close();
+    assert_eq!(paper.calls()[1], "mqt: 2 asked, 2 acked, exit 130 (interrupted)\n");
     let (json, paper) = ui(UiSettings { summary: Some(SummaryFormat::Json), ..UiSettings::default() });
     json.summary(&left);
     json.close();
@@ -164,7 +168,7 @@ fn a_stderr_that_fails_is_no_reason_to_stop_and_a_stdout_that_does_is() {
 #[test]
 fn no_bar_appears_where_stderr_is_no_terminal() {
     let (ui, paper) = ui(UiSettings::default());
-    let mut progress = ui.progress(10);
+    let mut progress = ui.progress(Amount::Messages(10));
     let now = std::time::Instant::now();
     progress.update(1, now);
     progress.update(2, now + std::time::Duration::from_secs(5));
@@ -176,7 +180,7 @@ fn no_bar_appears_where_stderr_is_no_terminal() {
 #[test]
 fn the_bar_appears_after_a_second_and_goes_with_the_run() {
     let (ui, _paper) = ui(UiSettings::default());
-    let mut progress = Progress::new(Some(ui.clone()), 10);
+    let mut progress = Progress::new(Some(ui.clone()), Amount::Bytes(10));
     let start = std::time::Instant::now();
     for (millis, visible) in [(0, false), (999, false), (1_000, true), (1_001, true)] {
         progress.update(millis, start + std::time::Duration::from_millis(millis));

@@ -40,7 +40,11 @@ fn refused(options: &[&str], answer: &str, code: i32, error: &str) {
 fn f01_a_broker_that_is_down() {
     let port = Reserved::new();
     for command in [one_message, everything] {
-        let error = format!("mqt: error[connect]: 127.0.0.1:{}: connection refused\n", port.port());
+        let error = format!(
+            "mqt: error[connect]: 127.0.0.1:{}: connection refused\n  \
+             hint: no broker listens there; `mqt broker` starts one on this machine\n",
+            port.port()
+        );
         command(port.port()).run().assert_code(14).assert_stderr(&error);
     }
 }
