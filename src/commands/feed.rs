@@ -61,8 +61,7 @@ pub(super) struct Feed {
     on_error: OnError,
     /// The same payload for further topics.
     queued: VecDeque<Message>,
-    /// The number of publishes before each record that was left out.
-    left_out: Vec<u64>,
+    left_out: LeftOut,
     published: u64,
     stopped: bool,
     failure: Option<Failure>,
@@ -116,7 +115,7 @@ impl Feed {
             properties: settings.properties.clone(),
             on_error: settings.on_error,
             queued: VecDeque::new(),
-            left_out: Vec::new(),
+            left_out: LeftOut::default(),
             published: 0,
             stopped: false,
             failure: None,
@@ -261,7 +260,7 @@ impl Feed {
     }
 
     fn bad(&mut self, failure: Failure) -> Fetched {
-        self.left_out.push(self.published);
+        self.left_out.add(self.published);
         match self.on_error {
             OnError::Stop => {
                 self.stopped = true;
@@ -331,7 +330,7 @@ impl Feed {
             RecordKind::Payload { .. } => self.topics.len().max(1) as u64,
             _ => 1,
         };
-        let left_out = self.left_out.iter().filter(|before| **before < ticket).count() as u64;
+        let left_out = self.left_out.before(ticket);
         Some(format!("line {}", ticket.saturating_sub(1) / topics + 1 + left_out))
     }
 
@@ -352,6 +351,40 @@ impl Feed {
             Origin::Repeated { .. } => ledger.asked - ledger.open(),
             Origin::Stream { .. } => self.consumed,
         }
+    }
+}
+
+/// How many of the last publishes may still be refused: every packet identifier in use, and as many that wait.
+const REFUSABLE: u64 = 2 * 65_535;
+
+/// Which records were left out, as far as it matters for publishes that may still be refused.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// The number of publishes before some records that were left out, and how many these are.
+    runs: VecDeque<(u64, u64)>,
+    /// Records that were left out before them.
+    earlier: u64,
+}
+
+impl LeftOut {
+    /// One more, after so many publishes.
+    fn add(&mut self, published: u64) {
+        match self.runs.back_mut() {
+            Some((before, count)) if *before == published => *count += 1,
+            _ => self.runs.push_back((published, 1)),
+        }
+        while let Some((before, count)) = self.runs.front()
+            && before + REFUSABLE < published
+        {
+            self.earlier += count;
+            self.runs.pop_front();
+        }
+    }
+
+    /// How many were left out before the publish with this number, one of the last.
+    fn before(&self, ticket: u64) -> u64 {
+        let runs = self.runs.iter().take_while(|(before, _)| *before < ticket);
+        self.earlier + runs.map(|(_, count)| count).sum::<u64>()
     }
 }
 
@@ -404,4 +437,27 @@ fn stdin_size() -> Option<u64> {
 #[cfg(not(unix))]
 fn stdin_size() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_were_left_out_are_counted_in_bounded_memory() {
+        let mut left_out = LeftOut::default();
+        // Two bad records before the first publish, one after each.
+        left_out.add(0);
+        left_out.add(0);
+        assert_eq!(left_out.runs.len(), 1);
+        for published in 1..1_000_000 {
+            left_out.add(published);
+            if published % 100_000 == 1 {
+                assert_eq!(left_out.before(published), published + 1);
+            }
+        }
+        assert_eq!(left_out.before(1_000_000), 1_000_001);
+        assert_eq!(left_out.before(1_000_000 - REFUSABLE), 1_000_001 - REFUSABLE);
+        assert!(left_out.runs.len() as u64 <= REFUSABLE + 1);
+    }
 }

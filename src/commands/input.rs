@@ -56,7 +56,7 @@ impl Records {
         let for_failure = sender.clone();
         let started = std::thread::Builder::new()
             .name("stdin".into())
-            .spawn(move || read_blocks(input, delimiter, &sender));
+            .spawn(move || read_blocks(input, delimiter, LARGEST, &sender));
         if let Err(error) = started {
             let _ = for_failure.try_send(Block::Failed(error));
         }
@@ -129,7 +129,8 @@ impl Records {
     }
 }
 
-fn read_blocks(mut input: impl Read, delimiter: u8, blocks: &mpsc::Sender<Block>) {
+/// Reads to the end. A record with more than `largest` bytes is left out.
+fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mpsc::Sender<Block>) {
     let mut buffer = BytesMut::new();
     // Inside a record that is too long, up to its delimiter.
     let mut skipping = false;
@@ -167,7 +168,7 @@ fn read_blocks(mut input: impl Read, delimiter: u8, blocks: &mpsc::Sender<Block>
                 return;
             }
         }
-        if buffer.len() > LARGEST {
+        if buffer.len() > largest {
             buffer = BytesMut::new();
             skipping = true;
             if blocks.blocking_send(Block::TooLong).is_err() {
@@ -194,4 +195,66 @@ pub(super) fn read_whole(input: impl Read) -> io::Result<Bytes> {
     let mut bytes = Vec::new();
     input.take(u64::try_from(LARGEST).unwrap_or(u64::MAX) + 1).read_to_end(&mut bytes)?;
     Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Input that comes in pieces of a few bytes.
+    struct Pieces(Vec<u8>, usize);
+
+    impl Read for Pieces {
+        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(self.0.len()).min(space.len());
+            space[..count].copy_from_slice(&self.0[..count]);
+            self.0.drain(..count);
+            Ok(count)
+        }
+    }
+
+    fn read(input: &[u8], piece: usize, largest: usize) -> Vec<Option<Vec<u8>>> {
+        let (sender, blocks) = mpsc::channel(1000);
+        read_blocks(Pieces(input.to_vec(), piece), b'\n', largest, &sender);
+        drop(sender);
+        let mut records = Records {
+            delimiter: b'\n',
+            blocks,
+            current: Bytes::new(),
+            waiting: None,
+            ended: false,
+            number: 0,
+        };
+        let mut found = Vec::new();
+        while let Some(record) = records.next() {
+            found.push(match record {
+                Record::Bytes(bytes) => Some(bytes.to_vec()),
+                Record::TooLong => None,
+                Record::Failed(error) => panic!("{error}"),
+            });
+        }
+        assert!(records.is_at_end());
+        assert_eq!(records.number(), found.len() as u64);
+        found
+    }
+
+    #[test]
+    fn records_are_the_same_however_the_input_comes() {
+        let input = b"a\n\nbcd\n\0\r\nlast";
+        let expected: Vec<Option<Vec<u8>>> =
+            [&b"a"[..], b"", b"bcd", b"\0\r", b"last"].map(|record| Some(record.to_vec())).to_vec();
+        for piece in 1..=input.len() {
+            assert_eq!(read(input, piece, LARGEST), expected, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_left_out_and_counted() {
+        let some = |text: &str| Some(text.as_bytes().to_vec());
+        for piece in 1..8 {
+            // In pieces: the limit is seen before the end of the record.
+            let found = read(b"ab\nabcdefghijklmnop\ncd\nabcdefghijklmnop", piece, 8);
+            assert_eq!(found, [some("ab"), None, some("cd"), None], "pieces of {piece}");
+        }
+    }
 }

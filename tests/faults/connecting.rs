@@ -238,3 +238,19 @@ fn a_port_that_speaks_http() {
     // In version auto, too: it is not the version that is wrong.
     refused(&[], "15 03 01 00 02 02 46", 7, "this port speaks TLS, not plain MQTT");
 }
+
+/// F-93: a system without certificates.
+#[cfg(target_os = "linux")]
+#[test]
+fn f93_no_system_certificates() {
+    for command in ["pub", "sub"] {
+        let mut mqt = Mqt::new([command, "-L", "mqtts://127.0.0.1:1", "-t", "a"]);
+        if command == "pub" {
+            mqt = mqt.arg("-n");
+        }
+        let folder = mqt.home().to_owned();
+        let outcome = mqt.env("SSL_CERT_DIR", &folder).env("SSL_CERT_FILE", folder.join("none")).run();
+        outcome.assert_code(8).assert_stderr_has("mqt: error[tls]: no system CA certificates found");
+        outcome.assert_stderr_has("--cafile");
+    }
+}

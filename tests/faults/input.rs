@@ -260,3 +260,28 @@ fn arguments_may_be_any_bytes() {
         assert_packets(&sent(mqt, &listener, CONNACK_311), &["30 (`a` '-' FF FE)"]);
     }
 }
+
+/// F-64
+#[cfg(unix)]
+#[test]
+fn f64_a_terminal_is_told_that_it_is_read() {
+    use std::io::Write as _;
+
+    for (source, message) in [("-l", "30 (`a` 'typed')"), ("-s", "30 (`a` 'typed' 0A)")] {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        let listener = Scripted::listen();
+        let mut running = publish(listener.port())
+            .args(["-t", "a", source, "-V", "311"])
+            .stdin_from(std::fs::File::from(terminal.slave))
+            .start();
+        running.wait_for_stderr("mqt: note[stdin]: reading from the terminal");
+        let mut keyboard = std::fs::File::from(terminal.master);
+        // Ctrl-D at the beginning of a line ends the input.
+        keyboard.write_all(b"typed\n\x04").unwrap();
+        let mut peer = listener.accept_and_say(CONNACK_311);
+        peer.expect(message);
+        peer.expect("E0 00");
+        drop(peer);
+        running.wait().assert_code(0);
+    }
+}

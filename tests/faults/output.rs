@@ -191,3 +191,51 @@ fn f67_a_blocked_output_can_be_interrupted() {
         drop(reader);
     }
 }
+
+/// F-67: of QoS 0 messages some are dropped and counted, none of QoS 1.
+#[test]
+fn f67_overflow_drops_qos_0_and_counts() {
+    const COUNT: u64 = 200;
+    for policy in ["drop-new", "drop-old"] {
+        let listener = Scripted::listen();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let running = subscribe(listener.port())
+            .args(["-t", "a", "-k", "0", "-q", "1", "--overflow", policy, "-F", "%q %p", "--summary=json"])
+            .stdout_to(writer)
+            .start();
+        let mut peer = listener.accept_and_say(CONNACK);
+        grant(&mut peer, "01");
+        let zero = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+        let payload = vec![b'x'; 1_000_000];
+        for number in 1..=COUNT {
+            peer.send_bytes(&zero);
+            peer.send_bytes(&payload);
+            if number.is_multiple_of(20) {
+                peer.send(&format!("32 (`a` {number:04x} 00 'kept {number}')"));
+            }
+        }
+        let read = std::thread::spawn(move || {
+            let mut printed = String::new();
+            reader.read_to_string(&mut printed).unwrap();
+            printed
+        });
+        // Acknowledged is what was written.
+        for number in (20..=COUNT).step_by(20) {
+            peer.expect(&format!("40 02 {number:04x}"));
+        }
+        peer.send("E0 01 8E");
+        drop(peer);
+        let outcome = running.wait();
+        outcome.assert_code(7);
+        let printed = read.join().unwrap();
+        let kept: Vec<&str> = printed.lines().filter(|line| line.starts_with('1')).collect();
+        let expected: Vec<String> =
+            (20..=COUNT).step_by(20).map(|number| format!("1 kept {number}")).collect();
+        assert_eq!(kept, expected);
+        let summary = summary(&outcome);
+        let count = |name: &str| summary[name].as_u64().unwrap();
+        assert!(count("dropped") > 0, "{summary}");
+        assert_eq!(count("printed") + count("dropped"), COUNT + 10, "{summary}");
+        assert_eq!(count("printed"), printed.lines().count() as u64, "{summary}");
+    }
+}

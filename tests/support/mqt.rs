@@ -23,6 +23,7 @@ pub struct Mqt {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    stdin_from: Option<Stdio>,
     stdout: Option<Stdio>,
     limit: Duration,
     home: TempDir,
@@ -49,6 +50,7 @@ impl Mqt {
             args: args.into_iter().map(|arg| arg.as_ref().to_owned()).collect(),
             env: Vec::new(),
             stdin: None,
+            stdin_from: None,
             stdout: None,
             limit: LIMIT,
             home: TempDir::new().unwrap(),
@@ -80,6 +82,12 @@ impl Mqt {
     /// The bytes that standard input has; none by default.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Standard input comes from there, and not from the test.
+    pub fn stdin_from(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.stdin_from = Some(stdin.into());
         self
     }
 
@@ -150,7 +158,7 @@ impl Mqt {
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command
-            .stdin(Stdio::piped())
+            .stdin(self.stdin_from.unwrap_or_else(Stdio::piped))
             .stdout(self.stdout.unwrap_or_else(Stdio::piped))
             .stderr(Stdio::piped())
             .spawn()

@@ -105,6 +105,20 @@ async fn an_answer_before_the_question_is_not_overlooked() {
     assert!(matches!(story.end, Some(ClientError::Session(SessionError::Refused { .. }))), "{:?}", story.end);
 }
 
+/// F-03: the time that the lookup takes counts, and it is named.
+#[tokio::test]
+async fn a_lookup_that_takes_too_long_is_named() {
+    let mut options = options();
+    options.transport.endpoint = "mqtt://host.invalid".parse().unwrap();
+    let mut client = Client::new(options, SessionChoices::default()).unwrap();
+    assert!(matches!(client.connect_took_too_long(), ClientError::ConnectTimeout { .. }));
+    let pending = poll_fn(|cx| Poll::Ready(client.poll_drive(cx).is_pending())).await;
+    assert!(pending, "the resolver answers in no time");
+    let error = client.connect_took_too_long();
+    assert!(matches!(error, ClientError::Connect(ConnectError::Lookup { .. })), "{error:?}");
+    assert_eq!(error.to_string(), "host.invalid: no answer within 10 s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn connect_and_connack_have_their_time_limit() {
     let (mut client, mut broker) = client(options());
