@@ -108,6 +108,10 @@ impl Broker {
         self.counters.messages_received += 1;
         let version = connect.version;
         let client_id = ByteString::from(&*connect.client_id);
+        if self.options.observer.is_some() {
+            let packet = Packet::Connect(Box::new(connect.clone()));
+            self.observe(|| Activity::Received { client_id: &client_id, packet: &packet });
+        }
         match self.admit(&connect) {
             Ok(()) => self.accept(connect, client_id, peer, now),
             Err(reason) => {

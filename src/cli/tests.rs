@@ -176,7 +176,10 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt sub word", "'word' belongs to no option", "`mqt sub --help`"),
         ("mqt sub -t", "--topic needs a value", "`mqt sub --help`"),
         ("mqt sub -q 3", "--qos '3': the quality of service is 0, 1 or 2", "`mqt sub --help`"),
-        ("mqt sub -p 99999", "--port '99999': ", "`mqt sub --help`"),
+        ("mqt sub -p 99999", "--port '99999': 99999 is not in 0 to 65535", "`mqt sub --help`"),
+        ("mqt sub -p x", "--port 'x': not a whole number", "`mqt sub --help`"),
+        ("mqt sub -C 0", "--count '0': not a number from 1 on", "`mqt sub --help`"),
+        ("mqt sub -C 99999999999999999999", "the number is too large", "`mqt sub --help`"),
         ("mqt sub -p -1", "--port '-1': ", "`mqt sub --help`"),
         (
             "mqt sub --color blue",
@@ -189,7 +192,7 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt pub --retain=1", "--retain takes no value", "`mqt pub --help`"),
         ("mqt profile", "a command is missing", "`mqt profile --help`"),
         ("mqt generate completions tcsh", "does not know the value 'tcsh'", "it is one of bash, "),
-        ("mqt help watc", "does not know the value 'watc'", "it is one of pub, sub"),
+        ("mqt help watc", "'watc' is not known here", "it is one of pub, sub"),
         ("mqt watch", "unknown command 'watch'", "`mqt --help`"),
     ] {
         let usage = wrong(line);

@@ -61,9 +61,10 @@ impl WrongUsage {
                 "a command is missing".to_owned()
             }
             ErrorKind::InvalidValue if value.is_empty() => format!("{named} needs a value"),
+            ErrorKind::InvalidValue if named.is_empty() => format!("'{value}' is not known here"),
             ErrorKind::InvalidValue => format!("{named} does not know the value '{value}'"),
             ErrorKind::ValueValidation => {
-                let why = error.source().map_or_else(String::new, |why| format!(": {why}"));
+                let why = error.source().map_or_else(String::new, |why| format!(": {}", in_words(why)));
                 topic = error.source().is_some_and(|why| why.is::<TopicValueError>());
                 if SECRET.contains(&named) {
                     format!("the value of {named} is wrong{why}")
@@ -98,6 +99,17 @@ impl WrongUsage {
             usage.hints.insert(0, format!("did you mean '{suggestion}'?"));
         }
         usage
+    }
+}
+
+/// What a value parser says; what the standard library says of numbers is not for people.
+fn in_words(error: &(dyn Error + 'static)) -> String {
+    use std::num::IntErrorKind;
+    match error.downcast_ref::<std::num::ParseIntError>().map(std::num::ParseIntError::kind) {
+        Some(IntErrorKind::Zero) => "not a number from 1 on".to_owned(),
+        Some(IntErrorKind::PosOverflow) => "the number is too large".to_owned(),
+        Some(_) => "not a whole number".to_owned(),
+        None => error.to_string().replace("..=", " to "),
     }
 }
 

@@ -49,6 +49,9 @@ fn what_goes_on_is_shown_on_demand_and_without_secrets() {
         let mut wire = Wire::connect(port);
         wire.send("10 (`MQTT` 05 c2 0000 () `a\u{1b}[2J` `ann` `hunter2`) 82 (0001 () `t/#` 00) 30 (`t/x` () 'x') e0 ()");
         wire.expect(super::core::CONNACK_5);
+        if shows_packets {
+            running.wait_for_stderr("< CONNECT MQTT 5");
+        }
         running.wait_for_stderr("connected from 127.0.0.1:");
         running.wait_for_stderr("< SUBSCRIBE");
         if shows_packets {
@@ -60,6 +63,7 @@ fn what_goes_on_is_shown_on_demand_and_without_secrets() {
         let text = String::from_utf8(running.stderr_so_far()).unwrap();
         assert!(!text.contains("hunter2") && !text.contains("\u{1b}[2J"), "{text}");
         assert_eq!(text.contains("PUBLISH"), shows_packets, "{text}");
+        assert_eq!(text.contains("CONNECT MQTT"), shows_packets, "{text}");
     }
 }
 
