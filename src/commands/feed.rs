@@ -19,9 +19,9 @@ use super::input::{Record, Records, read_whole};
 use super::publish::{file_payload, too_large};
 
 /// What [`Feed::next`] has.
-pub(super) enum Fetched {
+pub(super) enum Fetched<'a> {
     /// The next message.
-    Message(Message),
+    Message(&'a Message),
     /// A record that is no message; it is left out.
     Bad(Failure),
     /// Nothing now: see [`Feed::ready`] and [`Feed::is_at_end`].
@@ -59,6 +59,8 @@ pub(super) struct Feed {
     retain: bool,
     properties: Properties,
     on_error: OnError,
+    /// The message that was fetched last. The next one of the same topic differs in its payload only.
+    current: Message,
     /// The same payload for further topics.
     queued: VecDeque<Message>,
     left_out: LeftOut,
@@ -107,8 +109,16 @@ impl Feed {
             Origin::Stream { .. } => stdin_size(),
             Origin::Repeated { .. } => None,
         };
+        let current = Message {
+            topic: settings.topics.first().cloned().unwrap_or_default(),
+            payload: Bytes::new(),
+            qos: settings.qos,
+            retain: settings.retain,
+            properties: settings.properties.clone(),
+        };
         Ok(Self {
             origin,
+            current,
             topics: settings.topics.clone(),
             qos: settings.qos,
             retain: settings.retain,
@@ -125,10 +135,9 @@ impl Feed {
     }
 
     /// The next message, if there is one now. `drained`: everything before is confirmed.
-    pub fn next(&mut self, drained: bool) -> Fetched {
+    pub fn next(&mut self, drained: bool) -> Fetched<'_> {
         if let Some(message) = self.queued.pop_front() {
-            self.published += 1;
-            return Fetched::Message(message);
+            return self.fetched(message);
         }
         if self.stopped {
             return Fetched::Nothing;
@@ -181,7 +190,7 @@ impl Feed {
                             return match split(&record, separator) {
                                 Ok((topic, payload)) => {
                                     let message = self.message(topic, payload);
-                                    self.count(message)
+                                    self.fetched(message)
                                 }
                                 Err(failure) => self.bad(failure(line)),
                             };
@@ -203,26 +212,24 @@ impl Feed {
         self.for_each_topic(payload)
     }
 
-    fn for_each_topic(&mut self, payload: Bytes) -> Fetched {
-        let mut topics = std::mem::take(&mut self.topics);
-        if let [_, further @ ..] = topics.as_slice() {
-            for topic in further {
-                let message = self.message(topic.clone(), payload.clone());
-                self.queued.push_back(message);
+    fn for_each_topic(&mut self, payload: Bytes) -> Fetched<'_> {
+        match self.topics.as_slice() {
+            [] => self.bad(Failure::usage("no topic is given").keyword("topic")),
+            [_] => {
+                self.published += 1;
+                self.current.payload = payload;
+                Fetched::Message(&self.current)
             }
-        }
-        let first = topics.first_mut().map(|topic| topic.clone());
-        self.topics = topics;
-        match first {
-            Some(topic) => {
-                let message = self.message(topic, payload);
-                self.count(message)
+            [first, further @ ..] => {
+                let message = self.message(first.clone(), payload.clone());
+                let further = further.iter().map(|topic| self.message(topic.clone(), payload.clone()));
+                self.queued = further.collect();
+                self.fetched(message)
             }
-            None => self.bad(Failure::usage("no topic is given").keyword("topic")),
         }
     }
 
-    fn json(&mut self, json: crate::output::json::JsonMessage, line: u64) -> Fetched {
+    fn json(&mut self, json: crate::output::json::JsonMessage, line: u64) -> Fetched<'_> {
         let topic = match (json.topic, self.topics.first()) {
             (Some(topic), _) => topic,
             (None, Some(topic)) => topic.clone(),
@@ -247,19 +254,20 @@ impl Feed {
             retain: json.retain.unwrap_or(self.retain),
             properties,
         };
-        self.count(message)
+        self.fetched(message)
     }
 
     fn message(&self, topic: TopicName, payload: Bytes) -> Message {
         Message { topic, payload, qos: self.qos, retain: self.retain, properties: self.properties.clone() }
     }
 
-    fn count(&mut self, message: Message) -> Fetched {
+    fn fetched(&mut self, message: Message) -> Fetched<'_> {
         self.published += 1;
-        Fetched::Message(message)
+        self.current = message;
+        Fetched::Message(&self.current)
     }
 
-    fn bad(&mut self, failure: Failure) -> Fetched {
+    fn bad(&mut self, failure: Failure) -> Fetched<'_> {
         self.left_out.add(self.published);
         match self.on_error {
             OnError::Stop => {

@@ -1,15 +1,16 @@
 //! Standard input as records: a thread reads it in blocks, the command takes records out of the blocks.
 //!
 //! The thread stops reading when a few blocks wait, so an endless producer presses against the broker and
-//! not against memory. A record is a slice of its block: nothing is copied per record.
+//! not against memory. A record is a slice of its block: nothing is copied per record, and a block is as large
+//! as what was read, so that a slow producer's line keeps no more memory than its own.
 
 use std::io::{self, Read};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 /// One read asks for so many bytes.
-const BLOCK: usize = 64 * 1024;
+const BLOCK: usize = 128 * 1024;
 /// So many blocks may wait.
 const WAITING: usize = 4;
 /// The largest payload that fits into a packet, and so the largest record, in bytes.
@@ -43,7 +44,10 @@ pub(super) enum Record {
 pub(super) struct Records {
     delimiter: u8,
     blocks: mpsc::Receiver<Block>,
+    /// Whole records, each with its delimiter.
     current: Bytes,
+    /// Where in it the next record begins.
+    at: usize,
     waiting: Option<Record>,
     ended: bool,
     number: u64,
@@ -60,10 +64,11 @@ impl Records {
         if let Err(error) = started {
             let _ = for_failure.try_send(Block::Failed(error));
         }
-        Self { delimiter, blocks, current: Bytes::new(), waiting: None, ended: false, number: 0 }
+        Self { delimiter, blocks, current: Bytes::new(), at: 0, waiting: None, ended: false, number: 0 }
     }
 
     /// The next record, if one is there without waiting.
+    #[inline]
     pub fn next(&mut self) -> Option<Record> {
         loop {
             if let Some(record) = self.take() {
@@ -81,12 +86,16 @@ impl Records {
         }
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Record> {
-        if !self.current.is_empty() {
-            let end = memchr::memchr(self.delimiter, &self.current).unwrap_or(self.current.len());
-            let record = self.current.split_to(end);
-            if !self.current.is_empty() {
-                let _ = self.current.split_to(1);
+        if let Some(rest) = self.current.get(self.at..).filter(|rest| !rest.is_empty()) {
+            let length = memchr::memchr(self.delimiter, rest).unwrap_or(rest.len());
+            let end = self.at + length;
+            let record = self.current.slice(self.at..end);
+            self.at = end + 1;
+            if self.at >= self.current.len() {
+                self.current = Bytes::new();
+                self.at = 0;
             }
             return Some(Record::Bytes(record));
         }
@@ -95,7 +104,7 @@ impl Records {
 
     fn accept(&mut self, block: Block) {
         match block {
-            Block::Records(bytes) => self.current = bytes,
+            Block::Records(bytes) => (self.current, self.at) = (bytes, 0),
             Block::Last(bytes) => self.waiting = Some(Record::Bytes(bytes)),
             Block::TooLong => self.waiting = Some(Record::TooLong),
             Block::Failed(error) => self.waiting = Some(Record::Failed(error)),
@@ -129,47 +138,46 @@ impl Records {
     }
 }
 
-/// Reads to the end. A record with more than `largest` bytes is left out.
+/// Reads until the end, or until nobody takes the blocks any more. A record of more than `largest` bytes is
+/// left out.
 fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mpsc::Sender<Block>) {
-    let mut buffer = BytesMut::new();
+    let mut space = vec![0; BLOCK];
+    // The beginning of a record whose delimiter has not come.
+    let mut begun = Vec::new();
     // Inside a record that is too long, up to its delimiter.
     let mut skipping = false;
     loop {
-        let filled = buffer.len();
-        buffer.resize(filled + BLOCK, 0);
-        let count = match read_some(&mut input, buffer.get_mut(filled..).unwrap_or_default()) {
+        let count = match read_some(&mut input, &mut space) {
             Ok(count) => count,
             Err(error) => {
                 let _ = blocks.blocking_send(Block::Failed(error));
                 return;
             }
         };
-        buffer.truncate(filled + count);
         if count == 0 {
-            if !buffer.is_empty() {
-                let _ = blocks.blocking_send(Block::Last(buffer.freeze()));
+            if !begun.is_empty() {
+                let _ = blocks.blocking_send(Block::Last(begun.into()));
             }
             return;
         }
-        // What was there before holds no delimiter.
-        let mut searched = filled;
+        let mut bytes = space.get(..count).unwrap_or_default();
         if skipping {
-            let Some(end) = memchr::memchr(delimiter, &buffer) else {
-                buffer.clear();
-                continue;
-            };
-            let _ = buffer.split_to(end + 1);
+            let Some(end) = memchr::memchr(delimiter, bytes) else { continue };
+            bytes = bytes.get(end + 1..).unwrap_or_default();
             skipping = false;
-            searched = 0;
         }
-        if let Some(last) = memchr::memrchr(delimiter, buffer.get(searched..).unwrap_or_default()) {
-            let records = buffer.split_to(searched + last + 1).freeze();
-            if blocks.blocking_send(Block::Records(records)).is_err() {
+        if let Some(last) = memchr::memrchr(delimiter, bytes) {
+            let (whole, rest) = bytes.split_at(last + 1);
+            let mut records = std::mem::take(&mut begun);
+            records.extend_from_slice(whole);
+            if blocks.blocking_send(Block::Records(records.into())).is_err() {
                 return;
             }
+            bytes = rest;
         }
-        if buffer.len() > largest {
-            buffer = BytesMut::new();
+        begun.extend_from_slice(bytes);
+        if begun.len() > largest {
+            begun = Vec::new();
             skipping = true;
             if blocks.blocking_send(Block::TooLong).is_err() {
                 return;
@@ -201,60 +209,94 @@ pub(super) fn read_whole(input: impl Read) -> io::Result<Bytes> {
 mod tests {
     use super::*;
 
-    /// Input that comes in pieces of a few bytes.
-    struct Pieces(Vec<u8>, usize);
+    /// Gives out at most `step` bytes a read.
+    struct Steps {
+        bytes: Vec<u8>,
+        at: usize,
+        step: usize,
+    }
 
-    impl Read for Pieces {
+    impl Read for Steps {
         fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(space.len());
-            space[..count].copy_from_slice(&self.0[..count]);
-            self.0.drain(..count);
+            let count = self.step.min(space.len()).min(self.bytes.len() - self.at);
+            space[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+            self.at += count;
             Ok(count)
         }
     }
 
-    fn read(input: &[u8], piece: usize, largest: usize) -> Vec<Option<Vec<u8>>> {
-        let (sender, blocks) = mpsc::channel(1000);
-        read_blocks(Pieces(input.to_vec(), piece), b'\n', largest, &sender);
+    /// The records of an input that comes in steps; `None` for one that is too long.
+    fn records(bytes: &[u8], step: usize, largest: usize) -> Vec<Option<Vec<u8>>> {
+        let (sender, blocks) = mpsc::channel(1_000);
+        read_blocks(Steps { bytes: bytes.to_vec(), at: 0, step }, b'\n', largest, &sender);
         drop(sender);
         let mut records = Records {
             delimiter: b'\n',
             blocks,
             current: Bytes::new(),
+            at: 0,
             waiting: None,
             ended: false,
             number: 0,
         };
-        let mut found = Vec::new();
+        let mut all = Vec::new();
         while let Some(record) = records.next() {
-            found.push(match record {
-                Record::Bytes(bytes) => Some(bytes.to_vec()),
-                Record::TooLong => None,
+            match record {
+                Record::Bytes(bytes) => all.push(Some(bytes.to_vec())),
+                Record::TooLong => all.push(None),
                 Record::Failed(error) => panic!("{error}"),
-            });
+            }
         }
         assert!(records.is_at_end());
-        assert_eq!(records.number(), found.len() as u64);
-        found
+        assert_eq!(records.number(), all.len() as u64);
+        all
+    }
+
+    fn texts(texts: &[&str]) -> Vec<Option<Vec<u8>>> {
+        texts.iter().map(|text| Some(text.as_bytes().to_vec())).collect()
     }
 
     #[test]
-    fn records_are_the_same_however_the_input_comes() {
-        let input = b"a\n\nbcd\n\0\r\nlast";
-        let expected: Vec<Option<Vec<u8>>> =
-            [&b"a"[..], b"", b"bcd", b"\0\r", b"last"].map(|record| Some(record.to_vec())).to_vec();
-        for piece in 1..=input.len() {
-            assert_eq!(read(input, piece, LARGEST), expected, "pieces of {piece}");
+    fn records_are_the_same_however_they_are_read() {
+        for step in 1..20 {
+            assert_eq!(records(b"", step, 100), texts(&[]));
+            assert_eq!(records(b"\n", step, 100), texts(&[""]));
+            assert_eq!(records(b"a\n\nbc\n", step, 100), texts(&["a", "", "bc"]));
+            assert_eq!(records(b"\n\na\r\0\nlast", step, 100), texts(&["", "", "a\r\0", "last"]));
         }
     }
 
     #[test]
-    fn a_record_that_is_too_long_is_left_out_and_counted() {
-        let some = |text: &str| Some(text.as_bytes().to_vec());
-        for piece in 1..8 {
-            // In pieces: the limit is seen before the end of the record.
-            let found = read(b"ab\nabcdefghijklmnop\ncd\nabcdefghijklmnop", piece, 8);
-            assert_eq!(found, [some("ab"), None, some("cd"), None], "pieces of {piece}");
+    fn a_record_that_is_too_long_is_left_out_up_to_its_delimiter() {
+        // The limit is looked at after each read: what comes whole in one read is for the packet to refuse.
+        for step in 1..5 {
+            let all = records(b"ab\nxxxxxxxxxxxxxxxxx\ncd\nyyyyyyyyyyyyyyyyyyyy", step, 10);
+            assert_eq!(all, [texts(&["ab"]), vec![None], texts(&["cd"]), vec![None]].concat());
         }
+    }
+
+    #[test]
+    fn a_long_record_between_short_ones_keeps_its_bytes() {
+        let long = "x".repeat(3 * BLOCK + 7);
+        let input = format!("a\n{long}\nb");
+        assert_eq!(records(input.as_bytes(), usize::MAX, LARGEST), texts(&["a", &long, "b"]));
+    }
+
+    #[test]
+    fn a_failed_read_comes_after_what_was_read() {
+        struct Broken(bool);
+        impl Read for Broken {
+            fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("broken"));
+                }
+                space[..4].copy_from_slice(b"a\nbc");
+                Ok(4)
+            }
+        }
+        let (sender, mut blocks) = mpsc::channel(10);
+        read_blocks(Broken(false), b'\n', 100, &sender);
+        assert!(matches!(blocks.try_recv(), Ok(Block::Records(records)) if records == "a\n"));
+        assert!(matches!(blocks.try_recv(), Ok(Block::Failed(error)) if error.to_string() == "broken"));
     }
 }

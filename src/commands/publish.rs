@@ -146,11 +146,18 @@ impl Publisher<'_> {
         if self.stop.is_some() {
             return;
         }
-        while self.client.session().wants_publish() {
-            let drained = self.client.session_state().is_drained();
+        // Half a window at a time: the broker works on one half while the other is made.
+        let session = self.client.session_state();
+        let most = session.inflight() + (session.window() / 2).max(1);
+        loop {
+            let session = self.client.session();
+            if session.inflight() >= most || !session.wants_publish() {
+                break;
+            }
+            let drained = session.is_drained();
             match self.feed.next(drained) {
                 Fetched::Message(message) => {
-                    self.client.session().publish(message);
+                    session.publish_copy(message);
                 }
                 Fetched::Bad(failure) => self.refuse(failure),
                 Fetched::Nothing => break,

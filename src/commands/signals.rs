@@ -17,9 +17,8 @@ pub enum Signal {
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    /// A task waits for the three: whoever has other things to do than to wait looks at one place only.
+    arrived: tokio::sync::mpsc::Receiver<Signal>,
 }
 
 #[cfg(unix)]
@@ -30,19 +29,30 @@ impl Signals {
     /// The system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (sender, arrived) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let signal = tokio::select! {
+                    _ = interrupt.recv() => Signal::Interrupt,
+                    _ = terminate.recv() => Signal::Terminate,
+                    _ = hangup.recv() => Signal::Hangup,
+                };
+                if sender.send(signal).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { arrived })
     }
 
     /// The next signal.
     pub async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hangup.recv() => Signal::Hangup,
+        match self.arrived.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
         }
     }
 }

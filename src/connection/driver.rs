@@ -108,18 +108,15 @@ impl Driver {
         let mut worth_a_look = false;
         loop {
             let mut again = false;
-            if self.write_error.is_none() {
-                match self.poll_write(session, cx) {
-                    Ok(wrote) => worth_a_look |= wrote,
-                    Err(error) => self.write_error = Some(error),
-                }
-            }
+            worth_a_look |= self.try_write(session, cx);
             let may_read = reading && session.outbox().len() < READ_PAUSES_ABOVE;
             if may_read || self.write_error.is_some() {
                 match self.poll_read(session, cx) {
                     Poll::Ready(Ok(())) => {
                         // An acknowledgement is no event, but the caller may wait for it.
                         worth_a_look = true;
+                        // Answers leave at once: the peer works on them while the caller makes the next publishes.
+                        self.try_write(session, cx);
                     }
                     Poll::Ready(Err(DriveError::Closed)) if self.write_error.is_some() => {
                         return Poll::Ready(Err(self.write_failure()));
@@ -144,7 +141,6 @@ impl Driver {
                 Poll::Pending => {}
             }
             if worth_a_look || session.has_events() {
-                // What was just decoded may have answers to write; they go out with the next call.
                 return Poll::Ready(Ok(()));
             }
             if !again {
@@ -163,6 +159,20 @@ impl Driver {
             Some("HTTP")
         } else {
             None
+        }
+    }
+
+    /// Writes unless a write has failed before. Returns whether any byte was taken.
+    fn try_write(&mut self, session: &mut Session, cx: &mut Context<'_>) -> bool {
+        if self.write_error.is_some() {
+            return false;
+        }
+        match self.poll_write(session, cx) {
+            Ok(wrote) => wrote,
+            Err(error) => {
+                self.write_error = Some(error);
+                false
+            }
         }
     }
 
@@ -271,7 +281,8 @@ impl Driver {
             let Some(next) = [write_deadline, deadline].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
-            if self.armed != Some(next) {
+            // A deadline mostly moves away: the timer may fire too early and is set anew then.
+            if self.armed.is_none_or(|armed| armed > next) {
                 self.armed = Some(next);
                 self.timer.as_mut().reset(next);
             }

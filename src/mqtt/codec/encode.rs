@@ -402,7 +402,13 @@ fn put_packet(
 }
 
 /// Writes the first byte and the Remaining Length, which was checked to fit.
+#[inline]
 fn put_fixed_header(first: u8, remaining: usize, out: &mut WriteBuffer) {
-    out.put_u8(first);
-    Sink::put_varint(out, remaining);
+    match u8::try_from(remaining) {
+        Ok(short @ 0..=0x7F) => out.put_slice(&[first, short]),
+        _ => {
+            out.put_u8(first);
+            Sink::put_varint(out, remaining);
+        }
+    }
 }

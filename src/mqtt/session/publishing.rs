@@ -1,6 +1,8 @@
 //! The sending half: the window, QoS 1 and 2 until they are complete, and what an earlier connection left
 //! behind.
 
+use std::borrow::Cow;
+
 use bytestring::ByteString;
 
 use super::outgoing::{Flow, Pending, Stage};
@@ -19,12 +21,22 @@ impl Session {
     /// Returns its ticket: the number of publishes so far. Never refuses; a refusal comes as
     /// [`Event::Refused`]. Ask [`Self::wants_publish`] first to keep memory bounded.
     pub fn publish(&mut self, message: Message) -> u64 {
+        self.enter(Cow::Owned(message))
+    }
+
+    /// [`Self::publish`] for a message that the caller goes on using: it is copied only when it has to be kept.
+    pub fn publish_copy(&mut self, message: &Message) -> u64 {
+        self.enter(Cow::Borrowed(message))
+    }
+
+    #[inline]
+    fn enter(&mut self, message: Cow<'_, Message>) -> u64 {
         increment(&mut self.ledger.asked);
         let ticket = self.ledger.asked;
         if self.pending.is_empty() && self.may_send(message.qos) {
             self.transmit(ticket, message, false);
         } else {
-            self.pending.push_back(Pending { ticket, message, again: false });
+            self.pending.push_back(Pending { ticket, message: message.into_owned(), again: false });
         }
         ticket
     }
@@ -41,8 +53,15 @@ impl Session {
             && (qos == QoS::AtMostOnce || (self.inflight < self.window() && !self.flows.is_full()))
     }
 
+    /// How many QoS 1 and 2 publishes are out on this connection and not complete.
+    #[must_use]
+    pub fn inflight(&self) -> usize {
+        self.inflight
+    }
+
     /// How many QoS 1 and 2 publishes may be out ([MQTT-4.9.0-1]).
-    fn window(&self) -> usize {
+    #[must_use]
+    pub fn window(&self) -> usize {
         self.options.max_inflight.min(self.limits.receive_maximum).max(1).into()
     }
 
@@ -201,7 +220,7 @@ impl Session {
                 return;
             }
             if let Some(Pending { ticket, message, again }) = self.pending.pop_front() {
-                self.transmit(ticket, message, again);
+                self.transmit(ticket, Cow::Owned(message), again);
             }
         }
     }
@@ -225,10 +244,10 @@ impl Session {
                     return false;
                 }
                 *stage = Stage::Published;
-                let (ticket, mut message) = (*ticket, message.clone());
+                let (ticket, message) = (*ticket, message.clone());
                 self.inflight = self.inflight.saturating_add(1);
                 increment(&mut self.ledger.resent);
-                if let Err(refusal) = self.write_publish(&mut message, true, Some(packet_id)) {
+                if let Err(refusal) = self.write_publish(&message, true, Some(packet_id)) {
                     self.flows.finish(packet_id);
                     self.inflight = self.inflight.saturating_sub(1);
                     self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
@@ -248,21 +267,22 @@ impl Session {
     }
 
     /// Puts a new publish on the wire. [`Self::may_send`] has allowed it.
-    fn transmit(&mut self, ticket: u64, mut message: Message, again: bool) {
-        if self.options.downgrade_qos {
-            message.qos = message.qos.min(self.limits.maximum_qos);
+    fn transmit(&mut self, ticket: u64, mut message: Cow<'_, Message>, again: bool) {
+        if self.options.downgrade_qos && message.qos > self.limits.maximum_qos {
+            message.to_mut().qos = self.limits.maximum_qos;
         }
         let packet_id = match message.qos {
             QoS::AtMostOnce => None,
             _ => self.flows.next_id(),
         };
-        if let Err(refusal) = self.write_publish(&mut message, false, packet_id) {
+        if let Err(refusal) = self.write_publish(&message, false, packet_id) {
             self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
             return;
         }
         increment(if again { &mut self.ledger.resent } else { &mut self.ledger.sent });
         if packet_id.is_some() {
             self.inflight = self.inflight.saturating_add(1);
+            let message = message.into_owned();
             self.flows.push(Flow::Publish { ticket, message, stage: Stage::Published });
         } else {
             increment(&mut self.unproved);
@@ -274,28 +294,42 @@ impl Session {
     /// Writes PUBLISH; of a topic with an alias that the server knows only the alias (3.3.2.3.4).
     fn write_publish(
         &mut self,
-        message: &mut Message,
+        message: &Message,
         dup: bool,
         packet_id: Option<PacketId>,
     ) -> Result<(), Refusal> {
         self.limits.check(message, self.version)?;
         let alias = message.properties.topic_alias().copied();
-        let known = alias.is_some_and(|alias| self.aliases.get(&alias) == Some(&message.topic));
-        let topic = if known { std::mem::take(&mut message.topic) } else { TopicName::default() };
-        let written = codec::encode_publish(message, dup, packet_id, self.version, &mut self.outbox);
-        if self.options.trace && written.is_ok() {
-            self.trace(Packet::Publish(Publish { dup, packet_id, message: message.clone() }));
+        if let Some(alias) = alias
+            && self.aliases.get(&alias) == Some(&message.topic)
+        {
+            let message = Message { topic: TopicName::default(), ..message.clone() };
+            return self.encode_publish(&message, dup, packet_id);
         }
-        if known {
-            message.topic = topic;
-        } else if let Some(alias) = alias.filter(|_| written.is_ok()) {
+        self.encode_publish(message, dup, packet_id)?;
+        if let Some(alias) = alias {
             self.aliases.insert(alias, message.topic.clone());
         }
-        written.map_err(|error| match error {
-            EncodeError::PacketTooLarge { size, .. } => {
-                Refusal::TooLarge { size, allowed: MAX_REMAINING_LENGTH }
+        Ok(())
+    }
+
+    fn encode_publish(
+        &mut self,
+        message: &Message,
+        dup: bool,
+        packet_id: Option<PacketId>,
+    ) -> Result<(), Refusal> {
+        codec::encode_publish(message, dup, packet_id, self.version, &mut self.outbox).map_err(|error| {
+            match error {
+                EncodeError::PacketTooLarge { size, .. } => {
+                    Refusal::TooLarge { size, allowed: MAX_REMAINING_LENGTH }
+                }
+                error => Refusal::Unencodable(error.to_string()),
             }
-            error => Refusal::Unencodable(error.to_string()),
-        })
+        })?;
+        if self.options.trace {
+            self.trace(Packet::Publish(Publish { dup, packet_id, message: message.clone() }));
+        }
+        Ok(())
     }
 }
