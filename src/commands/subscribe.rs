@@ -175,8 +175,7 @@ impl Subscriber<'_> {
 
     /// Waits until what was taken is written and what was asked of the broker is confirmed, within limits.
     async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
-        // A reader that is slow is waited for without a limit, unless the user wants the end.
-        let hurried = matches!(self.end, Some(End::Signal | End::TimedOut | End::Slow));
+        let hurried = self.is_hurried();
         let until = Instant::now() + GRACE;
         loop {
             let late = Instant::now() >= until;
@@ -201,8 +200,14 @@ impl Subscriber<'_> {
         }
     }
 
+    /// A reader that is slow is waited for without a limit, unless the user wants the end.
+    fn is_hurried(&self) -> bool {
+        matches!(self.end, Some(End::Signal | End::TimedOut | End::Slow))
+    }
+
     /// Without a connection: waits until what was taken is written, or a signal wants the end.
     async fn write_out(&mut self, signals: &mut Signals) {
+        let until = self.is_hurried().then(|| Instant::now() + GRACE);
         while !self.written.is_empty() {
             tokio::select! {
                 biased;
@@ -211,6 +216,7 @@ impl Subscriber<'_> {
                     return;
                 }
                 written = self.printer.changed() => self.acknowledge(written),
+                () = sleep_until(until), if until.is_some() => return,
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -176,10 +175,6 @@ fn f67_a_blocked_output_can_be_interrupted() {
         peer.send_bytes(&vec![b'x'; 1_000_000]);
         running.wait_for_stderr("< PUBLISH");
         let peer = (!lost).then_some(peer);
-        if lost {
-            // Nothing tells from outside that the loss was noticed; a signal before is one of an end in hurry.
-            std::thread::sleep(Duration::from_millis(200));
-        }
         running.signal(Signal::SIGINT);
         let outcome = running.wait();
         drop(peer);

@@ -7,6 +7,7 @@ use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Running};
 use crate::support::proxy::{FaultProxy, Pace};
 use crate::support::scripted::Scripted;
+use crate::support::wait_until;
 use crate::support::wire::{Wire, bytes};
 
 /// A subscriber that has its SUBACK.
@@ -34,10 +35,10 @@ fn f20_a_broker_that_restarts() {
         }
         subscriber.wait_for_stderr("note[back]");
         // Subscribed again: a message that is published now and then gets through.
-        while !String::from_utf8_lossy(&subscriber.stdout_so_far()).contains("after") {
+        wait_until("a message after the restart", || {
             publisher.write_stdin("after\n");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            String::from_utf8_lossy(&subscriber.stdout_so_far()).contains("after")
+        });
         let outcome = publisher.wait();
         outcome.assert_code(0).assert_stderr_has("warning[lost]").assert_stderr_has("note[back]");
         let summary = summary(&outcome);

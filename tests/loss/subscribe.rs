@@ -1,6 +1,8 @@
 //! L-02, L-05: `mqt sub` through cuts and kills, its standard output the judge.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use super::publish::summary;
 use crate::support::broker::TestBroker;
 use crate::support::mqt::Mqt;
 use crate::support::proxy::{Direction, Fault, FaultProxy, Record, Seeded};
+use crate::support::wait_until;
 
 const MESSAGES: usize = 20_000;
 const CUTS: usize = 10;
@@ -76,10 +79,7 @@ impl Case {
             .limit(Duration::from_secs(180))
             .start();
         let sent: Vec<String> = (0..MESSAGES).map(|number| format!("{name} {number}")).collect();
-        while !websocket && !proxy.records().first().is_some_and(has_suback) {
-            assert!(running.is_running());
-            thread::sleep(Duration::from_millis(2));
-        }
+        wait_until("SUBACK", || websocket || proxy.records().first().is_some_and(has_suback));
         let publisher = format!("publisher-{name}");
         publish(broker.port(), &publisher, &name, qos, sent.iter().cloned().chain([LAST.to_owned()]));
         running.wait_for_stdout(LAST);
@@ -145,14 +145,10 @@ fn a_session_that_is_gone_is_subscribed_once_a_connection() {
         for round in 0..4 {
             // Published until it arrives: nobody else can tell when the subscription is made.
             let text = format!("round {round}");
-            loop {
+            wait_until(&text, || {
                 publish(broker.port(), "publisher", "t", 1, [text.clone()]);
-                if String::from_utf8_lossy(&running.stdout_so_far()).contains(&text) {
-                    break;
-                }
-                assert!(running.is_running());
-                thread::sleep(Duration::from_millis(10));
-            }
+                String::from_utf8_lossy(&running.stdout_so_far()).contains(&text)
+            });
             proxy.cut([Fault::Reset, Fault::Close][round % 2]);
         }
         running.signal(Signal::SIGINT);
@@ -163,49 +159,56 @@ fn a_session_that_is_gone_is_subscribed_once_a_connection() {
     }
 }
 
-/// L-05: what was acknowledged is in the file, wherever the process is killed.
+/// L-05: what was acknowledged is written, wherever the process is killed: to a file, or into a pipe that
+/// nobody has read any further.
 fn killed_at_random_points(qos: u8) {
-    const ROUNDS: usize = 15;
+    const ROUNDS: usize = 16;
     const PER_ROUND: usize = 200;
     let broker = TestBroker::start();
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("received");
     File::create(&path).unwrap();
+    let append = || OpenOptions::new().append(true).open(&path).unwrap();
     let port = broker.port().to_string();
     let level = qos.to_string();
-    let subscriber = || {
-        Mqt::new(["sub", "-h", "127.0.0.1", "-p", &port, "-t", "t", "-c", "-i", "victim", "-q", &level])
-            .stdout_to(OpenOptions::new().append(true).open(&path).unwrap())
-    };
+    let subscriber =
+        || Mqt::new(["sub", "-h", "127.0.0.1", "-p", &port, "-t", "t", "-c", "-i", "victim", "-q", &level]);
     subscriber().arg("-E").run().assert_code(0);
     let mut seeded = Seeded::new(5 + u64::from(qos));
-    let mut sent = Vec::new();
     for round in 0..ROUNDS {
-        let batch: Vec<String> =
-            (0..PER_ROUND).map(|number| format!("<{:06}>", round * PER_ROUND + number)).collect();
-        publish(broker.port(), "publisher", "t", qos, batch.iter().cloned());
-        sent.extend(batch);
-        let size = || std::fs::metadata(&path).unwrap().len();
-        let enough = size() + seeded.between(0, 9 * PER_ROUND as u64 / 2);
-        let mut victim = subscriber().start();
-        while size() < enough {
-            assert!(victim.is_running());
-            thread::yield_now();
+        let batch = (0..PER_ROUND).map(|number| format!("<{:06}>{:990}", round * PER_ROUND + number, ""));
+        publish(broker.port(), "publisher", "t", qos, batch);
+        // What one round leaves is there for the next.
+        let portion = seeded.between(0, 1000 * PER_ROUND as u64 / 2);
+        if round % 2 == 0 {
+            let size = || std::fs::metadata(&path).unwrap().len();
+            let enough = size() + portion;
+            let mut victim = subscriber().stdout_to(append()).start();
+            wait_until("a portion in the file", || size() >= enough);
+            victim.signal(Signal::SIGKILL);
+            victim.wait().assert_signal(Signal::SIGKILL);
+        } else {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let mut victim = subscriber().stdout_to(writer).start();
+            let mut received = vec![0; usize::try_from(portion).unwrap()];
+            reader.read_exact(&mut received).unwrap();
+            victim.signal(Signal::SIGKILL);
+            victim.wait().assert_signal(Signal::SIGKILL);
+            reader.read_to_end(&mut received).unwrap();
+            append().write_all(&received).unwrap();
         }
-        victim.signal(Signal::SIGKILL);
-        victim.wait().assert_signal(Signal::SIGKILL);
     }
     publish(broker.port(), "publisher", "t", qos, [LAST.to_owned()]);
-    let mut rest = subscriber().start();
+    let mut rest = subscriber().stdout_to(append()).start();
     let received = || std::fs::read_to_string(&path).unwrap();
-    while !received().contains(LAST) {
-        assert!(rest.is_running());
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("the last message", || received().ends_with("last\n"));
     rest.signal(Signal::SIGTERM);
     rest.wait().assert_code(0);
     let received = received();
-    let missing: Vec<_> = sent.iter().filter(|payload| !received.contains(payload.as_str())).collect();
+    let numbers: HashSet<&str> =
+        received.split('<').filter_map(|text| text.get(..7)?.strip_suffix('>')).collect();
+    let missing: Vec<usize> =
+        (0..ROUNDS * PER_ROUND).filter(|number| !numbers.contains(format!("{number:06}").as_str())).collect();
     assert!(missing.is_empty(), "acknowledged and not written: {missing:?}");
 }
 
