@@ -39,7 +39,6 @@ mod readme;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
-#[expect(dead_code, reason = "until every part of the runner has a test that needs it")]
 mod support;
 
 #[cfg(test)]

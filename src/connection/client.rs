@@ -593,11 +593,15 @@ async fn ask_command(command: &str) -> Result<Secret, ClientError> {
         .arg(option)
         .arg(command)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // What it asks or complains about is for the user.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
-        .output()
+        .spawn()
+        .map_err(|error| failed(format!("could not be started: {error}")))?
+        .wait_with_output()
         .await
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
+        .map_err(|error| failed(format!("could not be read: {error}")))?;
     if !output.status.success() {
         return Err(failed(format!("failed: {}", output.status)));
     }

@@ -169,3 +169,20 @@ fn a_suspended_subscriber_goes_on() {
     drop(peer);
     running.wait().assert_code(0).assert_stdout("x\ny\nz\n");
 }
+
+/// Neither does a password command that does not end.
+#[test]
+fn a_client_that_waits_for_its_password_ends_at_once() {
+    let listener = Scripted::listen();
+    let port = listener.port();
+    for (mqt, signal) in [(publish(port).arg("-n"), Some(Signal::SIGINT)), (subscribe(port), None)] {
+        let mut running = mqt
+            .args(["-t", "a", "-u", "joe", "--connect-timeout", "1h"])
+            .args(["--password-command", "echo asking >&2; exec sleep 1000"])
+            .start();
+        running.wait_for_stderr("asking");
+        running.signal(Signal::SIGINT);
+        assert_ended(&running.wait(), signal);
+        assert_eq!(listener.connections(), 0);
+    }
+}

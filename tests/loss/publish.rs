@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::judge::{Account, Judge};
 use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Outcome};
-use crate::support::proxy::{Direction, FaultProxy, Seeded};
+use crate::support::proxy::{Direction, Fault, FaultProxy, Seeded};
+use crate::support::wait_until;
 
 const MESSAGES: usize = 20_000;
 const CUTS: usize = 10;
@@ -118,4 +119,49 @@ fn nothing_is_missing_after_ten_cuts_311_websocket() {
 #[test]
 fn nothing_is_missing_after_ten_cuts_5_websocket() {
     through_ten_cuts("5", true);
+}
+
+/// Brokers that go away for good: whatever is told, it is true.
+#[test]
+fn an_end_without_a_broker_tells_the_truth() {
+    const LINES: usize = 3_000;
+    let broker = TestBroker::start();
+    let mut codes = Vec::new();
+    for seed in 0..12 {
+        let name = format!("gone-{seed}");
+        let mut random = Seeded::named(&name);
+        let qos = random.between(1, 3).to_string();
+        let cuts = random.between(1, 4) as usize;
+        let mut plan = random.plan(cuts, 500, 20_000);
+        for cut in &mut plan {
+            cut.direction = Direction::Up;
+            // Black holes take their time, and are not what this is about.
+            if cut.fault == Fault::BlackHole {
+                cut.fault = Fault::Reset;
+            }
+        }
+        let proxy = FaultProxy::with_plan(broker.port(), plan);
+        let judge = Judge::start(broker.port(), &name);
+        let sent: Vec<String> = (0..LINES).map(|number| format!("{name} {number}")).collect();
+        let running =
+            Mqt::new(["pub", "-h", "127.0.0.1", "-p", &proxy.port().to_string(), "-t", &name, "-l"])
+                .args(["-q", &qos, "--retry=1", "--summary=json"])
+                .stdin(sent.join("\n"))
+                .start_with_stdin();
+        wait_until("the cuts", || proxy.cuts() >= cuts);
+        // It may be back already, and then it is done.
+        proxy.refuse(true);
+        let outcome = running.join().unwrap();
+        let summary = summary(&outcome);
+        let count = |name: &str| usize::try_from(summary[name].as_u64().unwrap()).unwrap();
+        let account = Account::of(&sent, &judge.verdict());
+        assert!(count("acked") <= LINES - account.missing.len(), "{}\n{outcome}", account.missing.len());
+        assert_eq!(count("asked"), count("acked") + count("unconfirmed"), "{outcome}");
+        match outcome.code() {
+            Some(0) => assert_eq!((account.missing.len(), count("acked")), (0, LINES), "{outcome}"),
+            code => assert!(matches!(code, Some(7 | 14)), "{outcome}"),
+        }
+        codes.push(outcome.code());
+    }
+    assert!(codes.iter().any(|code| *code != Some(0)), "{codes:?}");
 }
