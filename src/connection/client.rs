@@ -119,6 +119,24 @@ impl ClientError {
         }
     }
 
+    /// Says in the terms of a client why a stream ended; `before_connack` has the version that was tried.
+    #[must_use]
+    pub fn from_drive(error: DriveError, before_connack: Option<Version>) -> Self {
+        let source = match error {
+            DriveError::Session(error) => return error.into(),
+            DriveError::WriteStalled { after } => return Self::WriteStalled { after },
+            DriveError::Closed => None,
+            DriveError::Io(error) => match super::stream_fault(&error) {
+                Some(alert) => return alert.into(),
+                None => Some(error),
+            },
+        };
+        match before_connack {
+            Some(version) => Self::ClosedBeforeConnack { version, source },
+            None => Self::Lost { source },
+        }
+    }
+
     fn is_violation(&self) -> bool {
         matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
     }
@@ -263,6 +281,7 @@ impl Client {
                 max_inflight: options.max_inflight,
                 downgrade_qos: choices.downgrade_qos,
                 trace: choices.trace,
+                report_confirmed: false,
                 resumed_identifiers_from: u16::try_from(choices.seed & 0x7FFF).unwrap_or(0),
             },
             now.into_std(),
@@ -387,7 +406,7 @@ impl Client {
                             let online = self.session.connections() > accepted_before;
                             let error = match driver.other_protocol() {
                                 Some(protocol) => ClientError::OtherProtocol { protocol },
-                                None => self.translate(error, !online),
+                                None => ClientError::from_drive(error, (!online).then_some(self.version)),
                             };
                             self.failed(error, online)?;
                         }
@@ -398,7 +417,7 @@ impl Client {
                     match ready!(driver.poll_drive(&mut self.session, self.reading, cx)) {
                         Ok(()) => return Poll::Ready(Ok(())),
                         Err(error) => {
-                            let error = self.translate(error, false);
+                            let error = ClientError::from_drive(error, None);
                             let life = online.since.elapsed();
                             if life >= HEALTHY_AFTER {
                                 self.violations = 0;
@@ -432,9 +451,8 @@ impl Client {
         self.timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
         self.state = State::Connecting(Box::pin(async move {
             let password = match password {
+                Some(source) => Some(source.ask().await?),
                 None => None,
-                Some(PasswordSource::Fixed(secret)) => Some(secret),
-                Some(PasswordSource::Command(command)) => Some(ask_command(&command).await?),
             };
             let connected = transport.connect().await?;
             Ok((connected, Credentials { user_name, password }))
@@ -475,24 +493,6 @@ impl Client {
             0
         };
         self.session.ledger().confirmed.saturating_add(received)
-    }
-
-    /// Says in the terms of a client why a stream ended.
-    fn translate(&mut self, error: DriveError, before_connack: bool) -> ClientError {
-        let source = match error {
-            DriveError::Session(error) => return error.into(),
-            DriveError::WriteStalled { after } => return ClientError::WriteStalled { after },
-            DriveError::Closed => None,
-            DriveError::Io(error) => match super::stream_fault(&error) {
-                Some(alert) => return alert.into(),
-                None => Some(error),
-            },
-        };
-        if before_connack {
-            ClientError::ClosedBeforeConnack { version: self.version, source }
-        } else {
-            ClientError::Lost { source }
-        }
     }
 
     /// Decides what follows a failure: another version, another attempt after a pause, or the end.
@@ -579,6 +579,19 @@ impl Client {
         }
         self.session.lost();
         false
+    }
+}
+
+impl PasswordSource {
+    /// The password; runs the command where it comes from one.
+    ///
+    /// # Errors
+    /// [`ClientError::PasswordCommand`].
+    pub async fn ask(self) -> Result<Secret, ClientError> {
+        match self {
+            Self::Fixed(secret) => Ok(secret),
+            Self::Command(command) => ask_command(&command).await,
+        }
     }
 }
 

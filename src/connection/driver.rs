@@ -65,7 +65,8 @@ pub struct Driver {
     write_error: Option<io::Error>,
     /// Since when a write is refused.
     blocked_since: Option<Instant>,
-    timer: Pin<Box<Sleep>>,
+    /// Made when something is due for the first time.
+    timer: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
 }
 
@@ -88,7 +89,7 @@ impl Driver {
             unflushed: false,
             write_error: None,
             blocked_since: None,
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            timer: None,
             armed: None,
         }
     }
@@ -229,7 +230,10 @@ impl Driver {
             _ => 0,
         };
         self.read.reserve(wanted.max(self.read_size));
-        let count = ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx))?;
+        let Poll::Ready(count) = pin!(self.stream.read_buf(&mut self.read)).poll(cx)? else {
+            self.release_when_quiet();
+            return Poll::Pending;
+        };
         if count == 0 {
             return Poll::Ready(Err(DriveError::Closed));
         }
@@ -256,11 +260,15 @@ impl Driver {
                 }
             }
         }
+        self.release_when_quiet();
+        Poll::Ready(Ok(()))
+    }
+
+    /// A quiet connection holds no buffer.
+    fn release_when_quiet(&mut self) {
         if self.read.is_empty() && self.read_size == READ_AT_FIRST {
-            // A quiet connection holds no buffer.
             self.read = BytesMut::new();
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Ready when something was due. While nothing is read, the peer's silence means nothing.
@@ -281,12 +289,13 @@ impl Driver {
             let Some(next) = [write_deadline, deadline].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
             // A deadline mostly moves away: the timer may fire too early and is set anew then.
             if self.armed.is_none_or(|armed| armed > next) {
                 self.armed = Some(next);
-                self.timer.as_mut().reset(next);
+                timer.as_mut().reset(next);
             }
-            ready!(self.timer.as_mut().poll(cx));
+            ready!(timer.as_mut().poll(cx));
             self.armed = None;
             let now = Instant::now();
             if write_deadline.is_some_and(|deadline| now >= deadline) {

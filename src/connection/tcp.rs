@@ -49,6 +49,8 @@ impl PendingLookup {
 /// How TCP connections are made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TcpOptions {
+    /// The addresses of the host, where they are known already; otherwise it is looked up at each connect.
+    pub(super) addresses: Vec<SocketAddr>,
     /// The local end: a name or an address.
     pub(super) bind: Option<String>,
     /// Only addresses of this kind.
@@ -67,7 +69,11 @@ pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Resu
         Some(bind) => Some(lookup(bind, 0, options).await?),
         None => None,
     };
-    let addresses = interleave(lookup(host, port, options).await?);
+    let found = match options.addresses.as_slice() {
+        [] => lookup(host, port, options).await?,
+        known => known.to_vec(),
+    };
+    let addresses = interleave(found);
     let stream = race(addresses, options.head_start, |address| connect_to(address, local.as_deref()))
         .await
         .map_err(|attempts| ConnectError::connect(host, port, attempts))?;

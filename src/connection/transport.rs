@@ -134,7 +134,8 @@ impl Transport {
         let tls =
             scheme.is_tls().then(|| TlsClient::new(&tls, endpoint.host(), &mut warnings)).transpose()?;
         let pending_lookup = PendingLookup::default();
-        let tcp = TcpOptions { bind, family, user_timeout, head_start, pending_lookup };
+        let tcp =
+            TcpOptions { addresses: Vec::new(), bind, family, user_timeout, head_start, pending_lookup };
         Ok(Self { source: None, endpoint, tcp, proxy, tls, ws_headers, warnings })
     }
 
@@ -150,6 +151,18 @@ impl Transport {
             ws_headers: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Looks the host up now, so that no later connect has to. Does nothing where there is no host to look up
+    /// here: a unix socket, a proxy.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn resolve(&mut self) -> Result<(), ConnectError> {
+        if self.endpoint.scheme() != Scheme::Unix && self.proxy.is_none() {
+            self.tcp.addresses = tcp::lookup(self.endpoint.host(), self.endpoint.port(), &self.tcp).await?;
+        }
+        Ok(())
     }
 
     /// What the user should hear about once.

@@ -63,6 +63,8 @@ pub struct SessionOptions {
     pub downgrade_qos: bool,
     /// Report every packet as [`Event::Sent`] or [`Event::Received`].
     pub trace: bool,
+    /// Report every QoS 1 and 2 publish that is confirmed as [`Event::Confirmed`].
+    pub report_confirmed: bool,
     /// Where packet identifiers begin when the server has a session that this process knows nothing of:
     /// the server may still hold identifiers of an earlier process.
     pub resumed_identifiers_from: u16,
@@ -81,6 +83,7 @@ impl Default for SessionOptions {
             max_inflight: 20,
             downgrade_qos: false,
             trace: false,
+            report_confirmed: false,
             resumed_identifiers_from: 0,
         }
     }

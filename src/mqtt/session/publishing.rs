@@ -143,6 +143,9 @@ impl Session {
                 increment(&mut self.ledger.unmatched);
             }
             increment(&mut self.ledger.confirmed);
+            if self.options.report_confirmed {
+                self.events.push_back(Event::Confirmed { ticket: *ticket });
+            }
         }
         self.flows.finish(ack.packet_id);
         if stage != Stage::Waiting {
