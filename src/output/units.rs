@@ -15,6 +15,18 @@ pub struct Rate(pub f64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+/// A number of things per second, every digit of it: `9,987/s`, `2.5/s`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Throughput(pub f64);
+
+/// A latency in microseconds, with three digits: `850 µs`, `1.09 ms`, `12.3 ms`, `1.50 s`, `120 s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency(pub u64);
+
+/// A number of things: `999`, `10,000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub u64);
+
 /// The value scaled below 1,000 and the prefix for it; what would round up to 1,000 takes the next prefix.
 fn scale(value: f64) -> (f64, &'static str) {
     let mut value = value;
@@ -67,9 +79,86 @@ impl fmt::Display for Span {
     }
 }
 
+impl fmt::Display for Throughput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.max(0.0) {
+            rate if rate < 9.95 && rate.fract() != 0.0 => write!(f, "{rate:.1}/s"),
+            rate => write!(f, "{}/s", Count(rate.round() as u64)),
+        }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0 as f64;
+        let (value, unit) = match self.0 {
+            0..1_000 => return write!(f, "{} µs", self.0),
+            // What would round up to 1000 ms.
+            1_000..999_500 => (micros / 1e3, "ms"),
+            _ => (micros / 1e6, "s"),
+        };
+        let digits = match value {
+            value if value < 9.995 => 2,
+            value if value < 99.95 => 1,
+            _ => 0,
+        };
+        write!(f, "{value:.digits$} {unit}")
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        let mut text = String::with_capacity(digits.len() * 4 / 3);
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        f.pad(&text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latencies_have_three_digits() {
+        for (micros, text) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.00 ms"),
+            (1_094, "1.09 ms"),
+            (9_996, "10.0 ms"),
+            (12_340, "12.3 ms"),
+            (99_960, "100 ms"),
+            (999_499, "999 ms"),
+            (999_500, "1.00 s"),
+            (1_500_000, "1.50 s"),
+            (3_600_000_000, "3600 s"),
+        ] {
+            assert_eq!(Latency(micros).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn throughputs_keep_their_digits() {
+        for (rate, text) in
+            [(0.0, "0/s"), (2.5, "2.5/s"), (9.96, "10/s"), (9_987.4, "9,987/s"), (-1.0, "0/s")]
+        {
+            assert_eq!(Throughput(rate).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(Count(count).to_string(), text);
+        }
+        assert_eq!(format!("{:>7}", Count(1_000)), "  1,000");
+    }
 
     #[test]
     fn sizes() {

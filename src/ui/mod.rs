@@ -4,10 +4,12 @@
 //! talk. Every text that goes to stderr is escaped here, whatever was done to it before, and is written
 //! with one call; a stderr that is closed or full is no reason to stop.
 
+mod live;
 mod printer;
 mod progress;
 mod summary;
 
+pub use live::LiveLine;
 pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
 pub use progress::{Amount, Progress};
 pub use summary::Summary;
@@ -240,6 +242,28 @@ impl Ui {
     pub fn progress(&self, total: Amount) -> Progress {
         let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet;
         Progress::new(wanted.then(|| self.clone()), total)
+    }
+
+    /// A line that changes while something goes on; `None` when stderr is no terminal, and under `--quiet`.
+    #[must_use]
+    pub fn live_line(&self) -> Option<LiveLine> {
+        (self.inner.stderr.is_terminal && !self.inner.settings.quiet).then(|| LiveLine::new(self.clone()))
+    }
+
+    /// How text on stdout is coloured.
+    #[must_use]
+    pub fn style(&self) -> &Style {
+        &self.inner.stdout.style
+    }
+
+    /// How many columns stdout has: those of the terminal, else 80.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        const USUAL: usize = 80;
+        if !self.inner.stdout.is_terminal {
+            return USUAL;
+        }
+        terminal_size::terminal_size().map_or(USUAL, |(width, _)| width.0.into())
     }
 
     fn line(&self, role: Role, word: &str, keyword: &str, text: &str) -> String {
