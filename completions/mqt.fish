@@ -29,6 +29,7 @@ complete -c mqt -n "__fish_mqt_needs_command" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_needs_command" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "pub" -d 'Publish messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "sub" -d 'Subscribe and print messages'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "bench" -d 'Put load on a broker and measure it'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "broker" -d 'Run a small broker for development'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "profile" -d 'List and show profiles'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "generate" -d 'Make shell completions and manual pages'
@@ -196,6 +197,132 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -s d -l debug -d 'Show pack
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l quiet -d 'Print no errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l preset -d 'Run a case of the Open MQTT Benchmark Suite' -r -f -a "connect-10k\t'10,000 connections, 100 a second'
+connect-1m\t'1,000,000 connections, 5,000 a second'
+fan-out-1\t'1 publisher, 1,000 subscribers, 1,000 deliveries a second'
+fan-out-5\t'5 publishers, 1,000 subscribers, 250,000 deliveries a second'
+p2p-1k\t'1,000 pairs, 1,000 messages a second'
+p2p-50k\t'50,000 pairs, 50,000 messages a second'
+shared-1k\t'1,000 publishers, 5 subscribers that share, 1,000 messages a second'
+shared-50k\t'50,000 publishers, 500 subscribers that share, 50,000 messages a second'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l scale -d 'Multiply clients and rates with this [default: 1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l publishers -d 'Have this many publishers [default: as the scenario has it]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l subscribers -d 'Have this many subscribers [default: as the scenario has it]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s n -l connections -d 'Have this many clients that only hold a connection [default: connect, churn and storm 100]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l groups -d 'Take groups of clients from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l credentials -d 'Log in with the users in this file, one after the other' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l broker -d 'Spread the clients over this broker too; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s t -l topic -d 'Publish to this topic; repeatable [default: mqt/bench/{run}/{i}]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l filter -d 'Subscribe to this; repeatable [default: to the topics of the publishers]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l share-name -d 'Share the subscription under this name [default: mqt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s s -l size -d 'Publish payloads of this size [default: 64]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s m -l message -d 'Publish this text' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s f -l file -d 'Publish the content of this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l subscribe-qos -d 'Subscribe at this quality of service: 0, 1 or 2 [default: as --qos]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s r -l rate -d 'Publish at this rate in total, whatever the broker does [default: 1k/s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l stage -d 'Publish in stages with a rate each; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l arrival -d 'Draw the intended times: constant or poisson [default: constant]' -r -f -a "constant\t'At equal distances'
+poisson\t'At random: exponentially distributed distances'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l inflight -d 'Publish when fewer than this many messages of a publisher are unconfirmed' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l connect-rate -d 'Open this many connections a second [default: as fast as the broker takes them]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ramp -d 'Raise the rate from 0 over this time [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l warmup -d 'Send this long before measuring [default: 1s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l duration -d 'Measure this long [default: 10s, with a preset 60s, with --count without limit]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l count -d 'Measure this many messages' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l drain -d 'Wait this long at the end for what is on its way [default: 5s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l churn -d 'Drop this share of the connections each time [default: 10%]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l churn-every -d 'Drop connections this often [default: 1s, for storm 5s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l repeat -d 'Run this many times [default: 1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l threads -d 'Drive the clients with this many threads [default: one for each core]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l shard -d 'Be part INDEX of COUNT, from 0' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l start-at -d 'Start at this time' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l run-id -d 'Mark the messages with this run id [default: a random one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l json -d 'Write the result to this file as JSON' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l csv -d 'Write the figures of each second to this file as CSV' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l html -d 'Write a page with charts to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l openmetrics -d 'Serve metrics at this address while it runs' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l fail-if -d 'Fail with exit status 9 when this holds; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l slo -d 'Fail with exit status 9 unless this holds; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s L -l url -d 'Connect to the broker at this URL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s h -l host -d 'Connect to this host [default: localhost]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l unix -d 'Connect to this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws-path -d 'Request this path for WebSocket [default: /mqtt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l proxy -d 'Connect through this proxy' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s u -l username -d 'Log in with this user name' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s P -l pw -l password -d 'Log in with this password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-file -d 'Read the password from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-command -d 'Run this command for the password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l cafile -d 'Trust the CA certificates in this file only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l cert -d 'Show this client certificate to the broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-alpn -d 'Offer this protocol by ALPN' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
+tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-keylog -d 'Append the session secrets to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-payload -d 'Use this payload for the will [default: empty]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-file -d 'Use the content of this file as payload of the will' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]' -r -f -a "text\t'A line for people'
+json\t'One JSON object in one line'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s A -l bind -d 'Connect from these local addresses, taken in turn' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s i -l id -d 'Use client identifiers of this form [default: mqt-{run}-{i}]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s I -l id-prefix -d 'Use this, the process number and the number of the client as client identifier' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 65535]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l with-broker -d 'Start a dev broker and put the load on it'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l retain -d 'Have the broker keep the last message of each topic'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-stamp -d 'Leave the stamp out of the messages'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l find-max -d 'Search for the highest rate that holds --slo'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws -d 'Speak MQTT over WebSocket'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-reconnect -d 'End when the connection is lost'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-stdin -d 'Read the password from standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-prompt -d 'Ask for the password on the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls -d 'Speak TLS'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-retain -d 'Have the will retained'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l quiet -d 'Print no errors, warnings, notes and progress'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -a "compare" -d 'Show what differs between two results'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -a "merge" -d 'Merge the results of all shards into one'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l json -d 'Write the result to this file as JSON' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l csv -d 'Write the figures of each second to this file as CSV' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l html -d 'Write a page with charts to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l fail-if -d 'Fail with exit status 9 when this holds; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l slo -d 'Fail with exit status 9 unless this holds; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l max-skew -d 'Let the shards start this far apart [default: 1s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -s p -l port -d 'Listen on this TCP port [default: 1883]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l ws-port -d 'Listen for WebSocket on this port' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l tls-port -d 'Listen for TLS on this port' -r

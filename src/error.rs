@@ -35,6 +35,8 @@ pub enum Kind {
     Stalled,
     /// Some messages are confirmed and some are not.
     Partial,
+    /// The run went as asked for, and its result misses a threshold.
+    Verdict,
     /// Name lookup.
     Lookup,
     /// No connection to be had.
@@ -75,6 +77,7 @@ pub const EXIT_STATUS: &[ExitStatus] = &[
     row(Kind::Auth, 5, "auth", "the broker says: not authorized, banned, or bad authentication method"),
     row(Kind::Lost, 7, "lost", "the connection was lost, taken over or ended by the broker"),
     row(Kind::Tls, 8, "tls", "TLS handshake or certificate"),
+    row(Kind::Verdict, 9, "verdict", "a threshold of mqt bench (--fail-if, --slo) failed"),
     row(Kind::Denied, 12, "denied", "a subscription or a publish was refused"),
     row(Kind::Connect, 14, "connect", "connection refused, unreachable, or another network error"),
     row(Kind::Stalled, 19, "stalled", "the broker stopped answering: keep alive passed, no progress"),

@@ -20,6 +20,7 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use cli::Request;
+use cli::bench::BenchAction;
 use config::{Environment, Resolved, UiSettings};
 use error::{Failure, Kind};
 use ui::Ui;
@@ -77,6 +78,24 @@ fn dispatch(request: Request) -> Result<(), Ended> {
                 commands::subscribe::run(settings, ui)
             })
         }
+        Request::Bench(args) => match args.action {
+            Some(BenchAction::Compare(args)) => {
+                let settings = config::bench_compare(args);
+                with_ui(settings.ui, |ui| commands::bench::run_compare(&settings, ui))
+            }
+            Some(BenchAction::Merge(args)) => {
+                let settings = config::bench_merge(args);
+                with_ui(settings.ui, |ui| commands::bench::run_merge(&settings, ui))
+            }
+            None => {
+                let Resolved { settings, warnings } =
+                    config::bench(args.load, &environment).map_err(Ended::early)?;
+                with_ui(settings.ui, |ui| {
+                    warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+                    commands::bench::run(settings, ui)
+                })
+            }
+        },
         Request::Broker(args) => {
             let settings = config::broker(*args, &environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| commands::broker::run(settings, ui))

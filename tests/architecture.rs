@@ -34,6 +34,31 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio", &["connection/", "broker/", "commands/", "ui/"]),
 ];
 
+/// Parts of `mqt bench` that decide and compute: they know no runtime.
+const WITHOUT_RUNTIME: &[&str] = &[
+    "chart.rs",
+    "compare.rs",
+    "comparison.rs",
+    "csv.rs",
+    "find_max.rs",
+    "histogram.rs",
+    "html.rs",
+    "limits.rs",
+    "merge.rs",
+    "openmetrics.rs",
+    "recorder.rs",
+    "result.rs",
+    "run_config.rs",
+    "schedule.rs",
+    "snapshot.rs",
+    "stamp.rs",
+    "svg.rs",
+    "text.rs",
+    "tracker.rs",
+    "verdict.rs",
+    "warning.rs",
+];
+
 /// The client side of `connection/`, which the broker must not see.
 const CLIENT_SIDE: &[&str] = &["client", "driver", "reconnect", "options", "proxy"];
 
@@ -166,6 +191,20 @@ fn crates_are_named_only_in_their_places() {
             );
         }
     }
+}
+
+#[test]
+fn what_a_load_test_computes_knows_no_runtime() {
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        let Some(rest) = source.path.strip_prefix("commands/bench/") else { continue };
+        let name = rest.rsplit('/').next().unwrap_or(rest);
+        if let Some(name) = WITHOUT_RUNTIME.iter().find(|known| **known == name) {
+            found.insert(*name);
+            assert!(!names_crate(&source.code, "tokio"), "src/{} names tokio", source.path);
+        }
+    }
+    assert_eq!(found.len(), WITHOUT_RUNTIME.len(), "all of them are there");
 }
 
 #[test]

@@ -68,6 +68,7 @@ const CASES: &[(Option<Kind>, &str, Cause)] = &[
 /// Rows and commands without a case, and why.
 const WITHOUT: &[(Kind, &[&str], &str)] = &[
     (Kind::Bug, &["pub", "sub"], "there is no way to cause a defect on purpose"),
+    (Kind::Verdict, &["pub", "sub"], "only mqt bench judges, and its tests cause it"),
     (Kind::Output, &["pub"], "it writes nothing to standard output"),
     (Kind::Partial, &["sub"], "it publishes nothing whose fate could be unknown"),
     #[cfg(not(target_os = "linux"))]

@@ -3,6 +3,7 @@
 //! Help texts: the first line says in the imperative what the option does, has no full stop and names the
 //! default in brackets; the second paragraph is whole sentences. Every command ends its help with examples.
 
+pub mod bench;
 pub mod broker;
 pub mod connection;
 pub mod generate;
@@ -18,6 +19,7 @@ use std::ffi::{OsStr, OsString};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, FromArgMatches};
 
+pub use bench::BenchArgs;
 pub use broker::BrokerArgs;
 pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
@@ -34,6 +36,8 @@ pub enum Request {
     Publish(Box<PublishArgs>),
     /// `mqt sub`
     Subscribe(Box<SubscribeArgs>),
+    /// `mqt bench`
+    Bench(Box<BenchArgs>),
     /// `mqt broker`
     Broker(Box<BrokerArgs>),
     /// `mqt profile`
@@ -62,6 +66,7 @@ type Define = fn() -> Command;
 const COMMANDS: &[(&str, Define)] = &[
     ("pub", publish::command),
     ("sub", subscribe::command),
+    ("bench", bench::command),
     ("broker", broker::command),
     ("profile", profile::command),
     ("generate", generate::command),
@@ -72,10 +77,10 @@ const COMMANDS: &[(&str, Define)] = &[
 #[must_use]
 pub fn command() -> Command {
     let mut command = Command::new("mqt")
-        .about("Publish, subscribe and run a small broker: MQTT from the command line")
+        .about("Publish, subscribe, load-test and run a small broker: MQTT from the command line")
         .long_about(
             "Publish to and subscribe at any MQTT broker, over TCP, TLS, WebSocket and unix sockets, with MQTT \
-             5, 3.1.1 and 3.1.",
+             5, 3.1.1 and 3.1. Measure what a broker carries, and run a small one for development.",
         )
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
@@ -143,10 +148,10 @@ fn help_command() -> Command {
         .arg(
             Arg::new("topic")
                 .value_name("COMMAND|exit-codes")
-                .value_parser(["pub", "sub", "broker", "profile", "generate", "exit-codes"])
+                .value_parser(["pub", "sub", "bench", "broker", "profile", "generate", "exit-codes"])
                 .hide_possible_values(true)
                 .help("Explain this")
-                .long_help("Explain this.\n\npub, sub, broker, profile, generate or exit-codes."),
+                .long_help("Explain this.\n\npub, sub, bench, broker, profile, generate or exit-codes."),
         )
 }
 
@@ -266,6 +271,10 @@ fn parse_command(
         "sub" => SubscribeArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
             args.connection.session.property = properties;
             Request::Subscribe(Box::new(args))
+        }),
+        "bench" => BenchArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
+            args.load.connection.session.property = properties;
+            Request::Bench(Box::new(args))
         }),
         "broker" => {
             BrokerArgs::from_arg_matches_mut(&mut matches).map(|args| Request::Broker(Box::new(args)))

@@ -21,7 +21,7 @@ pub struct WrongUsage {
 }
 
 /// Options whose value may hold a password: it is not repeated.
-const SECRET: &[&str] = &["--url", "--proxy", "--pw", "--ws-header"];
+const SECRET: &[&str] = &["--url", "--broker", "--proxy", "--pw", "--ws-header"];
 
 impl WrongUsage {
     /// Wrong usage of `command`, as in `mqt pub`.

@@ -1,5 +1,6 @@
 //! Glue: settings → client → formatter → exit status, one module a command.
 
+pub mod bench;
 pub mod broker;
 mod failure;
 mod feed;

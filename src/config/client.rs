@@ -36,7 +36,7 @@ pub(super) struct Merged {
     /// What was typed, the environment and the profile laid under it.
     pub args: ConnectionArgs,
     /// What was typed alone.
-    typed: ConnectionArgs,
+    pub typed: ConnectionArgs,
     /// The broker is started for this command.
     own_broker: bool,
     /// Environment or profile say something about where the broker is and who logs in.
@@ -183,7 +183,8 @@ fn turns_tls_on(tls: &TlsArgs) -> bool {
     tls.tls.unwrap_or(asked_for)
 }
 
-fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u16) -> TransportOptions {
+/// The way to one broker.
+pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u16) -> TransportOptions {
     let server = &args.server;
     let scheme = endpoint.scheme();
     TransportOptions {

@@ -4,6 +4,7 @@
 //! profile, else it has its default. Values that belong together (a URL and a host, the sources of a
 //! password) are taken from one of these as a whole: see `layer`.
 
+pub mod bench;
 mod broker;
 mod client;
 mod environment;
@@ -15,10 +16,12 @@ mod rules;
 pub mod settings;
 mod subscribe;
 
+use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
 use crate::cli::{BrokerArgs, PublishArgs, SubscribeArgs, WrongUsage};
 use crate::error::Failure;
 
 pub use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
+pub use bench::{BenchSettings, CompareSettings, MergeSettings};
 pub use environment::Environment;
 pub use settings::{
     BrokerSettings, OutputFormat, PublishSettings, RetainedChoice, Source, SubscribeSettings, UiSettings,
@@ -70,6 +73,26 @@ pub fn subscribe(
 /// Options that do not go together.
 pub fn broker(args: BrokerArgs, environment: &Environment<'_>) -> Result<BrokerSettings, Failure> {
     broker::resolve(args, environment)
+}
+
+/// What `mqt bench` is to do.
+///
+/// # Errors
+/// Options that do not go together, and files and variables that cannot be read.
+pub fn bench(args: LoadArgs, environment: &Environment<'_>) -> Result<Resolved<BenchSettings>, Failure> {
+    bench::run(args, environment)
+}
+
+/// What `mqt bench compare` is to do.
+#[must_use]
+pub fn bench_compare(args: CompareArgs) -> CompareSettings {
+    bench::compare(args)
+}
+
+/// What `mqt bench merge` is to do.
+#[must_use]
+pub fn bench_merge(args: MergeArgs) -> MergeSettings {
+    bench::merge(args)
 }
 
 impl From<WrongUsage> for Failure {

@@ -1,0 +1,538 @@
+//! One run, from the first connection to the last: threads, steps, and what they have recorded, added up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::cli::bench::Scenario;
+use crate::commands::random_seed;
+use crate::commands::signals::{Signal, Signals};
+use crate::config::bench::BenchSettings;
+use crate::error::{Failure, Kind};
+use crate::output::sanitize::escape;
+use crate::ui::Ui;
+
+use super::clock::Clock;
+use super::clock_offset::{Clocks, Offset};
+use super::in_parts;
+use super::recorder::Interval;
+use super::result::{ClockOffset, Phases, RunResult, Second};
+use super::scenario::{Plan, PlanError, Role, Spec};
+use super::tally::{Gathered, tally};
+use super::usage::CpuTime;
+use super::worker::{self, Gauges, GroupTracker, Order, Outcome, Shared, Step, Terms, Timeline, Told};
+use super::{limits, setup};
+
+/// How often the run looks at how far its threads are.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often an observer is told.
+const SHOW: Duration = Duration::from_millis(200);
+/// Between the order and the start of the load: every thread knows of it by then.
+const LEAD: Duration = Duration::from_millis(5);
+/// After the end of the measured phase, what fell due in it has a hundredth of its length to go out, and at
+/// most this.
+const LONGEST_GRACE: Duration = Duration::from_millis(500);
+/// With several processes nobody knows what is still to come: so long without a message is the end.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// In which part of its life a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stretch {
+    /// Connections are opened.
+    Connecting,
+    /// The rate rises, or the broker warms up.
+    WarmUp,
+    /// What counts.
+    Measured,
+    /// What is on its way is waited for.
+    Drain,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which part it is in.
+    pub stretch: Stretch,
+    /// How long it has been in it.
+    pub elapsed: Duration,
+    /// How long this part takes, where that is known.
+    pub length: Option<Duration>,
+    /// Connections that stand.
+    pub online: u64,
+    /// Connections that are to stand.
+    pub asked: u64,
+    /// Messages of the measured phase that were sent.
+    pub sent: u64,
+    /// Of those, how many are confirmed.
+    pub confirmed: u64,
+    /// Deliveries of the measured phase.
+    pub delivered: u64,
+}
+
+/// Is told how a run goes.
+pub trait Observer {
+    /// A few times a second.
+    fn progress(&mut self, progress: &Progress);
+    /// When a second of the series is complete.
+    fn second(&mut self, second: &Second);
+}
+
+/// Nobody wants to know.
+impl Observer for () {
+    fn progress(&mut self, _: &Progress) {}
+    fn second(&mut self, _: &Second) {}
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it came to.
+    pub result: RunResult,
+    /// What ended it before its time.
+    pub signal: Option<Signal>,
+    /// The first thing that went wrong with a connection.
+    pub failure: Option<Failure>,
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::usage(escape(&error.to_string()))
+    }
+}
+
+/// Runs once.
+///
+/// # Errors
+/// The settings make no run, the first connection is refused, or no client could connect.
+pub async fn measure(
+    settings: &BenchSettings,
+    signals: &mut Signals,
+    observer: &mut dyn Observer,
+    ui: &Ui,
+) -> Result<Finished, Failure> {
+    let run = settings.run_id.map_or_else(random_seed, |id| id.0);
+    let plan = Plan::new(settings, run)?;
+    let specs = plan.specs();
+    let Some(first) = specs.first() else {
+        return Err(Failure::usage("this part of the run has no clients"));
+    };
+    let fan_out = plan.fan_out()?;
+    limits::prepare(&setup::demand(settings, specs.len()))?;
+    let version = setup::probe(settings, &plan, first).await?;
+    let transports = setup::transports(settings, ui).await?;
+    let logins = setup::logins(settings).await?;
+    let clock = Clock::start();
+    let mut clocks = Clocks::connect(settings, run, clock).await;
+    let before = match &mut clocks {
+        Some(clocks) => clocks.offset().await,
+        None => None,
+    };
+    if let Some(signal) = setup::wait_for(settings.start_at, signals).await {
+        return Err(Failure::new(Kind::Timeout, format!("ended by {signal:?} before the start")));
+    }
+    let threads = settings
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, std::num::NonZeroUsize::get)
+        .min(specs.len());
+    let client = &settings.client;
+    let shared = Arc::new(Shared {
+        run,
+        clock,
+        terms: Terms { version, max_packet_size: client.max_packet_size, within: client.connect_timeout },
+        transports,
+        brokers: settings.brokers.len().max(1),
+        publishers: settings.groups.iter().map(|group| group.publishers).sum(),
+        fan_out,
+        paces: settings.groups.iter().map(|group| setup::pace(settings, group)).collect(),
+        logins: logins.groups,
+        login: logins.own,
+        group_trackers: settings.groups.iter().map(|_| GroupTracker::new()).collect(),
+        connect_from: clock.now(),
+        settled: AtomicU64::new(0),
+        done: AtomicU64::new(0),
+        changed: Notify::new(),
+        gauges: (0..threads).map(|_| Gauges::default()).collect(),
+        settings: settings.clone(),
+    });
+    let team = Team::start(&shared, &specs)?;
+    let mut run = Run {
+        shared: Arc::clone(&shared),
+        clocks,
+        before,
+        team,
+        signals,
+        observer,
+        signal: None,
+        failure: None,
+        clients: count(specs.len()),
+        publishers: count(specs.iter().filter(|spec| spec.role == Role::Publisher).count()),
+        intervals: BTreeMap::new(),
+        series: Vec::new(),
+        outcomes: Vec::new(),
+    };
+    run.complete(&plan, &specs).await
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn millis(nanoseconds: u64) -> u64 {
+    nanoseconds.saturating_add(500_000) / 1_000_000
+}
+
+/// The threads.
+struct Team {
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    told: mpsc::UnboundedReceiver<Told>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Team {
+    fn start(shared: &Arc<Shared>, specs: &[Spec]) -> Result<Self, Failure> {
+        let (tell, told) = mpsc::unbounded_channel();
+        let mut team = Self { orders: Vec::new(), told, threads: Vec::new() };
+        let size = shared.gauges.len();
+        for place in 0..size {
+            let own: Vec<Spec> = specs.iter().copied().skip(place).step_by(size).collect();
+            let (order, orders) = mpsc::unbounded_channel();
+            let (shared, tell) = (Arc::clone(shared), tell.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("load-{place}"))
+                .spawn(move || worker::run(place, &shared, &own, orders, tell))
+                .map_err(|error| Failure::new(Kind::Usage, "a thread does not start").source(&error))?;
+            team.orders.push(order);
+            team.threads.push(thread);
+        }
+        Ok(team)
+    }
+
+    fn order(&self, order: Order) {
+        for thread in &self.orders {
+            // A thread that is gone has said why.
+            let _ = thread.send(order);
+        }
+    }
+}
+
+/// A run that goes on.
+struct Run<'a> {
+    shared: Arc<Shared>,
+    /// The clocks of the other processes, if there are any.
+    clocks: Option<Clocks>,
+    /// How far they were apart before the load.
+    before: Option<Offset>,
+    team: Team,
+    signals: &'a mut Signals,
+    observer: &'a mut dyn Observer,
+    signal: Option<Signal>,
+    failure: Option<Failure>,
+    clients: u64,
+    publishers: u64,
+    /// Seconds that some threads have told about, and how many.
+    intervals: BTreeMap<u64, (usize, Interval)>,
+    series: Vec<Second>,
+    outcomes: Vec<Outcome>,
+}
+
+/// The sums of what the threads show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    online: u64,
+    sent: u64,
+    confirmed: u64,
+    open: u64,
+    expected: u64,
+    delivered: u64,
+}
+
+impl Run<'_> {
+    async fn complete(&mut self, plan: &Plan<'_>, specs: &[Spec]) -> Result<Finished, Failure> {
+        let shared = Arc::clone(&self.shared);
+        let timing = shared.settings.timing;
+        let is_retained = shared.settings.groups.iter().any(|group| group.scenario == Scenario::Retained);
+        let mut timeline = Timeline::UNKNOWN;
+        let mut drained = shared.clock.now();
+        self.until(Stretch::Connecting, timeline, None, |run| {
+            run.shared.settled.load(Ordering::Relaxed) >= run.clients
+        })
+        .await;
+        let connected = shared.clock.now();
+        // The gauges show what has been by the next tick.
+        self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
+        let mut cpu = CpuTime::default();
+        if self.signal.is_none() && self.sums().online > 0 {
+            let start = shared.clock.now() + nanoseconds(LEAD);
+            // Retained messages are there before anything is measured, however long that takes.
+            let (before, length) = if is_retained {
+                (0, None)
+            } else {
+                (nanoseconds(timing.ramp).saturating_add(nanoseconds(timing.warmup)), timing.duration)
+            };
+            let measured = start.saturating_add(before);
+            let end = length.map_or(u64::MAX, |length| measured.saturating_add(nanoseconds(length)));
+            timeline = Timeline { start, measured, end };
+            self.team.order(Order::Go(Step::Run, timeline));
+            self.until(Stretch::WarmUp, timeline, Some(measured), |_| false).await;
+            let cpu_before = CpuTime::now();
+            // A rate of one message an hour has sent its last long before the end.
+            let ends_when_all_is_sent =
+                self.publishers > 0 && (is_retained || timing.duration.is_none() || timing.count.is_some());
+            let all_is_sent = |run: &Self| run.shared.done.load(Ordering::Relaxed) >= run.publishers;
+            self.until(Stretch::Measured, timeline, Some(end), |run| {
+                ends_when_all_is_sent && all_is_sent(run)
+            })
+            .await;
+            if end != u64::MAX && shared.clock.now() >= end {
+                // What fell due just before the end still goes out; a queue that has grown does not.
+                let grace = ((end - measured) / 100).clamp(nanoseconds(LOOK), nanoseconds(LONGEST_GRACE));
+                self.until(Stretch::Drain, timeline, Some(end.saturating_add(grace)), all_is_sent).await;
+            }
+            if is_retained && self.signal.is_none() {
+                self.drain(timeline, false).await;
+                timeline = Timeline { measured: shared.clock.now(), ..timeline };
+                self.team.order(Order::Go(Step::Collect, timeline));
+                self.drain(timeline, true).await;
+            }
+            timeline.end = timeline.end.min(shared.clock.now());
+            cpu = CpuTime::now().since(cpu_before);
+            if is_retained {
+                self.team.order(Order::Go(Step::Clear, timeline));
+                let until = shared.clock.now().saturating_add(nanoseconds(timing.drain));
+                self.until(Stretch::Drain, timeline, Some(until), |run| {
+                    run.shared.done.load(Ordering::Relaxed) >= 2 * run.publishers && run.sums().open == 0
+                })
+                .await;
+            } else {
+                self.team.order(Order::Go(Step::Drain, timeline));
+                self.drain(timeline, true).await;
+            }
+            drained = shared.clock.now();
+        }
+        self.finish().await?;
+        let nobody = self.outcomes.iter().all(|outcome| outcome.recorder.connects.established == 0);
+        if nobody && self.signal.is_none() {
+            let failure = self.failure.take();
+            return Err(failure.unwrap_or_else(|| Failure::new(Kind::Connect, "no client could connect")));
+        }
+        let phases = match timeline.start {
+            u64::MAX => Phases { connect_ms: millis(connected - shared.connect_from), ..Phases::default() },
+            start => {
+                Phases {
+                    connect_ms: millis(connected.saturating_sub(shared.connect_from)),
+                    ramp_ms: if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) },
+                    warmup_ms: millis(timeline.measured.saturating_sub(start))
+                        .saturating_sub(if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) }),
+                    measured_ms: millis(timeline.end.saturating_sub(timeline.measured)),
+                    drain_ms: millis(drained.saturating_sub(timeline.end)),
+                }
+            }
+        };
+        for (second, (_, interval)) in std::mem::take(&mut self.intervals) {
+            self.close_second(second, &interval);
+        }
+        let clock = self.clock_offset().await;
+        let result = tally(Gathered {
+            shared: &shared,
+            plan,
+            specs,
+            outcomes: std::mem::take(&mut self.outcomes),
+            series: std::mem::take(&mut self.series),
+            phases,
+            cpu,
+            is_interrupted: self.signal.is_some(),
+            clock,
+        });
+        Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
+    }
+
+    /// How far the clock of this process is from that of the first, before and after the load.
+    async fn clock_offset(&mut self) -> Option<ClockOffset> {
+        let mut clocks = self.clocks.take()?;
+        let after = clocks.offset().await;
+        clocks.end().await;
+        let (before, after) = (self.before?, after?);
+        Some(ClockOffset {
+            before_us: before.micros,
+            after_us: after.micros,
+            error_us: before.error_us.max(after.error_us),
+        })
+    }
+
+    /// Goes on until a time, until something is done, or until a signal comes.
+    async fn until(
+        &mut self,
+        stretch: Stretch,
+        timeline: Timeline,
+        end: Option<u64>,
+        is_done: impl Fn(&Self) -> bool,
+    ) {
+        let clock = self.shared.clock;
+        let from = match stretch {
+            Stretch::Connecting => self.shared.connect_from,
+            Stretch::WarmUp => timeline.start,
+            Stretch::Measured => timeline.measured,
+            Stretch::Drain => timeline.end,
+        };
+        let mut shown = 0;
+        while self.signal.is_none() && !is_done(self) {
+            let now = clock.now();
+            if end.is_some_and(|end| now >= end) {
+                return;
+            }
+            if now.saturating_sub(shown) >= nanoseconds(SHOW) {
+                shown = now;
+                let sums = self.sums();
+                let progress = Progress {
+                    stretch,
+                    elapsed: Duration::from_nanos(now.saturating_sub(from)),
+                    length: end
+                        .filter(|end| *end != u64::MAX)
+                        .map(|end| Duration::from_nanos(end.saturating_sub(from))),
+                    online: sums.online,
+                    asked: self.clients,
+                    sent: sums.sent,
+                    confirmed: sums.confirmed,
+                    delivered: sums.delivered,
+                };
+                self.observer.progress(&progress);
+            }
+            let look = now.saturating_add(nanoseconds(LOOK)).min(end.unwrap_or(u64::MAX));
+            let changed = self.shared.changed.notified();
+            tokio::select! {
+                signal = self.signals.next() => self.signal = Some(signal),
+                told = self.team.told.recv() => match told {
+                    Some(told) => self.take(told),
+                    None => return,
+                },
+                () = changed => {}
+                () = tokio::time::sleep_until(clock.instant(look).into()) => {}
+            }
+        }
+    }
+
+    /// Waits for what is on its way: acknowledgements, and deliveries if asked for.
+    async fn drain(&mut self, timeline: Timeline, deliveries: bool) {
+        if self.publishers == 0 {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let began = shared.clock.now();
+        let limit = began.saturating_add(nanoseconds(shared.settings.timing.drain));
+        // Until every thread has shown what it had sent when it heard of the end.
+        let settled = began + 2 * nanoseconds(LOOK);
+        self.until(Stretch::Drain, timeline, Some(settled), |_| false).await;
+        let is_part = in_parts(&shared.settings);
+        let last = std::cell::Cell::new((self.sums(), shared.clock.now()));
+        self.until(Stretch::Drain, timeline, Some(limit), |run| {
+            let sums = run.sums();
+            let now = run.shared.clock.now();
+            let (before, since) = last.get();
+            if before != sums {
+                last.set((sums, now));
+            }
+            let has_all = match (deliveries, is_part) {
+                (false, _) => true,
+                (true, false) => sums.delivered >= sums.expected,
+                (true, true) => before == sums && now.saturating_sub(since) >= nanoseconds(QUIET),
+            };
+            sums.open == 0 && has_all
+        })
+        .await;
+    }
+
+    /// Ends every connection and takes what the threads have recorded.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        self.team.order(Order::Go(Step::End, Timeline::UNKNOWN));
+        let mut again = None;
+        while self.outcomes.len() < self.team.orders.len() {
+            tokio::select! {
+                told = self.team.told.recv() => match told {
+                    Some(told) => self.take(told),
+                    None => break,
+                },
+                // Whoever asks twice does not want to wait.
+                signal = self.signals.next() => {
+                    self.signal = Some(signal);
+                    again = Some(signal);
+                    break;
+                }
+            }
+        }
+        if again.is_some() {
+            return Ok(());
+        }
+        for thread in self.team.threads.drain(..) {
+            match thread.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    return Err(Failure::new(Kind::Usage, "a thread has no runtime or timer").source(&error));
+                }
+                // A panic has ended the process by itself.
+                Err(_) => return Err(Failure::new(Kind::Bug, "a thread ended early")),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, told: Told) {
+        match told {
+            Told::Interval(second, interval) => {
+                let (threads, sum) = self.intervals.entry(second).or_default();
+                *threads += 1;
+                sum.merge(&interval);
+                while let Some(entry) = self.intervals.first_entry()
+                    && entry.get().0 >= self.shared.gauges.len()
+                {
+                    let (second, (_, interval)) = entry.remove_entry();
+                    self.close_second(second, &interval);
+                }
+            }
+            Told::Failed(failure) => {
+                self.failure.get_or_insert(failure);
+            }
+            Told::Ended(outcome) => self.outcomes.push(*outcome),
+        }
+    }
+
+    fn close_second(&mut self, second: u64, interval: &Interval) {
+        let response = &interval.response;
+        let second = Second {
+            t_ms: second.saturating_mul(1_000),
+            offered: interval.offered,
+            sent: interval.sent,
+            acked: interval.acked,
+            delivered: interval.delivered,
+            errors: interval.errors,
+            connections: self.sums().online,
+            p50_us: response.quantile_us(0.5),
+            p99_us: response.quantile_us(0.99),
+            max_us: response.max_us(),
+        };
+        self.observer.second(&second);
+        self.series.push(second);
+    }
+
+    fn sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        for gauges in &self.shared.gauges {
+            let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+            sums.online += read(&gauges.online);
+            sums.sent += read(&gauges.sent);
+            sums.confirmed += read(&gauges.confirmed);
+            sums.open += read(&gauges.open);
+            sums.expected += read(&gauges.expected);
+            sums.delivered += read(&gauges.delivered);
+        }
+        sums
+    }
+}

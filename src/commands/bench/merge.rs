@@ -1,0 +1,432 @@
+//! The results of all shards as the result of one run: exactly what a single recorder would hold.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::output::units::Span;
+
+use super::result::{
+    ANOMALIES_KEPT, ClockOffset, Counts, Phases, Resources, ResultFile, RunResult, Second, Warning,
+};
+use super::warning::KEYWORDS;
+
+/// Why results are not parts of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MergeError {
+    /// A result of a whole run.
+    #[error("{file} is no shard: it was made without --shard")]
+    NoShard {
+        /// The file.
+        file: String,
+    },
+    /// Two shards of different numbers of shards.
+    #[error("{file} is one of {found} shards, {first} is one of {expected}")]
+    Count {
+        /// The file.
+        file: String,
+        /// How many shards it knows.
+        found: u32,
+        /// The first file.
+        first: String,
+        /// How many shards that one knows.
+        expected: u32,
+    },
+    /// One shard given twice.
+    #[error("{file} and {other} are both shard {index}")]
+    Twice {
+        /// A file.
+        file: String,
+        /// Another one.
+        other: String,
+        /// From 0.
+        index: u32,
+    },
+    /// A shard that is not there.
+    #[error("shards are missing: {missing} of {count}")]
+    Missing {
+        /// Their indexes.
+        missing: String,
+        /// How many there are.
+        count: u32,
+    },
+    /// Another configuration.
+    #[error("{file} has another configuration than {first}: {place} is {found}, not {expected}")]
+    Config {
+        /// The file.
+        file: String,
+        /// The first file.
+        first: String,
+        /// Where in the configuration.
+        place: String,
+        /// What the file has.
+        found: String,
+        /// What the first one has.
+        expected: String,
+    },
+    /// Another number of repeats.
+    #[error("{file} has {found} runs, {first} has {expected}")]
+    Runs {
+        /// The file.
+        file: String,
+        /// How many runs it has.
+        found: usize,
+        /// The first file.
+        first: String,
+        /// How many that one has.
+        expected: usize,
+    },
+    /// Started at another time.
+    #[error("{late} started {} after {early}: they did not run together", Span(*.apart))]
+    Skew {
+        /// The file that started last.
+        late: String,
+        /// The file that started first.
+        early: String,
+        /// How far apart.
+        apart: Duration,
+    },
+    /// Nothing to merge.
+    #[error("there is no result to merge")]
+    Nothing,
+}
+
+/// A result and the file that it comes from.
+pub type Named = (String, ResultFile);
+
+/// Merges the shards of a run, given in any order; with repeats, run by run.
+///
+/// # Errors
+/// They are not all the shards of one run, or started further apart than `max_skew`.
+pub fn merge(mut files: Vec<Named>, max_skew: Duration) -> Result<ResultFile, MergeError> {
+    check_shards(&files)?;
+    files.sort_by_key(|(_, file)| file.runs.first().and_then(|run| run.shard).map(|(index, _)| index));
+    let Some((first, model)) = files.first() else { return Err(MergeError::Nothing) };
+    for (name, file) in &files {
+        if file.runs.len() != model.runs.len() {
+            return Err(MergeError::Runs {
+                file: name.clone(),
+                found: file.runs.len(),
+                first: first.clone(),
+                expected: model.runs.len(),
+            });
+        }
+    }
+    let runs = (0..model.runs.len())
+        .map(|number| {
+            let shards: Vec<(&str, &RunResult)> = files
+                .iter()
+                .filter_map(|(name, file)| file.runs.get(number).map(|run| (name.as_str(), run)))
+                .collect();
+            check_run(&shards, max_skew)?;
+            merge_runs(&shards)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(ResultFile::new(runs))
+}
+
+fn check_shards(files: &[Named]) -> Result<(), MergeError> {
+    let mut seen: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut whole: Option<(&str, u32)> = None;
+    for (name, run) in
+        files.iter().flat_map(|(name, file)| file.runs.iter().take(1).map(move |run| (name, run)))
+    {
+        let Some((index, count)) = run.shard else { return Err(MergeError::NoShard { file: name.clone() }) };
+        let (first, expected) = *whole.get_or_insert((name, count));
+        if count != expected {
+            return Err(MergeError::Count {
+                file: name.clone(),
+                found: count,
+                first: first.to_owned(),
+                expected,
+            });
+        }
+        if let Some(other) = seen.insert(index, name) {
+            return Err(MergeError::Twice { file: name.clone(), other: other.to_owned(), index });
+        }
+    }
+    let Some((_, count)) = whole else { return Err(MergeError::Nothing) };
+    let there = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+    if there < count {
+        // A damaged file may claim any number of shards: name the first few only.
+        let missing: Vec<String> = (0..count)
+            .filter(|index| !seen.contains_key(index))
+            .take(10)
+            .map(|index| index.to_string())
+            .collect();
+        return Err(MergeError::Missing { missing: missing.join(", "), count });
+    }
+    Ok(())
+}
+
+fn check_run(shards: &[(&str, &RunResult)], max_skew: Duration) -> Result<(), MergeError> {
+    let Some((first, model)) = shards.first() else { return Err(MergeError::Nothing) };
+    for (name, run) in shards {
+        if let Some((place, expected, found)) = difference(&model.config, &run.config) {
+            return Err(MergeError::Config {
+                file: (*name).to_owned(),
+                first: (*first).to_owned(),
+                place,
+                found,
+                expected,
+            });
+        }
+    }
+    let start = |(_, run): &&(&str, &RunResult)| run.started_unix_ns;
+    if let (Some(early), Some(late)) = (shards.iter().min_by_key(start), shards.iter().max_by_key(start)) {
+        let apart = Duration::from_nanos(late.1.started_unix_ns - early.1.started_unix_ns);
+        if apart > max_skew {
+            return Err(MergeError::Skew { late: late.0.to_owned(), early: early.0.to_owned(), apart });
+        }
+    }
+    Ok(())
+}
+
+/// The first place where two configurations differ: its path, and both values as JSON.
+pub(super) fn difference<T: serde::Serialize>(left: &T, right: &T) -> Option<(String, String, String)> {
+    fn walk(path: &str, left: &Value, right: &Value) -> Option<(String, String, String)> {
+        match (left, right) {
+            (Value::Object(left), Value::Object(right)) => left.iter().find_map(|(key, value)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(&path, value, right.get(key).unwrap_or(&Value::Null))
+            }),
+            (Value::Array(left), Value::Array(right)) if left.len() == right.len() => left
+                .iter()
+                .zip(right)
+                .enumerate()
+                .find_map(|(at, (left, right))| walk(&format!("{path}[{at}]"), left, right)),
+            _ if left == right => None,
+            _ => Some((path.to_owned(), left.to_string(), right.to_string())),
+        }
+    }
+    // A configuration always has its form in JSON.
+    let (left, right) = (serde_json::to_value(left).ok()?, serde_json::to_value(right).ok()?);
+    walk("", &left, &right)
+}
+
+fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
+    let mut parts = shards.iter().map(|(_, run)| *run);
+    let mut whole = parts.next().cloned().ok_or(MergeError::Nothing)?;
+    let mut errors: BTreeMap<String, u64> = whole.errors.drain(..).collect();
+    let mut series: BTreeMap<u64, Second> = BTreeMap::new();
+    let mut told: Vec<Warning> = Vec::new();
+    for (_, run) in shards {
+        for second in &run.series {
+            add_second(series.entry(second.t_ms / 1_000).or_default(), second);
+        }
+        for warning in &run.warnings {
+            if !told.contains(warning) {
+                told.push(warning.clone());
+            }
+        }
+    }
+    for run in parts {
+        if run.started_unix_ns < whole.started_unix_ns {
+            (whole.started, whole.started_unix_ns) = (run.started.clone(), run.started_unix_ns);
+        }
+        whole.interrupted |= run.interrupted;
+        add_phases(&mut whole.phases, &run.phases);
+        add_counts(&mut whole.counts, &run.counts);
+        let (connects, more) = (&mut whole.connects, &run.connects);
+        connects.asked += more.asked;
+        connects.established += more.established;
+        connects.lost += more.lost;
+        connects.reconnected += more.reconnected;
+        for (keyword, count) in &more.failed {
+            *connects.failed.entry(keyword.clone()).or_default() += count;
+        }
+        whole.latency.response.merge(&run.latency.response);
+        whole.latency.service.merge(&run.latency.service);
+        whole.latency.connect.merge(&run.latency.connect);
+        whole.latency.schedule_lag.merge(&run.latency.schedule_lag);
+        whole.anomalies.extend(run.anomalies.iter().cloned());
+        whole.anomalies_total += run.anomalies_total;
+        add_resources(&mut whole.resources, &run.resources);
+        whole.clock = worse_clock(whole.clock, run.clock);
+        for (keyword, count) in &run.errors {
+            *errors.entry(keyword.clone()).or_default() += count;
+        }
+    }
+    // A message may be sent in one shard and delivered in another: only the sums tell what is missing.
+    whole.counts.lost = whole.counts.expected.saturating_sub(whole.counts.delivered);
+    whole.shard = None;
+    whole.errors = errors.into_iter().collect();
+    whole.series = series.into_values().collect();
+    whole.anomalies.sort_by_key(|one| std::cmp::Reverse(one.lost + one.duplicates + one.out_of_order));
+    whole.anomalies.truncate(ANOMALIES_KEPT);
+    // What a result is the reason for is said of the whole only when the whole is a reason too.
+    whole.warnings = told.into_iter().filter(|told| !KEYWORDS.contains(&told.keyword.as_str())).collect();
+    Ok(whole)
+}
+
+/// The shards ran at the same time: each phase took as long as it took the slowest.
+fn add_phases(whole: &mut Phases, part: &Phases) {
+    whole.connect_ms = whole.connect_ms.max(part.connect_ms);
+    whole.ramp_ms = whole.ramp_ms.max(part.ramp_ms);
+    whole.warmup_ms = whole.warmup_ms.max(part.warmup_ms);
+    whole.measured_ms = whole.measured_ms.max(part.measured_ms);
+    whole.drain_ms = whole.drain_ms.max(part.drain_ms);
+}
+
+fn add_counts(whole: &mut Counts, part: &Counts) {
+    whole.offered += part.offered;
+    whole.sent += part.sent;
+    whole.confirmed += part.confirmed;
+    whole.refused += part.refused;
+    whole.expected += part.expected;
+    whole.delivered += part.delivered;
+    whole.duplicates += part.duplicates;
+    whole.out_of_order += part.out_of_order;
+    whole.bytes_sent += part.bytes_sent;
+    whole.bytes_received += part.bytes_received;
+}
+
+/// Percentiles of a second cannot be merged: the highest one of the shards stands for all.
+fn add_second(whole: &mut Second, part: &Second) {
+    whole.t_ms = part.t_ms / 1_000 * 1_000;
+    whole.offered += part.offered;
+    whole.sent += part.sent;
+    whole.acked += part.acked;
+    whole.delivered += part.delivered;
+    whole.errors += part.errors;
+    whole.connections += part.connections;
+    whole.p50_us = whole.p50_us.max(part.p50_us);
+    whole.p99_us = whole.p99_us.max(part.p99_us);
+    whole.max_us = whole.max_us.max(part.max_us);
+}
+
+fn add_resources(whole: &mut Resources, part: &Resources) {
+    whole.cpu_user_ms += part.cpu_user_ms;
+    whole.cpu_sys_ms += part.cpu_sys_ms;
+    whole.max_rss_bytes += part.max_rss_bytes;
+    whole.threads += part.threads;
+    whole.cores += part.cores;
+}
+
+fn worse_clock(one: Option<ClockOffset>, other: Option<ClockOffset>) -> Option<ClockOffset> {
+    let off = |clock: &ClockOffset| clock.error_us.saturating_add(clock.before_us.abs_diff(clock.after_us));
+    [one, other].into_iter().flatten().max_by_key(off)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::result::tests::run;
+    use super::super::result::{Anomaly, Latency};
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn shard(index: u32, count: u32) -> RunResult {
+        RunResult { shard: Some((index, count)), ..run() }
+    }
+
+    fn named(runs: Vec<RunResult>) -> Vec<Named> {
+        runs.into_iter()
+            .enumerate()
+            .map(|(number, run)| (format!("r{number}.json"), ResultFile::new(vec![run])))
+            .collect()
+    }
+
+    fn refused(runs: Vec<RunResult>) -> String {
+        merge(named(runs), SECOND).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn counts_are_added_and_what_ran_at_once_is_not() {
+        let mut second = shard(1, 2);
+        second.started_unix_ns += 500_000_000;
+        second.phases.drain_ms = 40;
+        second.errors = vec![("timeout".to_owned(), 2)];
+        second.anomalies =
+            vec![Anomaly { publisher: 3, subscriber: Some(1), lost: 4, duplicates: 0, out_of_order: 0 }];
+        second.anomalies_total = 1;
+        second.series.truncate(10);
+        // In any order.
+        let merged = merge(named(vec![second, shard(0, 2)]), SECOND).unwrap().runs.remove(0);
+        assert_eq!((merged.shard, merged.started_unix_ns), (None, run().started_unix_ns));
+        assert_eq!((merged.counts.delivered, merged.connects.asked), (20_000, 40));
+        assert_eq!((merged.phases.measured_ms, merged.phases.drain_ms), (10_000, 40));
+        assert!((merged.achieved_rate() - 2_000.0).abs() < 1e-9);
+        assert_eq!(
+            (merged.series.len(), merged.series[0].delivered, merged.series[10].delivered),
+            (11, 2_000, 1_000)
+        );
+        assert_eq!((merged.series[0].p99_us, merged.series[0].connections), (1_090, 40));
+        assert_eq!(merged.errors, [("timeout".to_owned(), 2)]);
+        assert_eq!((merged.anomalies.len(), merged.anomalies_total), (1, 1));
+        assert_eq!((merged.resources.cpu_user_ms, merged.resources.cores), (400, 4));
+    }
+
+    #[test]
+    fn what_is_not_one_run_is_refused() {
+        assert_eq!(refused(vec![run()]), "r0.json is no shard: it was made without --shard");
+        assert_eq!(refused(vec![shard(0, 2)]), "shards are missing: 1 of 2");
+        assert_eq!(refused(vec![shard(0, 2), shard(0, 2)]), "r1.json and r0.json are both shard 0");
+        assert_eq!(
+            refused(vec![shard(0, 2), shard(1, 3)]),
+            "r1.json is one of 3 shards, r0.json is one of 2"
+        );
+        let mut other = shard(1, 2);
+        other.config.groups[0].qos = 2;
+        assert_eq!(
+            refused(vec![shard(0, 2), other]),
+            "r1.json has another configuration than r0.json: groups[0].qos is 2, not 1"
+        );
+        let mut late = shard(1, 2);
+        late.started_unix_ns += 1_500_000_000;
+        assert_eq!(
+            refused(vec![shard(0, 2), late]),
+            "r1.json started 1.5 s after r0.json: they did not run together"
+        );
+        assert_eq!(refused(Vec::new()), "there is no result to merge");
+        assert!(refused(vec![shard(0, u32::MAX)]).starts_with("shards are missing: 1, 2"));
+        let mut files = named(vec![shard(0, 2), shard(1, 2)]);
+        files[1].1.runs.push(shard(1, 2));
+        assert_eq!(merge(files, SECOND).unwrap_err().to_string(), "r1.json has 2 runs, r0.json has 1");
+    }
+
+    fn recorded(samples: &[u64], (index, count): (u32, u32)) -> RunResult {
+        let mut latency = Latency::default();
+        let mut counts = Counts::default();
+        for sample in samples {
+            latency.response.record(*sample);
+            latency.service.record(sample / 2);
+            latency.connect.record(sample / 3);
+            latency.schedule_lag.record(sample / 4);
+            counts.offered += 1;
+            counts.delivered += 1;
+            counts.expected += 1 + sample % 2;
+            counts.lost += sample % 2;
+        }
+        RunResult { latency, counts, shard: Some((index, count)), ..run() }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn merged_shards_are_a_single_recorder_fed_with_the_union(
+            shards in proptest::collection::vec(
+                proptest::collection::vec(0_u64..4_000_000_000, 0..60), 4..=4)
+        ) {
+            let files = named((0..).zip(&shards).map(|(index, samples)| recorded(samples, (index, 4))).collect());
+            // As they come back from their files.
+            let files = files
+                .into_iter()
+                .map(|(name, file)| (name, ResultFile::parse(&file.to_json().unwrap()).unwrap()))
+                .collect();
+            let merged = merge(files, SECOND).unwrap().runs.remove(0);
+            let single = recorded(&shards.concat(), (0, 1));
+            prop_assert!(merged.latency == single.latency);
+            prop_assert_eq!(merged.counts, single.counts);
+            prop_assert_eq!(
+                serde_json::to_string(&merged.latency).unwrap(),
+                serde_json::to_string(&single.latency).unwrap()
+            );
+        }
+    }
+}

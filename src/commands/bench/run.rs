@@ -1,0 +1,289 @@
+//! `mqt bench` from its settings to the report: once, several times, or in search of the highest rate.
+
+use crate::cli::bench::{Rate, RunId};
+use crate::commands::signals::{Signal, Signals};
+use crate::commands::talk::outcome;
+use crate::commands::{local_broker, run_to_end};
+use crate::config::BenchSettings;
+use crate::config::bench::{Load, OpenStage, Payload};
+use crate::error::{Failure, Kind};
+use crate::ui::{Summary, Ui};
+
+use super::engine::{Finished, Observer, Progress, Stretch, measure};
+use super::find_max::Search;
+use super::live::Live;
+use super::report::openmetrics::Server;
+use super::report::text::step_line;
+use super::result::{ResultFile, Rule, RunResult, SearchStep, Second};
+use super::snapshot::{Phase, Snapshot};
+use super::stamp::STAMP_LEN;
+use super::{deliver, verdict, warning};
+
+/// Puts the load on, and delivers what it came to.
+///
+/// # Errors
+/// The settings make no run, no client could connect, a file cannot be written, a threshold failed; without
+/// thresholds also: something went wrong with a connection.
+pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<(), Failure> {
+    deliver::check_folders(&settings.outputs)?;
+    let loaded = run_to_end(load(&mut settings, ui))?;
+    let counts = sums(&loaded.file.runs);
+    let delivered = deliver::deliver(loaded.file, &settings.outputs, &settings.thresholds, ui);
+    let verdict = match (delivered, loaded.failure) {
+        (Ok(()), Some(failure)) if settings.thresholds.is_empty() => Err(failure),
+        (delivered, _) => delivered,
+    };
+    let (exit, keyword) = outcome(&verdict, loaded.signal);
+    ui.summary(&Summary { exit, keyword, ..counts });
+    if let (Some(signal), Ok(())) = (loaded.signal, &verdict) {
+        ui.close();
+        signal.die();
+    }
+    verdict
+}
+
+/// The counts of all runs for the closing line.
+fn sums(runs: &[RunResult]) -> Summary {
+    let mut sums = Summary::default();
+    for run in runs {
+        let counts = &run.counts;
+        sums.asked += counts.offered.max(counts.sent);
+        sums.sent += counts.sent;
+        sums.acked += counts.confirmed;
+        sums.denied += counts.refused;
+        if run.config.is_confirmed() {
+            sums.unconfirmed += counts.sent.saturating_sub(counts.confirmed + counts.refused);
+        }
+        sums.received += counts.delivered;
+        sums.duplicates += counts.duplicates;
+        sums.reconnects += run.connects.reconnected;
+    }
+    sums
+}
+
+/// What all runs came to.
+struct Loaded {
+    file: ResultFile,
+    /// What ended them before their time.
+    signal: Option<Signal>,
+    /// The first thing that went wrong with a connection.
+    failure: Option<Failure>,
+}
+
+async fn load(settings: &mut BenchSettings, ui: &Ui) -> Result<Loaded, Failure> {
+    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    note_padding(settings, ui);
+    let _broker = local_broker(settings.with_broker.clone(), &mut settings.client).await?;
+    if settings.with_broker.is_some() {
+        settings.brokers = vec![settings.client.transport.clone()];
+    }
+    let mut watch = Watch::new(settings, ui)?;
+    if settings.find_max {
+        find_max(settings, &mut signals, &mut watch, ui).await
+    } else {
+        repeat(settings, &mut signals, &mut watch, ui).await
+    }
+}
+
+fn note_padding(settings: &BenchSettings, ui: &Ui) {
+    let small =
+        settings.groups.iter().filter(|group| group.publishers > 0).find_map(|group| match &group.payload {
+            Payload::Size(size) if usize::try_from(size.min).is_ok_and(|bytes| bytes < STAMP_LEN) => {
+                Some(size.min)
+            }
+            _ => None,
+        });
+    if let (true, Some(bytes)) = (settings.stamp, small) {
+        ui.note(
+            "stamp",
+            &format!("payloads of {bytes} bytes are padded to the {STAMP_LEN} of the stamp; --no-stamp leaves it out"),
+        );
+    }
+}
+
+async fn repeat(
+    settings: &mut BenchSettings,
+    signals: &mut Signals,
+    watch: &mut Watch,
+    ui: &Ui,
+) -> Result<Loaded, Failure> {
+    let first_id = settings.run_id;
+    let mut loaded = Loaded { file: ResultFile::new(Vec::new()), signal: None, failure: None };
+    for number in 0..settings.repeat.get() {
+        if settings.repeat.get() > 1 {
+            ui.status(&format!("mqt: run {} of {}", number + 1, settings.repeat));
+        }
+        // What is left of one run must not count in the next.
+        settings.run_id = first_id.map(|RunId(id)| RunId(id.wrapping_add(number.into())));
+        watch.begin();
+        let finished = match measure(settings, signals, watch, ui).await {
+            Ok(finished) => finished,
+            // What has been measured is told all the same.
+            Err(failure) if number > 0 => {
+                loaded.failure.get_or_insert(failure);
+                break;
+            }
+            Err(failure) => return Err(failure),
+        };
+        settings.start_at = None;
+        let Finished { result, signal, failure } = finished;
+        loaded.file.runs.push(result);
+        loaded.failure = loaded.failure.or(failure);
+        if signal.is_some() {
+            loaded.signal = signal;
+            break;
+        }
+    }
+    watch.end();
+    Ok(loaded)
+}
+
+async fn find_max(
+    settings: &mut BenchSettings,
+    signals: &mut Signals,
+    watch: &mut Watch,
+    ui: &Ui,
+) -> Result<Loaded, Failure> {
+    let mut search = Search::new(total_rate(settings));
+    let mut steps = Vec::new();
+    let (mut best, mut last) = (None, None);
+    let mut signal = None;
+    while let Some(rate) = search.rate() {
+        set_rate(settings, rate);
+        watch.begin();
+        let finished = measure(settings, signals, watch, ui).await?;
+        settings.start_at = None;
+        // A part of a step proves nothing.
+        if finished.signal.is_some() {
+            signal = finished.signal;
+            last = Some(finished.result);
+            break;
+        }
+        let step = judge_step(&finished.result, settings, rate);
+        ui.status(&format!("mqt: {}", step_line(&step)));
+        search.tell(step.held);
+        if step.held {
+            best = Some(finished.result);
+        } else {
+            last = Some(finished.result);
+        }
+        steps.push(step);
+    }
+    watch.end();
+    let mut file = ResultFile::new(best.or(last).into_iter().collect());
+    file.steps = steps;
+    Ok(Loaded { file, signal, failure: None })
+}
+
+/// Messages a second of all groups together, in their first stage.
+fn total_rate(settings: &BenchSettings) -> f64 {
+    settings
+        .groups
+        .iter()
+        .filter_map(|group| match &group.load {
+            Load::Open { stages, .. } => stages.first().map(|stage| stage.rate.get()),
+            Load::Closed { .. } | Load::None => None,
+        })
+        .sum()
+}
+
+/// A search has one group with one stage.
+fn set_rate(settings: &mut BenchSettings, rate: f64) {
+    for group in &mut settings.groups {
+        if let (Load::Open { stages, .. }, Some(rate)) = (&mut group.load, Rate::per_second(rate)) {
+            *stages = vec![OpenStage { duration: None, rate }];
+        }
+    }
+}
+
+/// A rate holds when each objective does, and the generator has kept it up.
+fn judge_step(run: &RunResult, settings: &BenchSettings, rate: f64) -> SearchStep {
+    let missed = settings
+        .thresholds
+        .slo
+        .iter()
+        .map(|condition| verdict::check(run, condition, Rule::Slo))
+        .filter(|check| !check.passed)
+        .map(|check| check.text);
+    let doubts = warning::warnings(run)
+        .into_iter()
+        .filter(|doubt| {
+            matches!(doubt.keyword.as_str(), "generator-bound" | "overloaded" | "failed-connects")
+        })
+        .map(|doubt| doubt.text);
+    let reasons: Vec<String> = missed.chain(doubts).collect();
+    SearchStep {
+        rate,
+        achieved: run.achieved_rate(),
+        p99_us: run.latency.response.percentile_us(99_000),
+        lost: run.counts.lost,
+        held: reasons.is_empty(),
+        reasons,
+    }
+}
+
+/// Shows how a run goes, on stderr and to whoever asks for metrics.
+struct Watch {
+    ui: Ui,
+    live: Option<Live>,
+    metrics: Option<Server>,
+    snapshot: Snapshot,
+    planned_count: Option<u64>,
+}
+
+impl Watch {
+    fn new(settings: &BenchSettings, ui: &Ui) -> Result<Self, Failure> {
+        let serve = |address| {
+            Server::start(address).map_err(|error| {
+                Failure::new(Kind::Connect, format!("cannot serve metrics at {address}"))
+                    .keyword("listen")
+                    .source(&error)
+            })
+        };
+        let metrics = settings.outputs.openmetrics.map(serve).transpose()?;
+        if let Some(server) = &metrics {
+            ui.note("openmetrics", &format!("metrics at http://{}/metrics", server.address()));
+        }
+        let planned_count = settings.timing.count.map(std::num::NonZeroU64::get);
+        Ok(Self { ui: ui.clone(), live: None, metrics, snapshot: Snapshot::default(), planned_count })
+    }
+
+    /// A run begins: counters go on, as those of one process do.
+    fn begin(&mut self) {
+        let totals = self.snapshot.totals;
+        self.snapshot = Snapshot { totals, planned_count: self.planned_count, ..Snapshot::default() };
+        self.live = Some(Live::new(&self.ui));
+    }
+
+    fn end(&mut self) {
+        self.live = None;
+    }
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, progress: &Progress) {
+        let snapshot = &mut self.snapshot;
+        snapshot.phase = match progress.stretch {
+            Stretch::Connecting => Phase::Connecting,
+            Stretch::WarmUp => Phase::WarmUp,
+            Stretch::Measured => Phase::Measuring,
+            Stretch::Drain => Phase::Draining,
+        };
+        (snapshot.elapsed, snapshot.length) = (progress.elapsed, progress.length);
+        (snapshot.connections, snapshot.connections_asked) = (progress.online, progress.asked);
+        snapshot.sent = progress.sent;
+        if let Some(live) = &mut self.live {
+            live.progress(snapshot);
+        }
+    }
+
+    fn second(&mut self, second: &Second) {
+        self.snapshot.add(second);
+        if let Some(metrics) = &self.metrics {
+            metrics.set(&self.snapshot);
+        }
+        if let Some(live) = &mut self.live {
+            live.second(&self.snapshot);
+        }
+    }
+}

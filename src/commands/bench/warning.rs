@@ -1,0 +1,346 @@
+//! What makes a result doubtful, in plain words: said at the top of every report.
+
+use std::time::Duration;
+
+use crate::cli::bench::Scenario;
+use crate::output::units::{Count, Latency, Span, Throughput};
+
+use super::histogram::samples_needed;
+use super::result::{RunResult, Warning};
+
+/// The lag may be at most this part of the latency, both at p99.
+const LAG_PART: u64 = 10;
+/// How many samples a comparison of lag and latency needs.
+const LAG_SAMPLES: u64 = 100;
+/// The generator counts as busy when it used more of its cores than this.
+const BUSY_PERCENT: f64 = 80.0;
+/// The queue grows when less than this part of what was due was done in the same time.
+const KEEPING_UP: f64 = 0.99;
+
+/// The keywords of the warnings that a result gives reason to.
+pub const KEYWORDS: &[&str] = &[
+    "generator-bound",
+    "generator-busy",
+    "overloaded",
+    "lost-connections",
+    "failed-connects",
+    "loss",
+    "own-broker",
+    "clocks",
+    "few-samples",
+    "closed-loop",
+    "interrupted",
+];
+
+/// What the reader must know about a run, the gravest first. Warnings that came about while it ran follow.
+#[must_use]
+pub fn warnings(run: &RunResult) -> Vec<Warning> {
+    let rules = [
+        generator_bound,
+        generator_busy,
+        overloaded,
+        connections_lost,
+        connections_failed,
+        messages_lost,
+        own_broker,
+        other_clock,
+        few_samples,
+        closed_loop,
+        interrupted,
+    ];
+    let found = rules.into_iter().filter_map(|rule| rule(run));
+    let mut warnings: Vec<Warning> = found.collect();
+    warnings.extend(run.warnings.iter().filter(|told| !KEYWORDS.contains(&told.keyword.as_str())).cloned());
+    warnings
+}
+
+fn warning(keyword: &str, text: String) -> Option<Warning> {
+    Some(Warning { keyword: keyword.to_owned(), text })
+}
+
+fn generator_bound(run: &RunResult) -> Option<Warning> {
+    let (lag, response) = (&run.latency.schedule_lag, &run.latency.response);
+    if lag.count().min(response.count()) < LAG_SAMPLES {
+        return None;
+    }
+    let (lag, response) = (lag.quantile_us(0.99), response.quantile_us(0.99));
+    if lag.saturating_mul(LAG_PART) <= response {
+        return None;
+    }
+    warning(
+        "generator-bound",
+        format!(
+            "generator-bound: do not quote. Messages went out late: p99 {}, more than a tenth of the response \
+             time's p99 of {}",
+            Latency(lag),
+            Latency(response)
+        ),
+    )
+}
+
+/// The share of its cores that the generator used in the measured phase, in per cent.
+#[must_use]
+pub fn cpu_percent(run: &RunResult) -> f64 {
+    let available = run.phases.measured_ms as f64 * f64::from(run.resources.cores);
+    if available <= 0.0 {
+        return 0.0;
+    }
+    (run.resources.cpu_user_ms + run.resources.cpu_sys_ms) as f64 * 100.0 / available
+}
+
+fn generator_busy(run: &RunResult) -> Option<Warning> {
+    let percent = cpu_percent(run);
+    if percent <= BUSY_PERCENT {
+        return None;
+    }
+    warning(
+        "generator-busy",
+        format!("the generator used {percent:.0} % of its cores: the broker may carry more than this shows"),
+    )
+}
+
+fn overloaded(run: &RunResult) -> Option<Warning> {
+    if !run.config.is_open_loop() {
+        return None;
+    }
+    let begin = run.phases.ramp_ms + run.phases.warmup_ms;
+    let end = begin + run.phases.measured_ms;
+    let seconds = run.series.iter().filter(|second| second.t_ms >= begin && second.t_ms + 1_000 <= end);
+    let (mut offered, mut sent, mut delivered, mut acked, mut whole) = (0, 0, 0, 0, 0_u64);
+    for second in seconds {
+        offered += second.offered;
+        sent += second.sent;
+        delivered += second.delivered;
+        acked += second.acked;
+        whole += 1;
+    }
+    if offered == 0 || whole == 0 {
+        return None;
+    }
+    let per_second = |count: f64| Throughput(count / whole as f64);
+    let due = offered as f64;
+    if (sent as f64) < due * KEEPING_UP {
+        return warning(
+            "overloaded",
+            format!(
+                "overloaded: the queue grows. {} were due and {} were sent",
+                per_second(due),
+                per_second(sent as f64)
+            ),
+        );
+    }
+    let (word, done, should) = if run.has_deliveries() && run.counts.offered > 0 {
+        let copies = run.counts.expected as f64 / run.counts.offered as f64;
+        ("delivered", delivered as f64, due * copies)
+    } else if run.config.is_confirmed() {
+        ("confirmed", acked as f64, due)
+    } else {
+        return None;
+    };
+    if done >= should * KEEPING_UP {
+        return None;
+    }
+    warning(
+        "overloaded",
+        format!(
+            "overloaded: the queue grows. {} should have been {word} and {} were",
+            per_second(should),
+            per_second(done)
+        ),
+    )
+}
+
+fn drops_on_purpose(run: &RunResult) -> bool {
+    run.config.groups.iter().any(|group| matches!(group.scenario, Scenario::Churn | Scenario::Storm))
+}
+
+fn connections_lost(run: &RunResult) -> Option<Warning> {
+    match run.connects.lost {
+        0 => None,
+        _ if drops_on_purpose(run) => None,
+        1 => warning("lost-connections", "a connection was lost while it ran".to_owned()),
+        lost => warning("lost-connections", format!("{} connections were lost while it ran", Count(lost))),
+    }
+}
+
+fn connections_failed(run: &RunResult) -> Option<Warning> {
+    let failed = run.failed_connects();
+    if failed == 0 {
+        return None;
+    }
+    let reasons: Vec<String> =
+        run.connects.failed.iter().map(|(keyword, count)| format!("{keyword} {}", Count(*count))).collect();
+    warning(
+        "failed-connects",
+        format!(
+            "{} of {} connections could not be opened: {}",
+            Count(failed),
+            Count(run.connects.asked),
+            reasons.join(", ")
+        ),
+    )
+}
+
+fn messages_lost(run: &RunResult) -> Option<Warning> {
+    let counts = &run.counts;
+    (counts.lost > 0).then_some(())?;
+    warning("loss", format!("{} of {} messages never arrived", Count(counts.lost), Count(counts.expected)))
+}
+
+fn own_broker(run: &RunResult) -> Option<Warning> {
+    run.config.own_broker.then_some(())?;
+    warning(
+        "own-broker",
+        "the broker ran in the same process as the load: not for figures to quote".to_owned(),
+    )
+}
+
+fn other_clock(run: &RunResult) -> Option<Warning> {
+    let clock = run.clock?;
+    let moved = clock.before_us.abs_diff(clock.after_us);
+    let text = format!(
+        "publishers and subscribers ran by different clocks: latencies may be off by {} (the clocks moved \
+         apart by {} meanwhile)",
+        Latency(clock.error_us.saturating_add(moved)),
+        Latency(moved)
+    );
+    warning("clocks", text)
+}
+
+fn few_samples(run: &RunResult) -> Option<Warning> {
+    let samples = run.latency.response.count();
+    let needed = samples_needed(99_000);
+    let publishes = run.config.groups.iter().any(|group| group.publishers > 0);
+    if !publishes || !run.config.stamp || samples >= needed {
+        return None;
+    }
+    warning("few-samples", format!("{} latencies are too few: p99 needs {}", Count(samples), Count(needed)))
+}
+
+fn closed_loop(run: &RunResult) -> Option<Warning> {
+    run.config.is_closed_loop().then_some(())?;
+    warning(
+        "closed-loop",
+        "the load waited for the broker (--inflight): a stall of the broker hides in the latencies"
+            .to_owned(),
+    )
+}
+
+fn interrupted(run: &RunResult) -> Option<Warning> {
+    run.interrupted.then_some(())?;
+    let measured = Span(Duration::from_millis(run.phases.measured_ms));
+    warning("interrupted", format!("it was ended before its time, after {measured} of measuring"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::result::tests::run;
+    use super::super::result::{ClockOffset, Latency};
+    use super::super::run_config::LoadConfig;
+    use super::*;
+
+    fn told(change: impl FnOnce(&mut RunResult)) -> Vec<(String, String)> {
+        let mut run = run();
+        change(&mut run);
+        warnings(&run).into_iter().map(|warning| (warning.keyword, warning.text)).collect()
+    }
+
+    #[track_caller]
+    fn assert_told(change: impl FnOnce(&mut RunResult), keyword: &str, text: &str) {
+        let told = told(change);
+        let found = told.iter().any(|(told, words)| told == keyword && words.contains(text));
+        assert!(found, "no {keyword} with {text:?} in {told:?}");
+    }
+
+    #[test]
+    fn a_good_run_has_none() {
+        assert_eq!(told(|_| {}), []);
+    }
+
+    #[test]
+    fn a_lag_of_more_than_a_tenth_of_the_latency_comes_first() {
+        let late = |lag| {
+            move |run: &mut RunResult| {
+                run.latency.schedule_lag.clear();
+                run.latency.schedule_lag.record_n(lag, 1_000);
+                run.connects.lost = 1;
+            }
+        };
+        // The latency's p99 is 1,090 µs.
+        let first = told(late(110)).remove(0);
+        assert_eq!(first.0, "generator-bound");
+        assert!(first.1.starts_with("generator-bound: do not quote."), "{}", first.1);
+        assert_eq!(told(late(108)).remove(0).0, "lost-connections");
+    }
+
+    #[test]
+    fn too_little_of_what_was_due_is_an_overload() {
+        let second = |change: fn(&mut super::super::result::Second)| {
+            move |run: &mut RunResult| run.series.iter_mut().for_each(change)
+        };
+        assert_told(
+            second(|second| second.delivered = 900),
+            "overloaded",
+            "overloaded: the queue grows. 1,000/s should have been delivered and 900/s were",
+        );
+        assert_told(second(|second| second.sent = 500), "overloaded", "1,000/s were due and 500/s were sent");
+        assert_eq!(told(second(|second| second.delivered = 995)), []);
+        // The warm-up does not count.
+        assert_eq!(told(|run| run.series[0].delivered = 0), []);
+        // Each message goes to four subscribers.
+        assert_told(|run| run.counts.expected = 40_000, "overloaded", "4,000/s should have been delivered");
+        assert_told(
+            |run| {
+                (run.counts.expected, run.counts.delivered) = (0, 0);
+                run.series.iter_mut().for_each(|second| second.acked = 10);
+            },
+            "overloaded",
+            "should have been confirmed",
+        );
+    }
+
+    #[test]
+    fn each_doubt_has_its_words() {
+        assert_told(|run| run.connects.lost = 2, "lost-connections", "2 connections were lost");
+        assert_told(|run| run.resources.cpu_user_ms = 18_000, "generator-busy", "92 % of its cores");
+        assert_told(
+            |run| run.connects.failed = [("timeout".to_owned(), 3)].into(),
+            "failed-connects",
+            "3 of 20 connections could not be opened: timeout 3",
+        );
+        assert_told(|run| run.counts.lost = 7, "loss", "7 of 10,000 messages never arrived");
+        assert_told(|run| run.config.own_broker = true, "own-broker", "not for figures to quote");
+        assert_told(|run| run.interrupted = true, "interrupted", "after 10 s of measuring");
+        assert_told(
+            |run| {
+                run.clock = Some(ClockOffset { before_us: -300, after_us: 200, error_us: 400 });
+            },
+            "clocks",
+            "off by 900 µs (the clocks moved apart by 500 µs",
+        );
+        assert_told(|run| run.latency = Latency::default(), "few-samples", "0 latencies are too few");
+        assert_told(
+            |run| run.config.groups[0].load = LoadConfig::Closed { inflight: 10 },
+            "closed-loop",
+            "hides in the latencies",
+        );
+    }
+
+    #[test]
+    fn what_drops_on_purpose_is_no_loss() {
+        let told = told(|run| {
+            run.config.groups[0].scenario = Scenario::Churn;
+            run.connects.lost = 5;
+        });
+        assert_eq!(told, []);
+    }
+
+    #[test]
+    fn what_the_run_itself_told_is_kept_behind() {
+        let told = told(|run| {
+            run.warnings = vec![Warning { keyword: "ports".to_owned(), text: "few ports".to_owned() }];
+            run.counts.lost = 1;
+        });
+        assert_eq!(told.iter().map(|(keyword, _)| keyword.as_str()).collect::<Vec<_>>(), ["loss", "ports"]);
+    }
+}

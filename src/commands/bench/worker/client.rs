@@ -1,0 +1,419 @@
+//! The task of one client: connect, do its job, connect again, end.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytestring::ByteString;
+
+use crate::cli::bench::Scenario;
+use crate::commands::failure::from_client;
+use crate::config::bench::Load;
+use crate::connection::driver::Driver;
+use crate::connection::reconnect::Backoff;
+use crate::connection::{Attempts, ClientError};
+use crate::mqtt::Subscription;
+use crate::mqtt::session::{Event, Session, SessionOptions};
+
+use super::super::random::Random;
+use super::super::recorder::micros;
+use super::super::scenario::{Plan, PlanError, Role, Spec, topic_template};
+use super::super::schedule::share;
+use super::publisher::{Publisher, Task};
+use super::subscriber::Subscriber;
+use super::{Step, Worker, link};
+
+/// How many messages are retained, over all publishers, where each may have its own topic and no number is
+/// given.
+const RETAINED_BY_DEFAULT: u64 = 1_000;
+
+/// What a client does while it is connected.
+#[derive(Debug)]
+enum Job {
+    Hold,
+    Publish(Box<Publisher>),
+    Subscribe(Box<Subscriber>),
+}
+
+/// Why a client no longer does its job.
+enum Ended {
+    /// The run is over.
+    Run,
+    /// It is its turn to drop.
+    Drop,
+    /// The connection is gone.
+    Lost(ClientError),
+}
+
+/// A client of the run.
+pub(super) struct Client {
+    worker: Rc<Worker>,
+    spec: Spec,
+    slot: u32,
+    session: Session,
+    job: Job,
+    /// What it subscribes to once retained messages are there.
+    held_back: Vec<Subscription>,
+    /// When it drops next, in nanoseconds since the start of the run; `u64::MAX`: never.
+    drop_at: u64,
+    /// Its first connect has come to an end, and its subscriptions are answered.
+    is_settled: bool,
+}
+
+impl Client {
+    /// A client that is not connected.
+    pub fn new(worker: Rc<Worker>, spec: Spec, slot: u32) -> Result<Self, PlanError> {
+        let shared = &*worker.shared;
+        let settings = &shared.settings;
+        let plan = Plan::new_unchecked(settings, shared.run);
+        let client_id = ByteString::from(plan.client_id(&spec));
+        let mut held_back = Vec::new();
+        let mut job = Job::Hold;
+        let mut max_inflight = settings.client.max_inflight;
+        if let Some(group) = plan.group(&spec) {
+            match spec.role {
+                Role::Idle => {}
+                Role::Publisher => {
+                    let pace = shared.paces.get(usize::from(spec.group)).and_then(Option::as_ref);
+                    if let Load::Closed { inflight } = group.load {
+                        max_inflight = inflight;
+                    }
+                    let rank = shared.publishers_before(spec.group) + spec.index;
+                    let is_fixed =
+                        topic_template(group, spec.index).is_none_or(|topic| topic.is_fixed_per_client());
+                    let limit = match settings.timing.count {
+                        // Another message would take the place of the first.
+                        _ if group.scenario == Scenario::Retained && is_fixed => 1,
+                        Some(count) => share(count.get(), rank, shared.publishers),
+                        None if group.scenario == Scenario::Retained => {
+                            share(RETAINED_BY_DEFAULT, rank, shared.publishers)
+                        }
+                        None => u64::MAX,
+                    };
+                    let fan_out = shared.fan_out.get(&spec.number).copied().unwrap_or(0);
+                    let topic = plan.topic(&spec)?;
+                    job = Job::Publish(Box::new(Publisher::new(Task {
+                        spec: &spec,
+                        group,
+                        pace,
+                        topic,
+                        client_id: client_id.clone(),
+                        fan_out,
+                        limit,
+                        seed: shared.run,
+                    })));
+                }
+                Role::Subscriber => {
+                    let filters = plan.filters(&spec)?;
+                    let run = (group.scenario != Scenario::Sub).then(|| shared.run_tag());
+                    job = Job::Subscribe(Box::new(Subscriber::new(
+                        spec.number,
+                        usize::from(spec.group),
+                        run,
+                        filters.is_shared,
+                    )));
+                    held_back = filters
+                        .filters
+                        .into_iter()
+                        .map(|filter| Subscription::new(filter, group.subscribe_qos))
+                        .collect();
+                }
+            }
+        }
+        let options = &settings.client;
+        let mut session = Session::new(
+            SessionOptions {
+                client_id,
+                clean_start: options.clean_start,
+                session_expiry: options.session_expiry,
+                keep_alive: options.keep_alive,
+                will: options.will.clone(),
+                connect_properties: options.connect_properties.clone(),
+                disconnect_properties: options.disconnect_properties.clone(),
+                max_inflight,
+                downgrade_qos: false,
+                trace: false,
+                report_confirmed: spec.role == Role::Publisher,
+                resumed_identifiers_from: 0,
+            },
+            Instant::now(),
+        );
+        let waits = plan.group(&spec).is_some_and(|group| group.scenario == Scenario::Retained);
+        if !waits && !held_back.is_empty() {
+            session.subscribe(std::mem::take(&mut held_back), settings.subscribe_properties.clone());
+        }
+        Ok(Self { worker, spec, slot, session, job, held_back, drop_at: u64::MAX, is_settled: false })
+    }
+
+    /// Runs until the end of the run, or until there is no connection to be had.
+    pub async fn run(mut self: Box<Self>) {
+        let worker = Rc::clone(&self.worker);
+        let mut backoff = Backoff::new(worker.shared.run ^ u64::from(self.spec.number));
+        let first_at = worker.connect_at(self.spec);
+        let mut turn = first_at;
+        let mut is_first = true;
+        loop {
+            self.wait_until(turn).await;
+            if worker.step() == Step::End {
+                break;
+            }
+            match self.connect(is_first).await {
+                Ok(mut driver) => {
+                    is_first = false;
+                    backoff.connected();
+                    worker.online.set(worker.online.get() + 1);
+                    if let Job::Publish(publisher) = &mut self.job {
+                        publisher.connected(worker.now());
+                    }
+                    self.plan_drop();
+                    let ended = poll_fn(|cx| self.poll(&mut driver, cx)).await;
+                    match ended {
+                        Ended::Run => {
+                            Box::pin(link::close(driver, &mut self.session)).await;
+                            worker.online.set(worker.online.get().saturating_sub(1));
+                            break;
+                        }
+                        Ended::Drop => {
+                            if self.scenario() == Some(Scenario::Storm) {
+                                drop(driver);
+                                self.session.lost();
+                            } else {
+                                Box::pin(link::close(driver, &mut self.session)).await;
+                            }
+                            worker.online.set(worker.online.get().saturating_sub(1));
+                            turn = 0;
+                        }
+                        Ended::Lost(error) => {
+                            drop(driver);
+                            worker.online.set(worker.online.get().saturating_sub(1));
+                            self.session.lost();
+                            self.discard_events();
+                            worker.connection_lost(&error);
+                            match self.next_try(&mut backoff, &error, worker.shared.settings.client.reconnect)
+                            {
+                                Some(time) => turn = time,
+                                None => break,
+                            }
+                        }
+                    }
+                }
+                Err(_) if worker.step() == Step::End => break,
+                Err(error) => {
+                    self.session.lost();
+                    self.discard_events();
+                    let options = &worker.shared.settings.client;
+                    let allowed = if is_first { options.first_connect } else { options.reconnect };
+                    match self.next_try(&mut backoff, &error, allowed) {
+                        Some(time) => turn = time,
+                        None => {
+                            if is_first {
+                                worker.connect_failed(&error);
+                            }
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.settle();
+        self.end(&worker);
+    }
+
+    fn scenario(&self) -> Option<Scenario> {
+        let group = self.worker.shared.settings.groups.get(usize::from(self.spec.group))?;
+        Some(group.scenario)
+    }
+
+    fn next_try(&self, backoff: &mut Backoff, error: &ClientError, allowed: Attempts) -> Option<u64> {
+        if !error.is_transient() {
+            return None;
+        }
+        let pause = backoff.next(allowed)?;
+        Some(self.worker.now().saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// Waits for a time since the start of the run, or the end of the run.
+    async fn wait_until(&mut self, time: u64) {
+        let worker = &*self.worker;
+        let slot = self.slot;
+        poll_fn(|cx| {
+            worker.register(slot, cx);
+            if worker.step() == Step::End || worker.now() >= time {
+                return Poll::Ready(());
+            }
+            worker.pacer.wake_at(slot, time);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn connect(&mut self, is_first: bool) -> Result<Driver, ClientError> {
+        let worker = &*self.worker;
+        // So many at once that the queue of the broker's listener takes them.
+        let permit = worker.connecting.acquire().await;
+        if worker.step() == Step::End {
+            return Err(ClientError::Lost { source: None });
+        }
+        let shared = &*worker.shared;
+        let started = worker.now();
+        let Some(transport) = shared.transport(&self.spec) else {
+            return Err(ClientError::Lost { source: None });
+        };
+        let credentials = shared.credentials(&self.spec);
+        let session = &mut self.session;
+        let driver = Box::pin(link::connect(transport, shared.terms, credentials, session)).await?;
+        drop(permit);
+        let recorder = &mut *worker.recorder();
+        let connects = &mut recorder.connects;
+        *(if is_first { &mut connects.established } else { &mut connects.reconnected }) += 1;
+        recorder.latency.connect.record(micros(worker.now().saturating_sub(started)));
+        Ok(driver)
+    }
+
+    /// Decides when this client drops its connection next.
+    fn plan_drop(&mut self) {
+        let scenario = self.scenario();
+        if !matches!(scenario, Some(Scenario::Churn | Scenario::Storm)) {
+            return;
+        }
+        let timing = &self.worker.shared.settings.timing;
+        let every = u64::try_from(timing.churn_every.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let timeline = self.worker.timeline();
+        if timeline.measured == u64::MAX {
+            // Once the load begins.
+            self.drop_at = u64::MAX;
+            return;
+        }
+        let passed = self.worker.now().saturating_sub(timeline.measured) / every;
+        let rounds = if scenario == Some(Scenario::Storm) {
+            0..1
+        } else {
+            // Each round takes its own share; whoever is not drawn in a thousand rounds stays.
+            0..1000
+        };
+        self.drop_at = rounds
+            .map(|round| passed + 1 + round)
+            .find(|round| {
+                scenario == Some(Scenario::Storm)
+                    || Random::new(u64::from(self.spec.number) << 32 ^ round).fraction()
+                        < timing.churn_share.get()
+            })
+            .map_or(u64::MAX, |round| timeline.measured.saturating_add(round.saturating_mul(every)));
+        if self.drop_at >= timeline.end {
+            self.drop_at = u64::MAX;
+        }
+        if self.drop_at != u64::MAX {
+            self.worker.pacer.wake_at(self.slot, self.drop_at);
+        }
+    }
+
+    fn poll(&mut self, driver: &mut Driver, cx: &mut Context<'_>) -> Poll<Ended> {
+        let worker = Rc::clone(&self.worker);
+        worker.register(self.slot, cx);
+        self.attend();
+        loop {
+            match worker.step() {
+                Step::End => return Poll::Ready(Ended::Run),
+                Step::Run if self.drop_at == u64::MAX => self.plan_drop(),
+                Step::Run if worker.now() >= self.drop_at => return Poll::Ready(Ended::Drop),
+                Step::Collect if !self.held_back.is_empty() => {
+                    if let Job::Subscribe(subscriber) = &mut self.job {
+                        subscriber.subscribed_at = Some(worker.now());
+                    }
+                    let properties = worker.shared.settings.subscribe_properties.clone();
+                    self.session.subscribe(std::mem::take(&mut self.held_back), properties);
+                }
+                _ => {}
+            }
+            if let Job::Publish(publisher) = &mut self.job {
+                match worker.step() {
+                    Step::Run => publisher.offer(&mut self.session, &worker, self.slot),
+                    Step::Clear => publisher.clear(&mut self.session, &worker),
+                    _ => {}
+                }
+            }
+            match driver.poll_drive(&mut self.session, true, cx) {
+                Poll::Ready(Ok(())) => self.attend(),
+                Poll::Ready(Err(error)) => {
+                    self.attend();
+                    return Poll::Ready(Ended::Lost(ClientError::from_drive(error, None)));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Takes what the session has to say.
+    fn attend(&mut self) {
+        let worker = Rc::clone(&self.worker);
+        let mut now = None;
+        let mut delivered = None;
+        while let Some(event) = self.session.take_event() {
+            match event {
+                Event::Message { publish, delivery } => {
+                    delivered = Some(delivery);
+                    if let Job::Subscribe(subscriber) = &mut self.job {
+                        let now = *now.get_or_insert_with(|| worker.now());
+                        subscriber.arrived(&publish, now, &self.session, &worker);
+                    }
+                }
+                Event::Confirmed { ticket } => {
+                    if let Job::Publish(publisher) = &mut self.job {
+                        publisher.confirmed(ticket, *now.get_or_insert_with(|| worker.now()), &worker);
+                    }
+                }
+                Event::Refused { ticket, .. } => {
+                    if let Job::Publish(publisher) = &mut self.job {
+                        publisher.refused(ticket, &worker);
+                    }
+                }
+                Event::Subscribed { results, .. } => {
+                    for (_, reason) in results {
+                        if reason.is_error() {
+                            worker.recorder().error("subscription-refused");
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(delivery) = delivered {
+            self.session.acknowledge(delivery);
+        }
+        if !self.is_settled && self.session.is_connected() && !self.session.has_open_requests() {
+            self.settle();
+        }
+    }
+
+    fn discard_events(&mut self) {
+        while self.session.take_event().is_some() {}
+    }
+
+    fn settle(&mut self) {
+        if !self.is_settled {
+            self.is_settled = true;
+            self.worker.client_is_settled();
+        }
+    }
+
+    fn end(self: Box<Self>, worker: &Worker) {
+        match self.job {
+            Job::Hold => {}
+            Job::Publish(mut publisher) => {
+                publisher.end(worker);
+                worker.publisher_ended(*publisher);
+            }
+            Job::Subscribe(subscriber) => worker.subscriber_ended(*subscriber),
+        }
+        worker.left.set(worker.left.get().saturating_sub(1));
+    }
+}
+
+/// The keyword under which an error of a connection is counted.
+pub(super) fn keyword(worker: &Worker, error: &ClientError) -> &'static str {
+    from_client(error, &worker.shared.settings.client.transport.endpoint, "").keyword
+}
+
+/// How long clients that still connect are waited for at the end.
+pub(super) const END_WITHIN: Duration = Duration::from_millis(1_800);

@@ -1,0 +1,161 @@
+//! A subscriber: what came, when, and what is missing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::mqtt::codec::publish_len;
+use crate::mqtt::packet::Publish;
+use crate::mqtt::session::Session;
+
+use super::super::recorder::micros;
+use super::super::stamp::{Phase, Stamp};
+use super::super::tracker::{Arrival, GAPS, GAPS_OF_A_GROUP, Tracker};
+use super::Worker;
+use super::payload::find_stamp;
+
+/// Into how many parts the trackers of a shared subscription are split, so that threads seldom wait for each
+/// other.
+const PARTS: usize = 32;
+/// A stamp of another run that is further away than this is no stamp, in nanoseconds.
+const FAR: u64 = 3_600_000_000_000;
+
+/// What all that share a subscription receive together, by publisher.
+#[derive(Debug)]
+pub(in super::super) struct GroupTracker(Vec<Mutex<HashMap<u32, Tracker>>>);
+
+impl GroupTracker {
+    /// Without messages.
+    pub fn new() -> Self {
+        Self((0..PARTS).map(|_| Mutex::default()).collect())
+    }
+
+    fn arrive(&self, publisher: u32, sequence: u64) -> Arrival {
+        let place = usize::try_from(publisher).unwrap_or(0) % PARTS;
+        let Some(part) = self.0.get(place) else { return Arrival::New };
+        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        part.entry(publisher).or_default().arrive(sequence, GAPS_OF_A_GROUP)
+    }
+
+    /// Each publisher with what came from it.
+    pub fn take(&self) -> Vec<(u32, Tracker)> {
+        self.0
+            .iter()
+            .flat_map(|part| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner)))
+            .collect()
+    }
+}
+
+/// Receives for one client.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    number: u32,
+    group: usize,
+    /// The run whose messages it counts; `None`: of any.
+    run: Option<u32>,
+    is_shared: bool,
+    /// By publisher, ascending.
+    trackers: Vec<(u32, Tracker)>,
+    /// Where the last one was found.
+    last: usize,
+    /// When it subscribed to what is retained; the times of sending mean nothing there.
+    pub subscribed_at: Option<u64>,
+}
+
+impl Subscriber {
+    pub fn new(number: u32, group: usize, run: Option<u32>, is_shared: bool) -> Self {
+        Self { number, group, run, is_shared, trackers: Vec::new(), last: 0, subscribed_at: None }
+    }
+
+    /// Its number, and each publisher with what came from it.
+    pub fn into_trackers(self) -> (u32, Vec<(u32, Tracker)>) {
+        (self.number, self.trackers)
+    }
+
+    /// A message came.
+    pub fn arrived(&mut self, publish: &Publish, now: u64, session: &Session, worker: &Worker) {
+        let shared = &*worker.shared;
+        let payload = &publish.message.payload;
+        let unix = shared.clock.unix(now);
+        let stamp = if shared.settings.stamp { find_stamp(payload, self.run) } else { None };
+        let stamp = stamp.filter(|stamp| self.run.is_some() || stamp.intended.abs_diff(unix) < FAR);
+        let length = u64::try_from(publish_len(&publish.message, session.version())).unwrap_or(0);
+        let Some(stamp) = stamp else {
+            let is_measured = now >= worker.timeline().measured;
+            let recorder = &mut *worker.recorder();
+            recorder.interval.delivered += 1;
+            if shared.settings.stamp {
+                recorder.foreign += 1;
+            }
+            if is_measured && (!shared.settings.stamp || self.run.is_none()) {
+                recorder.counts.delivered += 1;
+                recorder.counts.bytes_received += length;
+            }
+            return;
+        };
+        let is_measured = match self.run {
+            Some(_) => stamp.phase == Phase::Measured,
+            None => now >= worker.timeline().measured,
+        };
+        let (response, service) = self.times(&stamp, now, unix);
+        if !is_measured {
+            let recorder = &mut *worker.recorder();
+            recorder.interval.delivered += 1;
+            recorder.interval.response.record(response);
+            return;
+        }
+        let arrival = self.track(&stamp, worker);
+        let recorder = &mut *worker.recorder();
+        recorder.interval.delivered += 1;
+        recorder.counts.bytes_received += length;
+        match arrival {
+            Arrival::Duplicate | Arrival::Unjudged => {
+                recorder.counts.duplicates += 1;
+                return;
+            }
+            Arrival::OutOfOrder if !self.is_shared => recorder.counts.out_of_order += 1,
+            Arrival::OutOfOrder | Arrival::New => {}
+        }
+        recorder.counts.delivered += 1;
+        recorder.interval.response.record(response);
+        recorder.latency.response.record(response);
+        recorder.latency.service.record(service);
+    }
+
+    /// Response and service time in microseconds.
+    fn times(&self, stamp: &Stamp, now: u64, unix: u64) -> (u64, u64) {
+        match self.subscribed_at {
+            Some(at) => {
+                let time = micros(now.saturating_sub(at));
+                (time, time)
+            }
+            None => {
+                let response = micros(unix.saturating_sub(stamp.intended));
+                (response, response.saturating_sub(stamp.delay.into()))
+            }
+        }
+    }
+
+    fn track(&mut self, stamp: &Stamp, worker: &Worker) -> Arrival {
+        if self.is_shared {
+            return match worker.shared.group_trackers.get(self.group) {
+                Some(tracker) => tracker.arrive(stamp.publisher, stamp.sequence),
+                None => Arrival::New,
+            };
+        }
+        let is_last =
+            self.trackers.get(self.last).is_some_and(|(publisher, _)| *publisher == stamp.publisher);
+        if !is_last {
+            let found = self.trackers.binary_search_by_key(&stamp.publisher, |(publisher, _)| *publisher);
+            self.last = found.unwrap_or_else(|place| {
+                // Of an unknown run nobody knows how many came before the first that is seen.
+                let first = if self.run.is_some() { 0 } else { stamp.sequence };
+                self.trackers.insert(place, (stamp.publisher, Tracker::starting_at(first)));
+                place
+            });
+        }
+        match self.trackers.get_mut(self.last) {
+            Some((_, tracker)) => tracker.arrive(stamp.sequence, GAPS),
+            None => Arrival::New,
+        }
+    }
+}
