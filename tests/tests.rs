@@ -42,6 +42,8 @@ mod schedules;
 mod support;
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod tls;

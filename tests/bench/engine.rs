@@ -1,0 +1,365 @@
+//! The load engine against the dev broker and against brokers that misbehave on purpose.
+
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::time::Duration;
+
+use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
+use mqt::commands::bench::engine::{Finished, measure};
+use mqt::commands::bench::merge::merge;
+use mqt::commands::bench::result::ResultFile;
+use mqt::commands::bench::warning::warnings;
+use mqt::commands::signals::Signals;
+use mqt::config::UiSettings;
+use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
+use mqt::connection::{Attempts, ClientOptions, Endpoint, TransportOptions, VersionChoice};
+use mqt::error::Failure;
+use mqt::mqtt::{Properties, QoS};
+use mqt::ui::Ui;
+
+use super::faulty_broker::FaultyBroker;
+use crate::support::broker::TestBroker;
+use crate::support::wire::Wire;
+
+/// One publisher and one subscriber, closed loop with a window of 20, 1,000 messages at QoS 1.
+pub fn settings(endpoint: &Endpoint) -> BenchSettings {
+    let transport = TransportOptions { endpoint: endpoint.clone(), ..TransportOptions::default() };
+    BenchSettings {
+        client: ClientOptions {
+            transport: transport.clone(),
+            version: VersionChoice::Auto,
+            client_id: None,
+            clean_start: true,
+            session_expiry: 0,
+            keep_alive: 60,
+            user_name: None,
+            password: None,
+            will: None,
+            connect_properties: Properties::new(),
+            disconnect_properties: Properties::new(),
+            max_inflight: 20,
+            max_packet_size: 1 << 20,
+            connect_timeout: Duration::from_secs(10),
+            first_connect: Attempts::AtMost(0),
+            reconnect: Attempts::Unlimited,
+        },
+        brokers: vec![transport],
+        binds: Vec::new(),
+        client_id: "bench-{i}".parse().unwrap(),
+        groups: vec![group(Scenario::E2e, 1, 1)],
+        publish_properties: Properties::new(),
+        subscribe_properties: Properties::new(),
+        timing: Timing {
+            connect_rate: None,
+            ramp: Duration::ZERO,
+            warmup: Duration::ZERO,
+            duration: None,
+            count: NonZeroU64::new(1_000),
+            drain: Duration::from_secs(20),
+            churn_share: Share::TENTH,
+            churn_every: Duration::from_millis(100),
+        },
+        find_max: false,
+        thresholds: Thresholds::default(),
+        repeat: NonZeroU32::MIN,
+        shard: None,
+        start_at: None,
+        run_id: None,
+        stamp: true,
+        threads: NonZeroUsize::new(2),
+        outputs: Outputs::default(),
+        with_broker: None,
+        ui: UiSettings { quiet: true, ..UiSettings::default() },
+    }
+}
+
+/// Clients of one kind.
+pub fn group(scenario: Scenario, publishers: u32, subscribers: u32) -> Group {
+    Group {
+        name: "all".to_owned(),
+        scenario,
+        publishers,
+        subscribers,
+        connections: 0,
+        topics: vec!["mqt/bench/{run}/{i}".parse().unwrap()],
+        filters: None,
+        share_name: (scenario == Scenario::Shared).then(|| "bench".to_owned()),
+        payload: Payload::Size(PayloadSize { min: 64, max: 64 }),
+        qos: QoS::AtLeastOnce,
+        subscribe_qos: QoS::AtLeastOnce,
+        retain: false,
+        load: Load::Closed { inflight: 20 },
+        credentials: Vec::new(),
+    }
+}
+
+/// So many messages a second, for about so long: as many as a constant rate has in that time.
+pub fn at_rate(settings: &mut BenchSettings, rate: f64, duration: Duration, arrival: Arrival) {
+    settings.timing.count = NonZeroU64::new((rate * duration.as_secs_f64()).round() as u64);
+    settings.timing.duration = None;
+    for group in &mut settings.groups {
+        let stages = vec![OpenStage { duration: None, rate: Rate::per_second(rate).unwrap() }];
+        group.load = Load::Open { stages, arrival };
+    }
+}
+
+/// Runs.
+pub fn run(settings: &BenchSettings) -> Result<Finished, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut signals = Signals::listen().unwrap();
+        let ui = Ui::new("mqt", settings.ui);
+        measure(settings, &mut signals, &mut (), &ui).await
+    })
+}
+
+#[test]
+fn every_message_of_a_closed_loop_is_confirmed_and_delivered() {
+    let broker = TestBroker::start();
+    let finished = run(&settings(&broker.endpoints()[0])).unwrap();
+    let result = finished.result;
+    let counts = result.counts;
+    assert_eq!(
+        (counts.offered, counts.sent, counts.confirmed, counts.expected, counts.delivered),
+        (1_000, 1_000, 1_000, 1_000, 1_000),
+        "{result:?}"
+    );
+    assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (0, 0, 0));
+    assert_eq!(result.latency.response.count(), 1_000);
+    assert_eq!((result.connects.established, result.connects.lost), (2, 0));
+}
+
+#[test]
+fn a_rate_is_kept() {
+    for (rate, clients) in [(1_000.0, 1), (10_000.0, 5)] {
+        let broker = TestBroker::start();
+        let mut settings = settings(&broker.endpoints()[0]);
+        settings.groups = vec![group(Scenario::P2p, clients, clients)];
+        settings.client.max_inflight = 10_000;
+        at_rate(&mut settings, rate, Duration::from_secs(1), Arrival::Constant);
+        settings.timing.warmup = Duration::from_millis(200);
+        let result = run(&settings).unwrap().result;
+        let (counts, messages) = (result.counts, rate as u64);
+        assert_eq!(
+            (counts.offered, counts.sent, counts.delivered, counts.lost),
+            (messages, messages, messages, 0),
+            "{result:?}"
+        );
+        assert_eq!(result.latency.schedule_lag.count(), messages);
+        // The last one is due just before the end; far more than that only on a machine that is overrun.
+        assert!((990..5_000).contains(&result.phases.measured_ms), "{:?}", result.phases);
+    }
+}
+
+#[test]
+fn lost_duplicate_and_reordered_messages_are_counted_exactly() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        let mut held: Option<Vec<u8>> = None;
+        let broker = FaultyBroker::start(Box::new(move |number, publish| match number % 100 {
+            // Two are dropped, one of them the last; one comes three times; one changes places with the next.
+            7 | 99 => vec![],
+            20 => vec![publish.clone(), publish.clone(), publish],
+            50 => {
+                held = Some(publish);
+                vec![]
+            }
+            51 => vec![publish, held.take().unwrap()],
+            _ => vec![publish],
+        }));
+        let mut settings = settings(broker.endpoint());
+        settings.groups[0].qos = qos;
+        settings.timing.drain = Duration::from_millis(300);
+        let result = run(&settings).unwrap().result;
+        let counts = result.counts;
+        assert_eq!((counts.sent, counts.expected, counts.delivered), (1_000, 1_000, 980), "{result:?}");
+        assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (20, 20, 10));
+        assert_eq!(counts.confirmed, if qos == QoS::AtMostOnce { 0 } else { 1_000 });
+        assert_eq!(result.latency.response.count(), 980, "a duplicate has no latency");
+        let [anomaly] = &result.anomalies[..] else { panic!("{:?}", result.anomalies) };
+        assert_eq!((anomaly.publisher, anomaly.subscriber), (1, Some(0)));
+        assert_eq!((anomaly.lost, anomaly.duplicates, anomaly.out_of_order), (20, 20, 10));
+    }
+}
+
+#[test]
+fn a_subscriber_that_gets_nothing_is_an_anomaly() {
+    let broker = FaultyBroker::start(Box::new(|_, _| vec![]));
+    let mut settings = settings(broker.endpoint());
+    settings.timing.count = NonZeroU64::new(10);
+    settings.timing.drain = Duration::from_millis(100);
+    let result = run(&settings).unwrap().result;
+    assert_eq!((result.counts.lost, result.counts.delivered), (10, 0));
+    assert_eq!((result.anomalies_total, result.anomalies[0].lost), (1, 10));
+}
+
+/// The broker is frozen for a second in the middle of a run of T seconds. Whoever measures from the moment of
+/// sending alone sees next to nothing of it; from the intended time the waiting is spread evenly from 0 to
+/// 1 s over a T-th of the messages, so that half a second is at 1 − 0.5/T.
+#[test]
+fn a_broker_that_stalls_shows_in_the_response_time() {
+    const SECONDS: u32 = 4;
+    for arrival in [Arrival::Constant, Arrival::Poisson] {
+        let broker = FaultyBroker::start(Box::new(|number, publish| {
+            if number == 750 {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            vec![publish]
+        }));
+        let mut settings = settings(broker.endpoint());
+        at_rate(&mut settings, 500.0, Duration::from_secs(SECONDS.into()), arrival);
+        let result = run(&settings).unwrap().result;
+        let counts = result.counts;
+        assert_eq!((counts.offered, counts.lost), (counts.sent, 0), "{counts:?}");
+        let quantile = 1.0 - 0.5 / f64::from(SECONDS);
+        let response = &result.latency.response;
+        let micros = response.quantile_us(quantile);
+        let range = if arrival == Arrival::Constant { 475_000..=525_000 } else { 400_000..=600_000 };
+        assert!(range.contains(&micros), "{arrival:?}: {micros} µs at {quantile}");
+        // With a window of 20 few messages were under way when it froze: the others waited to be sent.
+        let service = result.latency.service.quantile_us(quantile);
+        assert!(service < micros / 4, "{service} µs from the sending, {micros} from the intended time");
+        // The generator was on time all the while: it is not to blame.
+        assert!(warnings(&result).iter().all(|warning| warning.keyword != "generator-bound"), "{result:?}");
+    }
+}
+
+#[test]
+fn connections_are_opened_at_their_rate_and_held() {
+    let broker = TestBroker::start();
+    let mut settings = settings(&broker.endpoints()[0]);
+    settings.groups = vec![Group { connections: 50, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    settings.timing.connect_rate = Rate::per_second(500.0);
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(200)));
+    let result = run(&settings).unwrap().result;
+    assert_eq!((result.connects.asked, result.connects.established, result.connects.lost), (50, 50, 0));
+    assert_eq!(result.latency.connect.count(), 50);
+    // The last of them is due after 98 ms.
+    assert!(result.phases.connect_ms >= 98 && result.phases.measured_ms >= 200, "{:?}", result.phases);
+}
+
+#[test]
+fn churn_drops_some_again_and_again_and_a_storm_all_at_once() {
+    for scenario in [Scenario::Churn, Scenario::Storm] {
+        let broker = TestBroker::start();
+        let mut settings = settings(&broker.endpoints()[0]);
+        settings.groups = vec![Group { connections: 100, load: Load::None, ..group(scenario, 0, 0) }];
+        (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(450)));
+        let result = run(&settings).unwrap().result;
+        assert_eq!((result.connects.established, result.connects.lost), (100, 0), "{result:?}");
+        let reconnected = result.connects.reconnected;
+        let range = if scenario == Scenario::Storm { 400..=400 } else { 10..=80 };
+        assert!(range.contains(&reconnected), "{scenario}: {reconnected}");
+        assert_eq!(result.latency.connect.count(), 100 + reconnected);
+    }
+}
+
+#[test]
+fn new_subscribers_get_what_is_retained() {
+    for topic in ["mqt/bench/{run}/{i}", "mqt/bench/{run}/{i}/{seq}"] {
+        let broker = TestBroker::start();
+        let mut settings = settings(&broker.endpoints()[0]);
+        let retained = Group {
+            retain: true,
+            topics: vec![topic.parse().unwrap()],
+            filters: Some(vec!["mqt/bench/{run}/#".parse().unwrap()]),
+            ..group(Scenario::Retained, 4, 5)
+        };
+        settings.groups = vec![retained];
+        settings.timing.count = NonZeroU64::new(100);
+        let result = run(&settings).unwrap().result;
+        let messages = if topic.contains("seq") { 100 } else { 4 };
+        let counts = result.counts;
+        assert_eq!((counts.sent, counts.delivered, counts.lost), (messages, messages * 5, 0), "{result:?}");
+        assert_eq!(result.latency.response.count(), messages * 5);
+        // Nothing is left at the broker: a new subscriber gets what is published after its SUBACK only.
+        let mut wire = Wire::connect(broker.port());
+        wire.send("10 (`MQTT` 04 02 0000 `after`)");
+        wire.expect("20 02 00 00");
+        wire.send("82 (0001 `mqt/bench/#` 00)");
+        wire.expect("90 03 0001 00");
+        wire.send("C0 00");
+        wire.expect("D0 00");
+    }
+}
+
+#[test]
+fn subscribers_alone_receive_what_others_publish() {
+    let broker = TestBroker::start();
+    let endpoint = &broker.endpoints()[0];
+    let mut publishing = settings(endpoint);
+    publishing.groups =
+        vec![Group { topics: vec!["others/{i}".parse().unwrap()], ..group(Scenario::Pub, 2, 0) }];
+    at_rate(&mut publishing, 1_000.0, Duration::from_millis(1_500), Arrival::Constant);
+    let mut subscribing = settings(endpoint);
+    subscribing.client_id = "sub-{i}".parse().unwrap();
+    subscribing.groups = vec![Group {
+        load: Load::None,
+        filters: Some(vec!["others/#".parse().unwrap()]),
+        ..group(Scenario::Sub, 0, 2)
+    }];
+    (subscribing.timing.count, subscribing.timing.duration) = (None, Some(Duration::from_millis(500)));
+    let publisher = std::thread::spawn(move || run(&publishing).unwrap().result);
+    std::thread::sleep(Duration::from_millis(500));
+    let result = run(&subscribing).unwrap().result;
+    let counts = result.counts;
+    assert!((600..=1_400).contains(&counts.delivered), "{result:?}");
+    assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (0, 0, 0));
+    assert_eq!(result.latency.response.count(), counts.delivered);
+    let published = publisher.join().unwrap();
+    assert_eq!((published.counts.sent, published.counts.confirmed), (1_500, 1_500));
+    assert_eq!(published.latency.response.count(), 1_500, "to the acknowledgement, as nobody subscribes");
+}
+
+#[test]
+fn brokers_and_local_addresses_are_taken_in_turn() {
+    let (one, other) = (TestBroker::start(), TestBroker::start());
+    let mut settings = settings(&one.endpoints()[0]);
+    settings
+        .brokers
+        .push(TransportOptions { endpoint: other.endpoints()[0].clone(), ..TransportOptions::default() });
+    settings.binds = vec!["127.0.0.1".to_owned()];
+    #[cfg(target_os = "linux")]
+    settings.binds.push("127.0.0.2".to_owned());
+    settings.groups = vec![Group { connections: 8, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(50)));
+    let result = run(&settings).unwrap().result;
+    assert_eq!(result.connects.established, 8);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told_at_once() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let failure = run(&settings(&format!("mqtt://127.0.0.1:{port}").parse().unwrap())).unwrap_err();
+    assert_eq!(failure.kind, mqt::error::Kind::Connect);
+}
+
+#[test]
+fn shards_that_talk_to_each_other_lose_nothing_when_they_are_merged() {
+    let broker = TestBroker::start();
+    let mut whole = settings(&broker.endpoints()[0]);
+    whole.groups = vec![group(Scenario::FanOut, 2, 4)];
+    whole.run_id = Some(RunId(0x1234_5678_9abc_def0));
+    at_rate(&mut whole, 500.0, Duration::from_secs(1), Arrival::Constant);
+    // By the end of it all subscribers of the other shard are there.
+    whole.timing.warmup = Duration::from_millis(500);
+    let shards: Vec<_> = (0..2)
+        .map(|index| {
+            let mut shard = whole.clone();
+            shard.shard = Some(Shard { index, count: NonZeroU32::new(2).unwrap() });
+            std::thread::spawn(move || run(&shard).unwrap().result)
+        })
+        .collect();
+    let files = shards
+        .into_iter()
+        .map(|shard| shard.join().unwrap())
+        .map(|result| (format!("{:?}", result.shard), ResultFile::new(vec![result])))
+        .collect();
+    let merged = merge(files, Duration::from_secs(60)).unwrap().runs.remove(0);
+    let counts = merged.counts;
+    assert_eq!(
+        (counts.sent, counts.expected, counts.delivered, counts.lost, counts.duplicates),
+        (500, 2_000, 2_000, 0, 0),
+        "{merged:?}"
+    );
+    assert_eq!((merged.connects.asked, merged.connects.established), (6, 6));
+    assert!(merged.anomalies.is_empty());
+}
