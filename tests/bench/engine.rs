@@ -6,7 +6,8 @@ use std::time::Duration;
 use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
 use mqt::commands::bench::engine::{Finished, measure};
 use mqt::commands::bench::merge::merge;
-use mqt::commands::bench::result::ResultFile;
+use mqt::commands::bench::result::{ResultFile, Rule};
+use mqt::commands::bench::verdict;
 use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
@@ -124,8 +125,42 @@ fn every_message_of_a_closed_loop_is_confirmed_and_delivered() {
         "{result:?}"
     );
     assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (0, 0, 0));
+    assert_eq!((counts.sent_within, counts.confirmed_within, counts.delivered_within), (1_000, 1_000, 1_000));
     assert_eq!(result.latency.response.count(), 1_000);
     assert_eq!((result.connects.established, result.connects.lost), (2, 0));
+}
+
+/// A broker that delivers 250 messages a second at most and is offered 500 for a second. All of them arrive in
+/// the end, and no figure says that it carries 500.
+#[test]
+fn what_a_broker_still_owes_at_the_end_is_not_in_its_rate() {
+    let broker = FaultyBroker::start(Box::new(|_, publish| {
+        std::thread::sleep(Duration::from_millis(4));
+        vec![publish]
+    }));
+    let mut settings = settings(broker.endpoint());
+    settings.client.max_inflight = 10_000;
+    at_rate(&mut settings, 500.0, Duration::from_secs(1), Arrival::Constant);
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(1)));
+    let result = run(&settings).unwrap().result;
+    let counts = result.counts;
+    assert_eq!(
+        (counts.offered, counts.sent, counts.delivered, counts.lost),
+        (500, 500, 500, 0),
+        "{result:?}"
+    );
+    assert!(counts.delivered_within <= 250 && result.achieved_rate() <= 250.0, "{counts:?}");
+    let told = warnings(&result);
+    assert!(told.iter().any(|warning| warning.keyword == "overloaded"), "{told:?}");
+    let same = verdict::check(&result, &"rate<=250".parse().unwrap(), Rule::Slo);
+    assert!(same.passed, "{same:?}");
+    // The same messages as a number to reach: it takes as long as the broker takes.
+    (settings.timing.count, settings.timing.duration) = (NonZeroU64::new(500), None);
+    let result = run(&settings).unwrap().result;
+    assert_eq!((result.counts.sent, result.counts.delivered_within), (500, 500), "{result:?}");
+    assert!(result.phases.measured_ms >= 1_990 && result.achieved_rate() <= 252.0, "{:?}", result.phases);
+    let told = warnings(&result);
+    assert!(told.iter().any(|warning| warning.keyword == "overloaded"), "{told:?}");
 }
 
 #[test]

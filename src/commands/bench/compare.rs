@@ -155,7 +155,7 @@ fn figures() -> Vec<Figure> {
     }
     let mut figures = vec![
         figure("rate", Unit::Rate, true, |run| Some(run.achieved_rate())),
-        figure("sent-rate", Unit::Rate, true, |run| Some(run.per_second(run.counts.sent))),
+        figure("sent-rate", Unit::Rate, true, |run| Some(run.per_second(run.counts.sent_within))),
     ];
     for percentile in PERCENTILES.into_iter().chain([100_000]) {
         figures.push(figure(percentile_name(percentile), Unit::Latency, false, move |run| {
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn the_change_is_that_of_the_medians() {
         let mut slow = run();
-        slow.counts.delivered = 5_000;
+        slow.counts.delivered_within = 5_000;
         let comparison = compare(&ResultFile::new(vec![run()]), &ResultFile::new(vec![slow]));
         let rate = &comparison.rows[0];
         assert_eq!((rate.change, rate.judgement), (Some(-50.0), Judgement::FewRuns));

@@ -270,6 +270,7 @@ impl Run<'_> {
         // The gauges show what has been by the next tick.
         self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
         let mut cpu = CpuTime::default();
+        let mut is_complete = false;
         if self.signal.is_none() && self.sums().online > 0 {
             let start = shared.clock.now() + nanoseconds(LEAD);
             // Retained messages are there before anything is measured, however long that takes.
@@ -292,6 +293,8 @@ impl Run<'_> {
                 ends_when_all_is_sent && all_is_sent(run)
             })
             .await;
+            // Then what is still to come in belongs to the measured time.
+            is_complete = self.signal.is_none() && shared.clock.now() < end;
             if end != u64::MAX && shared.clock.now() >= end {
                 // What fell due just before the end still goes out; a queue that has grown does not.
                 let grace = ((end - measured) / 100).clamp(nanoseconds(LOOK), nanoseconds(LONGEST_GRACE));
@@ -303,8 +306,10 @@ impl Run<'_> {
                 self.team.order(Order::Go(Step::Collect, timeline));
                 self.drain(timeline, true).await;
             }
-            timeline.end = timeline.end.min(shared.clock.now());
-            cpu = CpuTime::now().since(cpu_before);
+            if is_retained || !is_complete {
+                timeline.end = timeline.end.min(shared.clock.now());
+                cpu = CpuTime::now().since(cpu_before);
+            }
             if is_retained {
                 self.team.order(Order::Go(Step::Clear, timeline));
                 let until = shared.clock.now().saturating_add(nanoseconds(timing.drain));
@@ -316,9 +321,17 @@ impl Run<'_> {
                 self.team.order(Order::Go(Step::Drain, timeline));
                 self.drain(timeline, true).await;
             }
+            if is_complete {
+                cpu = CpuTime::now().since(cpu_before);
+            }
             drained = shared.clock.now();
         }
         self.finish().await?;
+        let last = self.outcomes.iter().map(|outcome| outcome.recorder.last_within).max().unwrap_or(0);
+        if timeline.start != u64::MAX {
+            // Unless its length ended it, it lasted until the last message.
+            timeline.end = timeline.end.min(if is_complete { last } else { drained }).max(timeline.measured);
+        }
         let nobody = self.outcomes.iter().all(|outcome| outcome.recorder.connects.established == 0);
         if nobody && self.signal.is_none() {
             let failure = self.failure.take();

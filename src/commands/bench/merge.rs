@@ -277,6 +277,9 @@ fn add_counts(whole: &mut Counts, part: &Counts) {
     whole.refused += part.refused;
     whole.expected += part.expected;
     whole.delivered += part.delivered;
+    whole.sent_within += part.sent_within;
+    whole.confirmed_within += part.confirmed_within;
+    whole.delivered_within += part.delivered_within;
     whole.duplicates += part.duplicates;
     whole.out_of_order += part.out_of_order;
     whole.bytes_sent += part.bytes_sent;
@@ -399,6 +402,7 @@ mod tests {
             latency.schedule_lag.record(sample / 4);
             counts.offered += 1;
             counts.delivered += 1;
+            counts.delivered_within += 1;
             counts.expected += 1 + sample % 2;
             counts.lost += sample % 2;
         }

@@ -56,6 +56,9 @@ pub struct Recorder {
     pub errors: BTreeMap<&'static str, u64>,
     /// Messages that came in and bear no stamp of this run.
     pub foreign: u64,
+    /// When the last message was sent, confirmed or delivered within the measured time, in nanoseconds since the
+    /// start of the run; 0: none.
+    pub last_within: u64,
     /// QoS 1 and 2 publishes without an answer, of all phases.
     pub open: u64,
     /// The current part of the series.
@@ -69,6 +72,14 @@ pub const fn micros(nanoseconds: u64) -> u64 {
 }
 
 impl Recorder {
+    /// A message came in. `is_within`: at a time within the measured phase.
+    pub const fn delivered_at(&mut self, now: u64, is_within: bool) {
+        if is_within {
+            self.counts.delivered_within += 1;
+            self.last_within = now;
+        }
+    }
+
     /// Counts an error.
     pub fn error(&mut self, keyword: &'static str) {
         *self.errors.entry(keyword).or_default() += 1;
@@ -88,6 +99,9 @@ impl Recorder {
             (&mut own.lost, theirs.lost),
             (&mut own.duplicates, theirs.duplicates),
             (&mut own.out_of_order, theirs.out_of_order),
+            (&mut own.sent_within, theirs.sent_within),
+            (&mut own.confirmed_within, theirs.confirmed_within),
+            (&mut own.delivered_within, theirs.delivered_within),
             (&mut own.bytes_sent, theirs.bytes_sent),
             (&mut own.bytes_received, theirs.bytes_received),
             (&mut self.connects.asked, other.connects.asked),
@@ -99,6 +113,7 @@ impl Recorder {
         ] {
             *own += theirs;
         }
+        self.last_within = self.last_within.max(other.last_within);
         for (keyword, count) in &other.connects.failed {
             *self.connects.failed.entry(keyword.clone()).or_default() += count;
         }

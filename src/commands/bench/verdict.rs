@@ -75,7 +75,7 @@ fn figure(run: &RunResult, condition: &Condition) -> Result<(f64, String), Strin
         }
         Metric::Count(kind) => count(run, kind, condition.bound),
         Metric::Rate => Ok(rate(run.achieved_rate(), "rate")),
-        Metric::SentRate => Ok(rate(run.per_second(run.counts.sent), "sent rate")),
+        Metric::SentRate => Ok(rate(run.per_second(run.counts.sent_within), "sent rate")),
     }
 }
 

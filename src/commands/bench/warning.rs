@@ -105,7 +105,12 @@ fn overloaded(run: &RunResult) -> Option<Warning> {
     }
     let begin = run.phases.ramp_ms + run.phases.warmup_ms;
     let end = begin + run.phases.measured_ms;
-    let seconds = run.series.iter().filter(|second| second.t_ms >= begin && second.t_ms + 1_000 <= end);
+    // Behind the last message that was due, whatever was late may come in.
+    let last = run.series.iter().rev().find(|second| second.offered > 0).map_or(0, |second| second.t_ms);
+    let seconds = run
+        .series
+        .iter()
+        .filter(|second| second.t_ms >= begin && second.t_ms + 1_000 <= end && second.t_ms <= last);
     let (mut offered, mut sent, mut delivered, mut acked, mut whole) = (0, 0, 0, 0, 0_u64);
     for second in seconds {
         offered += second.offered;
@@ -285,6 +290,18 @@ mod tests {
         );
         assert_told(second(|second| second.sent = 500), "overloaded", "1,000/s were due and 500/s were sent");
         assert_eq!(told(second(|second| second.delivered = 995)), []);
+        // What is late and comes in when nothing is due any more does not make up for it.
+        assert_told(
+            |run| {
+                (run.phases.measured_ms, run.counts.delivered_within) = (12_000, 10_000);
+                run.series.iter_mut().for_each(|second| second.delivered = 800);
+                let late = super::super::result::Second { delivered: 2_000, ..Default::default() };
+                let at = |t_ms| super::super::result::Second { t_ms, ..late };
+                run.series.extend([at(11_000), at(12_000)]);
+            },
+            "overloaded",
+            "1,000/s should have been delivered and 800/s were",
+        );
         // The warm-up does not count.
         assert_eq!(told(|run| run.series[0].delivered = 0), []);
         // Each message goes to four subscribers.

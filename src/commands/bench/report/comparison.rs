@@ -68,7 +68,7 @@ mod tests {
                     .into_iter()
                     .map(|delivered| {
                         let mut run = run();
-                        run.counts.delivered = delivered;
+                        run.counts.delivered_within = delivered;
                         run
                     })
                     .collect(),
@@ -83,7 +83,7 @@ mod tests {
         assert!(shown(&noise).contains("noise explains it (p"), "{}", shown(&noise));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         let mut one = ResultFile::new(vec![run()]);
-        one.runs[0].counts.delivered = 9_000;
+        one.runs[0].counts.delivered_within = 9_000;
         one.runs[0].config.brokers = vec!["mqtt://other:1883".to_owned()];
         let text = shown(&one);
         assert!(text.contains("Too few runs to tell"), "{text}");

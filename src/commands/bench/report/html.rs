@@ -11,7 +11,7 @@ use crate::output::units::{Count, Latency, Size, Throughput};
 
 use super::chart::bins;
 use super::svg::{Chart, Line, Scale, bars};
-use super::text::describe;
+use super::text::{Flow, describe, flows};
 
 /// Points of a line at most: more than a screen has columns.
 const POINTS: usize = 1_000;
@@ -293,22 +293,20 @@ fn write_distribution(run: &RunResult, out: &mut String) {
 fn write_messages(run: &RunResult, out: &mut String) {
     let counts = &run.counts;
     out.push_str("<h2>Messages</h2>\n<table><tr><th></th><th>total</th><th>per second</th></tr>\n");
+    let mut row = |name: &str, count: u64, rate: &str| {
+        let _ = writeln!(out, "<tr><td>{name}</td><td>{}</td><td>{rate}</td></tr>", Count(count));
+    };
+    for Flow { name, count, within } in flows(run) {
+        let rate = within.map_or_else(String::new, |count| Throughput(run.per_second(count)).to_string());
+        row(name, count, &rate);
+    }
     for (name, count) in [
-        ("offered", counts.offered),
-        ("sent", counts.sent),
-        ("confirmed", counts.confirmed),
         ("refused", counts.refused),
-        ("delivered", counts.delivered),
         ("lost", counts.lost),
         ("duplicates", counts.duplicates),
         ("out of order", counts.out_of_order),
     ] {
-        let _ = writeln!(
-            out,
-            "<tr><td>{name}</td><td>{}</td><td>{}</td></tr>",
-            Count(count),
-            Throughput(run.per_second(count))
-        );
+        row(name, count, "");
     }
     out.push_str("</table>\n");
 }

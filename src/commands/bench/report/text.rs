@@ -152,24 +152,9 @@ impl Page<'_> {
         }
         self.blank();
         self.row(&["Messages", "total", "per second"], true);
-        let mut rows: Vec<(&str, u64)> = Vec::new();
-        if run.config.is_open_loop() {
-            rows.push(("offered", counts.offered));
-        }
-        if publishes {
-            rows.push(("sent", counts.sent));
-        }
-        if publishes && run.config.is_confirmed() {
-            rows.push(("confirmed", counts.confirmed));
-        }
-        if subscribes {
-            rows.push(("delivered", counts.delivered));
-        }
-        for (name, count) in rows {
-            self.row(
-                &[name, &Count(count).to_string(), &Throughput(run.per_second(count)).to_string()],
-                false,
-            );
+        for Flow { name, count, within } in flows(run) {
+            let rate = within.map_or_else(String::new, |count| Throughput(run.per_second(count)).to_string());
+            self.row(&[name, &Count(count).to_string(), &rate], false);
         }
         if counts.refused > 0 {
             self.row(&["refused", &Count(counts.refused).to_string()], false);
@@ -390,8 +375,11 @@ impl Page<'_> {
         self.title("Search for the highest rate");
         self.row(&["offered", "achieved", "p99", "lost", ""], false);
         for step in steps {
-            let line = step_line(step);
-            self.words("                ", &line, None);
+            self.line(&step_columns(step));
+            if !step.reasons.is_empty() {
+                self.text.push_str("  ");
+                self.words("  ", &format!("because: {}", escape(&step.reasons.join("; "))), None);
+            }
         }
         match steps.iter().filter(|step| step.held).map(|step| step.rate).max_by(f64::total_cmp) {
             Some(rate) => {
@@ -420,21 +408,66 @@ impl Page<'_> {
     }
 }
 
-/// A step of the search in one line; also shown while it goes on.
+/// Messages on their way: how many, and how many of whichever phase within the measured time.
+pub(super) struct Flow {
+    pub name: &'static str,
+    pub count: u64,
+    /// What the rate is made from; `None`: it was another time.
+    pub within: Option<u64>,
+}
+
+/// What was offered, sent, confirmed and delivered, as far as it means something for a run.
+pub(super) fn flows(run: &RunResult) -> Vec<Flow> {
+    let (config, counts) = (&run.config, &run.counts);
+    let publishes = config.groups.iter().any(|group| group.publishers > 0);
+    // What is retained has been published before the measured time.
+    let is_before = config.groups.iter().any(|group| group.scenario == Scenario::Retained);
+    let row = |name, count, within| Flow { name, count, within: Some(within) };
+    let mut rows = Vec::new();
+    if config.is_open_loop() {
+        rows.push(row("offered", counts.offered, counts.offered));
+    }
+    if publishes {
+        rows.push(row("sent", counts.sent, counts.sent_within));
+    }
+    if publishes && config.is_confirmed() {
+        rows.push(row("confirmed", counts.confirmed, counts.confirmed_within));
+    }
+    if is_before {
+        rows.iter_mut().for_each(|row| row.within = None);
+    }
+    if run.has_deliveries() {
+        rows.push(row("delivered", counts.delivered, counts.delivered_within));
+    }
+    rows
+}
+
+/// A step of the search in one line, as it is shown while the search goes on.
 #[must_use]
 pub fn step_line(step: &SearchStep) -> String {
-    let p99 = step.p99_us.map_or_else(|| "-".to_owned(), |micros| Latency(micros).to_string());
+    let p99 = step.p99_us.map_or_else(String::new, |micros| format!(", p99 {}", Latency(micros)));
     let mut line = format!(
-        "{:<14}{:>13}{p99:>13}{:>13}   {}",
-        Throughput(step.rate).to_string(),
-        Throughput(step.achieved).to_string(),
-        Count(step.lost),
-        if step.held { "held" } else { "missed" }
+        "{} {}, {} came in{p99}",
+        Throughput(step.rate),
+        if step.held { "held" } else { "missed" },
+        Throughput(step.achieved)
     );
     if !step.reasons.is_empty() {
         let _ = write!(line, ": {}", escape(&step.reasons.join("; ")));
     }
     line
+}
+
+/// A step of the search as a row of the table.
+fn step_columns(step: &SearchStep) -> String {
+    let p99 = step.p99_us.map_or_else(|| "-".to_owned(), |micros| Latency(micros).to_string());
+    format!(
+        "{:<14}{:>13}{p99:>13}{:>13}   {}",
+        Throughput(step.rate).to_string(),
+        Throughput(step.achieved).to_string(),
+        Count(step.lost).to_string(),
+        if step.held { "held" } else { "missed" }
+    )
 }
 
 /// What a group of clients did, in one line.

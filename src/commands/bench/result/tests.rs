@@ -65,6 +65,9 @@ pub(in super::super) fn run() -> RunResult {
             confirmed: 10_000,
             expected: 10_000,
             delivered: 10_000,
+            sent_within: 10_000,
+            confirmed_within: 10_000,
+            delivered_within: 10_000,
             bytes_sent: 1_000_000,
             bytes_received: 1_000_000,
             ..Counts::default()

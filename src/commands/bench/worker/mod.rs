@@ -76,6 +76,11 @@ pub(super) struct Timeline {
 impl Timeline {
     /// Nothing has begun.
     pub const UNKNOWN: Self = Self { start: u64::MAX, measured: u64::MAX, end: u64::MAX };
+
+    /// Whether a time is within the measured phase.
+    pub const fn is_measured(&self, time: u64) -> bool {
+        self.measured <= time && time < self.end
+    }
 }
 
 /// What all threads share.

@@ -304,6 +304,10 @@ impl Publisher {
         {
             let recorder = &mut *worker.recorder();
             recorder.interval.sent += 1;
+            if worker.timeline().is_measured(now) {
+                recorder.counts.sent_within += 1;
+                recorder.last_within = now;
+            }
             recorder.open += u64::from(group.qos != QoS::AtMostOnce);
             if phase == Phase::Measured {
                 recorder.counts.sent += 1;
@@ -386,6 +390,10 @@ impl Publisher {
         let recorder = &mut *worker.recorder();
         recorder.open = recorder.open.saturating_sub(1);
         recorder.interval.acked += 1;
+        if worker.timeline().is_measured(now) {
+            recorder.counts.confirmed_within += 1;
+            recorder.last_within = now;
+        }
         let response = micros(now.saturating_sub(flight.intended));
         if self.is_unheard {
             recorder.interval.response.record(response);

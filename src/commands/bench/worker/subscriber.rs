@@ -80,27 +80,32 @@ impl Subscriber {
         let stamp = stamp.filter(|stamp| self.run.is_some() || stamp.intended.abs_diff(unix) < FAR);
         let length = u64::try_from(publish_len(&publish.message, session.version())).unwrap_or(0);
         let Some(stamp) = stamp else {
-            let is_measured = now >= worker.timeline().measured;
+            let timeline = worker.timeline();
             let recorder = &mut *worker.recorder();
             recorder.interval.delivered += 1;
             if shared.settings.stamp {
                 recorder.foreign += 1;
             }
-            if is_measured && (!shared.settings.stamp || self.run.is_none()) {
-                recorder.counts.delivered += 1;
-                recorder.counts.bytes_received += length;
+            if !shared.settings.stamp || self.run.is_none() {
+                recorder.delivered_at(now, timeline.is_measured(now));
+                if now >= timeline.measured {
+                    recorder.counts.delivered += 1;
+                    recorder.counts.bytes_received += length;
+                }
             }
             return;
         };
+        let timeline = worker.timeline();
         let is_measured = match self.run {
             Some(_) => stamp.phase == Phase::Measured,
-            None => now >= worker.timeline().measured,
+            None => now >= timeline.measured,
         };
         let (response, service) = self.times(&stamp, now, unix);
         if !is_measured {
             let recorder = &mut *worker.recorder();
             recorder.interval.delivered += 1;
             recorder.interval.response.record(response);
+            recorder.delivered_at(now, timeline.is_measured(now));
             return;
         }
         let arrival = self.track(&stamp, worker);
@@ -116,6 +121,7 @@ impl Subscriber {
             Arrival::OutOfOrder | Arrival::New => {}
         }
         recorder.counts.delivered += 1;
+        recorder.delivered_at(now, timeline.is_measured(now));
         recorder.interval.response.record(response);
         recorder.latency.response.record(response);
         recorder.latency.service.record(service);

@@ -103,7 +103,7 @@ fn repeats_anomalies_steps_and_verdicts_are_shown() {
     let text = shown(
         |file| {
             let mut second = run();
-            second.counts.delivered = 9_000;
+            second.counts.delivered_within = 9_000;
             second.anomalies = vec![Anomaly {
                 publisher: 3,
                 subscriber: Some(9),
@@ -149,7 +149,8 @@ fn repeats_anomalies_steps_and_verdicts_are_shown() {
         "publisher 3 to subscriber 9: 1,000 lost, 1 duplicates, 2 out of order\nand 6 more\n",
         "rate                  900/s        900/s      1,000/s\n",
         "Highest rate that holds the objectives: 1,000/s\n",
-        "missed: 7 messages lost\n",
+        "offered            achieved          p99         lost\n1,000/s             1,000/s      1.50 ms            0   held\n",
+        "2,000/s             1,500/s            -            7   missed\n  because: 7 messages lost\n",
         "Verdict: failed\nFAIL slo loss=0: run 2: 1,000 messages lost\n",
     ] {
         assert!(text.contains(line), "{line:?} is not in {text}");
