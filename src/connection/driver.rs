@@ -335,10 +335,11 @@ impl Driver {
         }
         self.stream.flush().await?;
         self.stream.shutdown().await?;
+        // What still comes is of no use: many connections that end together need no buffers for it.
+        self.read = BytesMut::new();
+        let mut rest = [0; 256];
         loop {
-            self.read.clear();
-            self.read.reserve(READ_AT_FIRST);
-            match self.stream.read_buf(&mut self.read).await {
+            match self.stream.read(&mut rest).await {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 // TLS without close_notify.

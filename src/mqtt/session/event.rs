@@ -33,11 +33,6 @@ pub enum Event {
         /// What was asked for, with the broker's answer.
         results: Vec<(TopicFilter, ReasonCode)>,
     },
-    /// A QoS 1 or 2 publish that is confirmed; only when asked for.
-    Confirmed {
-        /// Its number, counting publishes from 1 on.
-        ticket: u64,
-    },
     /// A publish that will not be confirmed; it has left the ledger as refused.
     Refused {
         /// Its number, counting publishes from 1 on.

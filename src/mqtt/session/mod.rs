@@ -13,6 +13,7 @@ mod ledger;
 mod limits;
 mod outgoing;
 mod publishing;
+mod series;
 mod subscribing;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use event::{Event, SessionError};
 pub use keep_alive::KeepAlive;
 pub use ledger::Ledger;
 pub use limits::{Refusal, ServerLimits};
+pub use series::Series;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -63,7 +65,7 @@ pub struct SessionOptions {
     pub downgrade_qos: bool,
     /// Report every packet as [`Event::Sent`] or [`Event::Received`].
     pub trace: bool,
-    /// Report every QoS 1 and 2 publish that is confirmed as [`Event::Confirmed`].
+    /// Keep the ticket of every QoS 1 and 2 publish that is confirmed for [`Session::take_confirmed`].
     pub report_confirmed: bool,
     /// Where packet identifiers begin when the server has a session that this process knows nothing of:
     /// the server may still hold identifiers of an earlier process.
@@ -125,6 +127,8 @@ pub struct Session {
     assigned_client_id: Option<ByteString>,
     outbox: WriteBuffer,
     events: VecDeque<Event>,
+    /// Tickets that were confirmed, in the order of the answers.
+    confirmed: VecDeque<u64>,
     ledger: Ledger,
     // Publishing.
     pending: VecDeque<Pending>,
@@ -171,6 +175,7 @@ impl Session {
             assigned_client_id: None,
             outbox: WriteBuffer::new(),
             events: VecDeque::new(),
+            confirmed: VecDeque::new(),
             ledger: Ledger::default(),
             pending: VecDeque::new(),
             flows: FlowTable::default(),
@@ -397,6 +402,11 @@ impl Session {
     /// The oldest report.
     pub fn take_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The next ticket of a QoS 1 or 2 publish that was confirmed, with [`SessionOptions::report_confirmed`].
+    pub fn take_confirmed(&mut self) -> Option<u64> {
+        self.confirmed.pop_front()
     }
 
     /// Whether there are reports.

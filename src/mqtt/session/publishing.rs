@@ -14,7 +14,7 @@ use crate::mqtt::{MAX_REMAINING_LENGTH, Message, PacketId, QoS, ReasonCode, Topi
 use super::Phase;
 
 /// Beyond so many bytes in the outbox no further publish is wanted, in bytes.
-const OUTBOX_HIGH_WATER: usize = 256 * 1024;
+pub(super) const OUTBOX_HIGH_WATER: usize = 256 * 1024;
 
 impl Session {
     /// Enters a publish into the ledger and sends it as soon as the window and the connection allow.
@@ -144,7 +144,7 @@ impl Session {
             }
             increment(&mut self.ledger.confirmed);
             if self.options.report_confirmed {
-                self.events.push_back(Event::Confirmed { ticket: *ticket });
+                self.confirmed.push_back(*ticket);
             }
         }
         self.flows.finish(ack.packet_id);
@@ -270,6 +270,7 @@ impl Session {
     }
 
     /// Puts a new publish on the wire. [`Self::may_send`] has allowed it.
+    #[inline]
     fn transmit(&mut self, ticket: u64, mut message: Cow<'_, Message>, again: bool) {
         if self.options.downgrade_qos && message.qos > self.limits.maximum_qos {
             message.to_mut().qos = self.limits.maximum_qos;

@@ -358,11 +358,6 @@ impl Client {
                         subscriber.arrived(&publish, now, &self.session, &worker);
                     }
                 }
-                Event::Confirmed { ticket } => {
-                    if let Job::Publish(publisher) = &mut self.job {
-                        publisher.confirmed(ticket, *now.get_or_insert_with(|| worker.now()), &worker);
-                    }
-                }
                 Event::Refused { ticket, .. } => {
                     if let Job::Publish(publisher) = &mut self.job {
                         publisher.refused(ticket, &worker);
@@ -378,6 +373,9 @@ impl Client {
                 _ => {}
             }
         }
+        if let Job::Publish(publisher) = &mut self.job {
+            publisher.take_confirmed(&mut self.session, &worker);
+        }
         if let Some(delivery) = delivered {
             self.session.acknowledge(delivery);
         }
@@ -388,6 +386,7 @@ impl Client {
 
     fn discard_events(&mut self) {
         while self.session.take_event().is_some() {}
+        while self.session.take_confirmed().is_some() {}
     }
 
     fn settle(&mut self) {

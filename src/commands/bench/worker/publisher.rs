@@ -8,21 +8,23 @@ use bytes::BytesMut;
 use bytestring::ByteString;
 
 use crate::cli::bench::{Arrival, Piece};
-use crate::config::bench::{Group, Load};
+use crate::config::bench::{Group, Load, Payload};
 use crate::mqtt::codec::publish_len;
-use crate::mqtt::session::Session;
+use crate::mqtt::session::{Series, Session};
 use crate::mqtt::{Message, QoS, TopicName};
 
 use super::super::random::Random;
 use super::super::recorder::micros;
 use super::super::scenario::{Spec, topic_template};
 use super::super::schedule::{Arrivals, Profile, Schedule};
-use super::super::stamp::{Phase, Stamp};
+use super::super::stamp::{Phase, STAMP_LEN, Stamp};
 use super::super::text::{Values, fill};
 use super::{Timeline, Worker};
 
 /// After so many messages of one go the clock is read again.
 const CLOCK_EVERY: u32 = 16;
+/// The same for messages that are copied from one that is encoded.
+const SERIES_CLOCK_EVERY: u64 = 64;
 
 /// The intended times of one publisher, relative to the start of the load.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ enum Pacing {
 }
 
 /// A message that is on its way to the broker.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Flight {
     intended: u64,
     sent: u64,
@@ -98,6 +100,10 @@ pub(super) struct Publisher {
     is_done: bool,
     /// How many of its retained messages it has taken back.
     cleared: Option<u64>,
+    /// Its message, encoded, where only the stamp changes.
+    series: Option<Box<Series>>,
+    /// That there is none for this connection has been found out.
+    has_no_series: bool,
 }
 
 fn arrivals(load: &Load) -> Arrivals {
@@ -161,6 +167,8 @@ impl Publisher {
             attentive_from: 0,
             is_done: false,
             cleared: None,
+            series: None,
+            has_no_series: false,
         }
     }
 
@@ -173,6 +181,7 @@ impl Publisher {
     /// There is a connection: until now nobody could look at what falls due.
     pub const fn connected(&mut self, now: u64) {
         self.attentive_from = now;
+        self.has_no_series = false;
     }
 
     /// Sends what is due, as far as the connection takes it, and asks to be woken for the rest.
@@ -241,15 +250,16 @@ impl Publisher {
                 return;
             }
             let phase = if now < timeline.measured { Phase::WarmUp } else { Phase::Measured };
-            let Pacing::Closed { left } = &mut self.pacing else { return };
-            if now >= timeline.end || *left == 0 {
+            let Pacing::Closed { left } = self.pacing else { return };
+            if now >= timeline.end || left == 0 {
                 return self.done(worker);
             }
-            if phase == Phase::Measured {
-                *left -= 1;
-                worker.recorder().counts.offered += 1;
+            if self.has_series(session, worker, phase) {
+                self.send_series(session, worker, now, phase, left.min(SERIES_CLOCK_EVERY));
+                now = worker.now();
+                continue;
             }
-            worker.recorder().interval.offered += 1;
+            self.count_offered(worker, phase, 1);
             self.send(session, worker, now, now, phase);
             since_clock += 1;
             if since_clock == CLOCK_EVERY {
@@ -266,14 +276,60 @@ impl Publisher {
         }
     }
 
-    fn send(&mut self, session: &mut Session, worker: &Worker, intended: u64, now: u64, phase: Phase) {
-        let shared = &*worker.shared;
-        let Some(group) = shared.settings.groups.get(self.group) else { return };
+    /// Messages of the closed loop take their places in the counts.
+    fn count_offered(&mut self, worker: &Worker, phase: Phase, count: u64) {
+        let recorder = &mut *worker.recorder();
+        recorder.interval.offered += count;
+        if phase == Phase::Measured {
+            recorder.counts.offered += count;
+            if let Pacing::Closed { left } = &mut self.pacing {
+                *left -= count;
+            }
+        }
+    }
+
+    /// So many messages of `length` bytes each have been given to the session.
+    fn count_sent(&self, worker: &Worker, now: u64, phase: Phase, count: u64, length: usize) {
+        let recorder = &mut *worker.recorder();
+        recorder.interval.sent += count;
+        if worker.timeline().is_measured(now) {
+            recorder.counts.sent_within += count;
+            recorder.last_within = now;
+        }
+        if phase == Phase::Measured {
+            recorder.counts.sent += count;
+            recorder.counts.bytes_sent += count * u64::try_from(length).unwrap_or(0);
+            recorder.counts.expected += count * self.fan_out;
+        }
+    }
+
+    const fn sequence(&mut self, phase: Phase) -> &mut u64 {
         let [warm_up, measured] = &mut self.sequences;
-        let counter = if phase == Phase::Measured { measured } else { warm_up };
-        let sequence = *counter;
-        *counter += 1;
-        let late = now.saturating_sub(intended);
+        if matches!(phase, Phase::Measured) { measured } else { warm_up }
+    }
+
+    fn stamp(&self, worker: &Worker, intended: u64, now: u64, phase: Phase, sequence: u64) -> Option<Stamp> {
+        let shared = &*worker.shared;
+        shared.settings.stamp.then(|| Stamp {
+            run: shared.run_tag(),
+            publisher: self.number,
+            sequence,
+            intended: shared.clock.unix(intended),
+            phase,
+            delay: u32::try_from(micros(now.saturating_sub(intended))).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn message(
+        &self,
+        worker: &Worker,
+        intended: u64,
+        now: u64,
+        phase: Phase,
+        sequence: u64,
+    ) -> Option<Message> {
+        let shared = &*worker.shared;
+        let group = shared.settings.groups.get(self.group)?;
         let values = Values {
             index: self.index,
             sequence,
@@ -281,42 +337,83 @@ impl Publisher {
             now: shared.clock.unix(now),
             run: shared.run,
         };
-        let stamp = shared.settings.stamp.then(|| Stamp {
-            run: shared.run_tag(),
-            publisher: self.number,
-            sequence,
-            intended: shared.clock.unix(intended),
-            phase,
-            delay: u32::try_from(micros(late)).unwrap_or(u32::MAX),
-        });
+        let stamp = self.stamp(worker, intended, now, phase, sequence);
         let mut press = worker.press();
         let topic = self.topic_for(group, values, press.random());
         let payload = press.press(&group.payload, stamp.as_ref(), values);
-        drop(press);
-        let message = Message {
+        Some(Message {
             topic,
             payload,
             qos: group.qos,
             retain: group.retain,
             properties: shared.settings.publish_properties.clone(),
-        };
-        let length = u64::try_from(publish_len(&message, session.version())).unwrap_or(0);
-        {
-            let recorder = &mut *worker.recorder();
-            recorder.interval.sent += 1;
-            if worker.timeline().is_measured(now) {
-                recorder.counts.sent_within += 1;
-                recorder.last_within = now;
-            }
-            recorder.open += u64::from(group.qos != QoS::AtMostOnce);
-            if phase == Phase::Measured {
-                recorder.counts.sent += 1;
-                recorder.counts.bytes_sent += length;
-                recorder.counts.expected += self.fan_out;
-            }
+        })
+    }
+
+    /// Whether its messages can be copied from one that is encoded; makes it so where it can be.
+    fn has_series(&mut self, session: &Session, worker: &Worker, phase: Phase) -> bool {
+        if self.series.as_ref().is_some_and(|series| session.fits(series)) {
+            return true;
         }
+        if self.has_no_series {
+            return false;
+        }
+        let groups = &worker.shared.settings.groups;
+        let is_steady = self.topic.is_some()
+            && groups.get(self.group).is_some_and(|group| match &group.payload {
+                Payload::Size(size) => size.min == size.max,
+                Payload::File { .. } => true,
+                Payload::Template(_) => false,
+            });
+        self.series = is_steady
+            .then(|| self.message(worker, 0, 0, phase, 0))
+            .flatten()
+            .and_then(|message| session.series(&message))
+            .map(Box::new);
+        self.has_no_series = self.series.is_none();
+        !self.has_no_series
+    }
+
+    /// Sends at most so many messages that are all meant for now.
+    fn send_series(&mut self, session: &mut Session, worker: &Worker, now: u64, phase: Phase, most: u64) {
+        let Some(mut series) = self.series.take() else { return };
+        let groups = &worker.shared.settings.groups;
+        let is_behind =
+            groups.get(self.group).is_some_and(|group| matches!(group.payload, Payload::File { .. }));
+        let first = *self.sequence(phase);
+        let mut stamp = self.stamp(worker, now, now, phase, first);
+        let mut left = most;
+        let count = session.publish_series(&mut series, |payload| {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            if let Some(stamp) = &mut stamp {
+                let place =
+                    if is_behind { payload.last_chunk_mut() } else { payload.first_chunk_mut::<STAMP_LEN>() };
+                if let Some(place) = place {
+                    *place = stamp.encode();
+                }
+                stamp.sequence += 1;
+            }
+            true
+        });
+        *self.sequence(phase) += count;
+        self.first_ticket += count;
+        self.count_offered(worker, phase, count);
+        self.count_sent(worker, now, phase, count, series.packet_len());
+        self.series = Some(series);
+    }
+
+    fn send(&mut self, session: &mut Session, worker: &Worker, intended: u64, now: u64, phase: Phase) {
+        let sequence = *self.sequence(phase);
+        let Some(message) = self.message(worker, intended, now, phase, sequence) else { return };
+        *self.sequence(phase) += 1;
+        let qos = message.qos;
+        worker.recorder().open += u64::from(qos != QoS::AtMostOnce);
+        self.count_sent(worker, now, phase, 1, publish_len(&message, session.version()));
         session.publish(message);
-        if group.qos != QoS::AtMostOnce {
+        if qos != QoS::AtMostOnce {
             self.flights.push_back(Some(Flight { intended, sent: now, phase }));
         } else {
             self.first_ticket += 1;
@@ -384,25 +481,49 @@ impl Publisher {
         flight
     }
 
-    /// The broker has confirmed a publish.
-    pub fn confirmed(&mut self, ticket: u64, now: u64, worker: &Worker) {
-        let Some(flight) = self.land(ticket) else { return };
+    /// Takes what the broker has confirmed.
+    pub fn take_confirmed(&mut self, session: &mut Session, worker: &Worker) {
+        let Some(mut ticket) = session.take_confirmed() else { return };
+        let now = worker.now();
+        // Many were sent in one go, so that their times are the same.
+        let mut run: Option<(Flight, u64)> = None;
+        loop {
+            if let Some(flight) = self.land(ticket) {
+                match &mut run {
+                    Some((same, count)) if *same == flight => *count += 1,
+                    _ => {
+                        if let Some((flight, count)) = run.replace((flight, 1)) {
+                            self.record(flight, count, now, worker);
+                        }
+                    }
+                }
+            }
+            let Some(next) = session.take_confirmed() else { break };
+            ticket = next;
+        }
+        if let Some((flight, count)) = run {
+            self.record(flight, count, now, worker);
+        }
+    }
+
+    /// So many publishes with the same times are confirmed.
+    fn record(&self, flight: Flight, count: u64, now: u64, worker: &Worker) {
         let recorder = &mut *worker.recorder();
-        recorder.open = recorder.open.saturating_sub(1);
-        recorder.interval.acked += 1;
+        recorder.open = recorder.open.saturating_sub(count);
+        recorder.interval.acked += count;
         if worker.timeline().is_measured(now) {
-            recorder.counts.confirmed_within += 1;
+            recorder.counts.confirmed_within += count;
             recorder.last_within = now;
         }
         let response = micros(now.saturating_sub(flight.intended));
         if self.is_unheard {
-            recorder.interval.response.record(response);
+            recorder.interval.response.record_n(response, count);
         }
         if flight.phase == Phase::Measured {
-            recorder.counts.confirmed += 1;
+            recorder.counts.confirmed += count;
             if self.is_unheard {
-                recorder.latency.response.record(response);
-                recorder.latency.service.record(micros(now.saturating_sub(flight.sent)));
+                recorder.latency.response.record_n(response, count);
+                recorder.latency.service.record_n(micros(now.saturating_sub(flight.sent)), count);
             }
         }
     }

@@ -372,3 +372,77 @@ fn the_outbox_is_filled_as_it_empties() {
     bench.take();
     assert!(bench.session.wants_publish());
 }
+
+/// Publishes the digits below `count`, one a message.
+fn publish_digits(bench: &mut Bench, series: &mut Series, count: u8) -> u64 {
+    let mut digit = 0;
+    bench.session.publish_series(series, |payload| {
+        payload.fill(b'0' + digit);
+        digit += 1;
+        digit <= count
+    })
+}
+
+#[test]
+fn a_series_is_what_as_many_publishes_would_be() {
+    for version in BOTH {
+        let mut bench = Bench::connected(version);
+        let mut series = bench.session.series(&message(QoS::AtMostOnce, "-")).unwrap();
+        assert_eq!(series.packet_len(), if version == Version::V5 { 7 } else { 6 });
+        assert_eq!(publish_digits(&mut bench, &mut series, 3), 3);
+        bench.sent(&['0', '1', '2'].map(|digit| publish_bytes(version, 0, 0, digit)).concat());
+        assert_eq!(bench.figures(), [3, 0, 0, 0, 3], "not confirmed before they are proved");
+        assert_eq!(bench.publish(QoS::AtMostOnce, "x"), 4, "tickets go on behind them");
+        bench.take();
+
+        bench.reconnect(false);
+        assert!(!bench.session.fits(&series), "another connection may be of another version");
+        assert_eq!(publish_digits(&mut bench, &mut series, 3), 0);
+        bench.sent("");
+        assert_eq!(bench.figures(), [4, 0, 0, 4, 0], "of those on the lost connection nothing is known");
+    }
+}
+
+#[test]
+fn a_series_stops_where_publishes_stop() {
+    let mut bench = Bench::connected(Version::V5);
+    let mut series = bench.session.series(&message(QoS::AtMostOnce, "-")).unwrap();
+    let count = bench.session.publish_series(&mut series, |_| true);
+    assert!(!bench.session.wants_publish());
+    assert_eq!(bench.take().len() as u64, 7 * count);
+    assert!((256 * 1024..256 * 1024 + 7).contains(&(7 * count)), "the outbox is full");
+    assert!(bench.session.wants_publish());
+}
+
+#[test]
+fn what_needs_more_than_copying_is_no_series() {
+    assert!(Bench::plain(Version::V5).session.series(&message(QoS::AtMostOnce, "-")).is_none(), "offline");
+    let mut bench = Bench::plain(Version::V5);
+    bench.connect();
+    // Maximum packet size 8, topic alias maximum 1, no retained messages.
+    bench.accept(false, "27 00000008 22 0001 25 00");
+    let fine = message(QoS::AtMostOnce, "-");
+    assert!(bench.session.series(&fine).is_some());
+    assert!(bench.session.series(&message(QoS::AtLeastOnce, "-")).is_none(), "an identifier changes, too");
+    assert!(bench.session.series(&message(QoS::AtMostOnce, "---")).is_none(), "9 bytes");
+    assert!(bench.session.series(&Message { retain: true, ..fine.clone() }).is_none());
+    let mut aliased = fine;
+    aliased.properties.push(Property::TopicAlias(1));
+    assert!(bench.session.series(&aliased).is_none());
+}
+
+#[test]
+fn confirmed_tickets_are_kept_when_asked_for() {
+    for version in BOTH {
+        let options = SessionOptions { report_confirmed: true, ..options() };
+        let mut bench = Bench::new(version, options);
+        bench.connect();
+        bench.accept(false, "");
+        bench.publish(QoS::AtMostOnce, "x");
+        bench.publish(QoS::AtLeastOnce, "x");
+        bench.publish(QoS::ExactlyOnce, "x");
+        bench.take_in("50 02 0002 70 02 0002 40 02 0001");
+        let confirmed: Vec<u64> = std::iter::from_fn(|| bench.session.take_confirmed()).collect();
+        assert_eq!(confirmed, [3, 2], "in the order of the answers");
+    }
+}
