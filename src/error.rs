@@ -52,6 +52,8 @@ pub struct ExitStatus {
     pub kind: Option<Kind>,
     /// The number that the shell sees.
     pub code: u8,
+    /// The number under the names of the mosquitto clients, unless the broker has given one in CONNACK.
+    pub old_code: u8,
     /// The stable word.
     pub keyword: &'static str,
     /// What it means.
@@ -59,7 +61,12 @@ pub struct ExitStatus {
 }
 
 const fn row(kind: Kind, code: u8, keyword: &'static str, meaning: &'static str) -> ExitStatus {
-    ExitStatus { kind: Some(kind), code, keyword, meaning }
+    ExitStatus { kind: Some(kind), code, old_code: code, keyword, meaning }
+}
+
+/// A row with another number under the old names.
+const fn old(old_code: u8, row: ExitStatus) -> ExitStatus {
+    ExitStatus { old_code, ..row }
 }
 
 /// The exit-status table: the only place where a number is tied to a kind.
@@ -67,6 +74,7 @@ pub const EXIT_STATUS: &[ExitStatus] = &[
     ExitStatus {
         kind: None,
         code: 0,
+        old_code: 0,
         keyword: "success",
         meaning: "all that was asked for was done and confirmed",
     },
@@ -79,13 +87,13 @@ pub const EXIT_STATUS: &[ExitStatus] = &[
     row(Kind::Tls, 8, "tls", "TLS handshake or certificate"),
     row(Kind::Verdict, 9, "verdict", "a threshold of mqt bench (--fail-if, --slo) failed"),
     row(Kind::Denied, 12, "denied", "a subscription or a publish was refused"),
-    row(Kind::Connect, 14, "connect", "connection refused, unreachable, or another network error"),
+    old(1, row(Kind::Connect, 14, "connect", "connection refused, unreachable, or another network error")),
     row(Kind::Stalled, 19, "stalled", "the broker stopped answering: keep alive passed, no progress"),
-    row(Kind::Lookup, 20, "lookup", "the host name could not be resolved"),
+    old(1, row(Kind::Lookup, 20, "lookup", "the host name could not be resolved")),
     row(Kind::Unsupported, 24, "unsupported", "the broker does not support this QoS, retain or subscription"),
     row(Kind::TooLarge, 25, "too-large", "larger than the broker or MQTT allows"),
     row(Kind::Timeout, 27, "timeout", "a time limit passed (-W, --idle, no CONNACK in time)"),
-    row(Kind::Partial, 30, "partial", "some messages were confirmed and some were not"),
+    old(7, row(Kind::Partial, 30, "partial", "some messages were confirmed and some were not")),
     row(Kind::Bug, 70, "bug", "a defect of mqt; please report it"),
     row(Kind::Output, 74, "output", "stdout or a file could not be written"),
 ];
@@ -103,10 +111,25 @@ impl Kind {
         self.row().keyword
     }
 
+    /// The number under the names of the mosquitto clients.
+    #[must_use]
+    pub fn old_code(self) -> u8 {
+        self.row().old_code
+    }
+
     fn row(self) -> ExitStatus {
         const BUG: ExitStatus = row(Kind::Bug, 70, "bug", "a kind without a row");
         EXIT_STATUS.iter().copied().find(|row| row.kind == Some(self)).unwrap_or(BUG)
     }
+}
+
+/// How a mosquitto client ends for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldEnd {
+    /// The number that the shell sees.
+    pub code: u8,
+    /// What stands on stderr, one or more lines without the last line feed; empty for nothing.
+    pub text: String,
 }
 
 /// A failure that ends a command: what, why, and what to try next.
@@ -125,6 +148,8 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to try.
     pub hints: Vec<String>,
+    /// How it is told under the names of the mosquitto clients, where that is not plainly what and why.
+    pub old: Option<Box<OldEnd>>,
 }
 
 impl Failure {
@@ -132,7 +157,14 @@ impl Failure {
     /// (`output::sanitize`).
     #[must_use]
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, keyword: kind.keyword(), what: what.into(), causes: Vec::new(), hints: Vec::new() }
+        Self {
+            kind,
+            keyword: kind.keyword(),
+            what: what.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            old: None,
+        }
     }
 
     /// A wrong option, file or value: exit status 1.
@@ -153,6 +185,33 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// How a mosquitto client ends for this reason.
+    #[must_use]
+    pub fn old(mut self, code: u8, text: impl Into<String>) -> Self {
+        self.old = Some(Box::new(OldEnd { code, text: text.into() }));
+        self
+    }
+
+    /// What a mosquitto client says for this reason; the number is that of the kind.
+    #[must_use]
+    pub fn old_text(self, text: impl Into<String>) -> Self {
+        let code = self.kind.old_code();
+        self.old(code, text)
+    }
+
+    /// The end under the names of the mosquitto clients: what and why on one line, where nothing else is said.
+    #[must_use]
+    pub fn old_end(&self) -> OldEnd {
+        match &self.old {
+            Some(end) => (**end).clone(),
+            None => {
+                let mut text = format!("Error: {}", self.what);
+                self.causes.iter().for_each(|cause| text.extend([": ", cause]));
+                OldEnd { code: self.kind.old_code(), text }
+            }
+        }
     }
 
     /// Adds a cause as text.

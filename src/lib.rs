@@ -21,7 +21,8 @@ use std::process::ExitCode;
 
 use cli::Request;
 use cli::bench::BenchAction;
-use config::{Environment, Resolved, UiSettings};
+use cli::multicall::{self, Called, WrongCall};
+use config::{Dialect, Environment, Resolved, Tool, UiSettings};
 use error::{Failure, Kind};
 use ui::Ui;
 
@@ -31,13 +32,56 @@ const PROGRAM: &str = "mqt";
 /// Does what the arguments say, the name of the program first among them, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(report_defect));
-    let result = cli::parse(argv).map_err(|usage| Ended::early(usage.into())).and_then(dispatch);
+    let mut argv = argv.into_iter();
+    let program = argv.next().unwrap_or_default();
+    let result = match Tool::of(&program) {
+        Some(tool) => return run_as(tool, argv.collect()),
+        None => cli::parse(std::iter::once(program).chain(argv))
+            .map_err(|usage| Ended::early(usage.into()))
+            .and_then(|request| dispatch(request, &Environment::of_process())),
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended { failure, ui }) => {
             ui.failure(&failure);
             ui.close();
             ExitCode::from(failure.kind.code())
+        }
+    }
+}
+
+/// Does what a mosquitto client does with these arguments.
+fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
+    let talk = Ui::new(PROGRAM, UiSettings { dialect: Dialect::Mosquitto(tool), ..UiSettings::default() });
+    let called = multicall::options_file(tool, &args).and_then(|given| {
+        let variable = |name: &str| std::env::var_os(name);
+        let lines = config::option_file::read(tool, given.as_deref(), &variable)
+            .map_err(|failure| WrongCall { text: failure.old_end().text, usage: None })?;
+        multicall::parse(tool, lines, args)
+    });
+    let request = match called {
+        Ok(Called::Run(request)) => request,
+        Ok(Called::Text(text)) => {
+            return ExitCode::from(match talk.out(text.as_bytes()) {
+                Ok(()) => Kind::Usage.old_code(),
+                Err(failure) => failure.kind.old_code(),
+            });
+        }
+        Err(WrongCall { text, usage }) => {
+            talk.status(&text);
+            // There is one exit status for both.
+            drop(usage.map(|usage| talk.out(usage.as_bytes())));
+            return ExitCode::from(Kind::Usage.old_code());
+        }
+    };
+    match dispatch(request, &Environment::of_process_without_options()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended { failure, ui }) => {
+            // What is wrong with the options is told before it is known how to talk.
+            let ui = if ui.settings().dialect.tool().is_some() { ui } else { talk };
+            ui.failure(&failure);
+            ui.close();
+            ExitCode::from(failure.old_end().code)
         }
     }
 }
@@ -59,12 +103,11 @@ fn plain_ui() -> Ui {
     Ui::new(PROGRAM, UiSettings::default())
 }
 
-fn dispatch(request: Request) -> Result<(), Ended> {
-    let environment = Environment::of_process();
+fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended> {
     match request {
         Request::Publish(args) => {
             let Resolved { settings, warnings } =
-                config::publish(*args, &environment).map_err(Ended::early)?;
+                config::publish(*args, environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| {
                 warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
                 commands::publish::run(settings, ui)
@@ -72,7 +115,7 @@ fn dispatch(request: Request) -> Result<(), Ended> {
         }
         Request::Subscribe(args) => {
             let Resolved { settings, warnings } =
-                config::subscribe(*args, &environment).map_err(Ended::early)?;
+                config::subscribe(*args, environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| {
                 warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
                 commands::subscribe::run(settings, ui)
@@ -89,19 +132,30 @@ fn dispatch(request: Request) -> Result<(), Ended> {
             }
             None => {
                 let Resolved { settings, warnings } =
-                    config::bench(args.load, &environment).map_err(Ended::early)?;
+                    config::bench(args.load, environment).map_err(Ended::early)?;
                 with_ui(settings.ui, |ui| {
                     warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
                     commands::bench::run(settings, ui)
                 })
             }
         },
+        Request::Request(args) => {
+            let Resolved { settings, warnings } =
+                config::request(*args, environment).map_err(Ended::early)?;
+            with_ui(settings.ui(), |ui| {
+                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+                commands::request::run(settings, ui)
+            })
+        }
         Request::Broker(args) => {
-            let settings = config::broker(*args, &environment).map_err(Ended::early)?;
+            let settings = config::broker(*args, environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| commands::broker::run(settings, ui))
         }
         Request::Profile(args) => {
-            with_ui(UiSettings::default(), |ui| commands::profile::run(&args, &environment, ui))
+            with_ui(UiSettings::default(), |ui| commands::profile::run(&args, environment, ui))
+        }
+        Request::InstallLinks(args) => {
+            with_ui(UiSettings::default(), |ui| commands::install_links::run(&args, ui))
         }
         Request::Generate(args) => with_ui(UiSettings::default(), |ui| commands::generate::run(args, ui)),
         Request::ExitCodes => {

@@ -32,6 +32,9 @@ mod mistakes;
 #[cfg(unix)]
 mod mosquitto;
 #[cfg(test)]
+#[cfg(unix)]
+mod multicall;
+#[cfg(test)]
 mod packets;
 #[cfg(test)]
 #[cfg(unix)]

@@ -12,10 +12,11 @@ use serde::Deserialize;
 use crate::connection::{Endpoint, Proxy, TlsPin, WsHeader};
 use crate::mqtt::{QoS, TopicName};
 
+use super::multicall::Dialect;
 use super::property::PlacedProperty;
 use super::values::{
-    ColorChoice, Expiry, KeepAlive, PacketSize, Span, SummaryFormat, TlsMinimum, Tries, VersionName, Window,
-    read_flag, read_list, read_value,
+    ColorChoice, Expiry, KeepAlive, PacketSize, Span, SummaryFormat, TlsMinimum, Tries, Unserved,
+    VersionName, Window, read_flag, read_list, read_value,
 };
 
 /// Everything about the connection.
@@ -39,6 +40,9 @@ pub struct ConnectionArgs {
     /// What is said on stderr.
     #[command(flatten)]
     pub talk: TalkArgs,
+    /// Whose defaults, texts and exit statuses.
+    #[arg(skip)]
+    pub dialect: Dialect,
 }
 
 /// Where the broker is, and the way there.
@@ -121,6 +125,14 @@ pub struct ServerArgs {
     #[arg(short = '4', long, num_args = 0, default_missing_value = "true", conflicts_with = "ipv6")]
     #[serde(deserialize_with = "read_flag")]
     pub ipv4: Option<bool>,
+
+    /// Send small packets at once: it is always so
+    ///
+    /// TCP_NODELAY is on without it too: what is ready together is written together anyway. For scripts made
+    /// for mosquitto.
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    #[serde(deserialize_with = "read_flag")]
+    pub nodelay: Option<bool>,
 
     /// Use IPv6 addresses only
     ///
@@ -316,6 +328,57 @@ pub struct TlsArgs {
     #[arg(long, num_args = 0, default_missing_value = "true")]
     #[serde(deserialize_with = "read_flag")]
     pub insecure: Option<bool>,
+
+    /// Do not speak TLS, whatever other options say
+    ///
+    /// It wins over --tls, --cafile and the like, and over port 8883. Not for mqtts:// and wss:// URLs.
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    #[serde(deserialize_with = "read_flag")]
+    pub no_tls: Option<bool>,
+
+    /// Offer these cipher suites only
+    ///
+    /// Names separated by colons, as OpenSSL or the standards write them: ECDHE-RSA-AES128-GCM-SHA256 or
+    /// TLS13_AES_128_GCM_SHA256. A name that is not known here is an error that lists those that are.
+    #[arg(long, value_name = "NAMES")]
+    #[serde(deserialize_with = "read_value")]
+    pub ciphers: Option<String>,
+
+    /// Not available: TLS with a pre-shared key
+    ///
+    /// mosquitto's option, known by name so that the error says what to use instead: the TLS library of mqt
+    /// (rustls) has certificates only.
+    #[arg(long, value_name = "HEX", hide = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub psk: Option<Unserved>,
+
+    /// Not available: the identity of --psk
+    ///
+    /// See --psk.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub psk_identity: Option<Unserved>,
+
+    /// Not available but for pem: the form of --key
+    ///
+    /// mosquitto's option: pem is the one form that mqt reads, engine needs OpenSSL.
+    #[arg(long, value_name = "FORM", hide = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub keyform: Option<String>,
+
+    /// Not available: an engine of OpenSSL
+    ///
+    /// mosquitto's option, known by name so that the error says what to use instead.
+    #[arg(long, value_name = "ENGINE", hide = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub tls_engine: Option<Unserved>,
+
+    /// Not available: the password of a key in an engine
+    ///
+    /// See --tls-engine.
+    #[arg(long, value_name = "HEX", hide = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub tls_engine_kpass_sha1: Option<Unserved>,
 
     /// Append the session secrets to this file
     ///

@@ -7,9 +7,12 @@ pub mod bench;
 pub mod broker;
 pub mod connection;
 pub mod generate;
+pub mod install_links;
+pub mod multicall;
 pub mod profile;
 pub mod property;
 pub mod publish;
+pub mod request;
 pub mod subscribe;
 mod usage;
 pub mod values;
@@ -23,8 +26,10 @@ pub use bench::BenchArgs;
 pub use broker::BrokerArgs;
 pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
+pub use install_links::InstallLinksArgs;
 pub use profile::{ProfileAction, ProfileArgs};
 pub use publish::PublishArgs;
+pub use request::RequestArgs;
 pub use subscribe::SubscribeArgs;
 pub use usage::WrongUsage;
 pub use values::{ColorChoice, OnError, Overflow, SummaryFormat};
@@ -38,10 +43,14 @@ pub enum Request {
     Subscribe(Box<SubscribeArgs>),
     /// `mqt bench`
     Bench(Box<BenchArgs>),
+    /// `mqt rr`
+    Request(Box<RequestArgs>),
     /// `mqt broker`
     Broker(Box<BrokerArgs>),
     /// `mqt profile`
     Profile(ProfileArgs),
+    /// `mqt install-links`
+    InstallLinks(InstallLinksArgs),
     /// `mqt generate`
     Generate(GenerateArgs),
     /// `mqt help exit-codes`
@@ -67,8 +76,10 @@ const COMMANDS: &[(&str, Define)] = &[
     ("pub", publish::command),
     ("sub", subscribe::command),
     ("bench", bench::command),
+    ("rr", request::command),
     ("broker", broker::command),
     ("profile", profile::command),
+    ("install-links", install_links::command),
     ("generate", generate::command),
     ("help", help_command),
 ];
@@ -106,6 +117,7 @@ pub fn command() -> Command {
 fn has_variable(arg: &Arg) -> bool {
     const HEADINGS: &[&str] = &["Connection", "Login", "TLS", "Session", "Will", "Diagnostics"];
     arg.get_help_heading().is_some_and(|heading| HEADINGS.contains(&heading))
+        && !arg.is_hide_set()
         && !matches!(arg.get_long(), None | Some("password-stdin" | "password-prompt"))
 }
 
@@ -148,10 +160,22 @@ fn help_command() -> Command {
         .arg(
             Arg::new("topic")
                 .value_name("COMMAND|exit-codes")
-                .value_parser(["pub", "sub", "bench", "broker", "profile", "generate", "exit-codes"])
+                .value_parser([
+                    "pub",
+                    "sub",
+                    "rr",
+                    "bench",
+                    "broker",
+                    "profile",
+                    "install-links",
+                    "generate",
+                    "exit-codes",
+                ])
                 .hide_possible_values(true)
                 .help("Explain this")
-                .long_help("Explain this.\n\npub, sub, bench, broker, profile, generate or exit-codes."),
+                .long_help(
+                    "Explain this.\n\npub, sub, rr, bench, broker, profile, install-links, generate or exit-codes.",
+                ),
         )
 }
 
@@ -276,10 +300,15 @@ fn parse_command(
             args.load.connection.session.property = properties;
             Request::Bench(Box::new(args))
         }),
+        "rr" => RequestArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
+            args.connection.session.property = properties;
+            Request::Request(Box::new(args))
+        }),
         "broker" => {
             BrokerArgs::from_arg_matches_mut(&mut matches).map(|args| Request::Broker(Box::new(args)))
         }
         "profile" => ProfileArgs::from_arg_matches_mut(&mut matches).map(Request::Profile),
+        "install-links" => InstallLinksArgs::from_arg_matches_mut(&mut matches).map(Request::InstallLinks),
         "generate" => GenerateArgs::from_arg_matches_mut(&mut matches).map(Request::Generate),
         _ => return Ok(explain(matches.get_one::<String>("topic").map(String::as_str))),
     };

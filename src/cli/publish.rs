@@ -26,7 +26,7 @@ Examples:
 ";
 
 /// What was typed after `mqt pub`.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Message")]
 pub struct PublishArgs {
     /// Publish to this topic; repeatable

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Command};
 use crate::mqtt::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
-use super::values::{Overflow, RetainChoice, Span, SubscriptionId, topic_parser};
+use super::values::{Chance, Overflow, RetainChoice, Span, SubscriptionId, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,7 @@ Examples:
 ";
 
 /// What was typed after `mqt sub`.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Subscription")]
 pub struct SubscribeArgs {
     /// Subscribe to this topic filter; repeatable
@@ -173,6 +173,26 @@ pub struct SubscribeArgs {
     /// With --json, or %j and %J in -F.
     #[arg(long, help_heading = "Output")]
     pub pretty: bool,
+
+    /// Print this percentage of the messages, chosen by chance
+    ///
+    /// 0.1 to 100. The others are received and counted, and not printed.
+    #[arg(long, value_name = "PERCENT", help_heading = "Output")]
+    pub random_filter: Option<Chance>,
+
+    /// Show one line a topic, with its latest message
+    ///
+    /// On a terminal: the screen is cleared first, and each topic keeps its line.
+    #[arg(short = 'w', long, help_heading = "Output",
+          conflicts_with_all = ["json", "no_newline", "message_rate"])]
+    pub watch: bool,
+
+    /// Print the number of messages of each second instead of the messages
+    ///
+    /// As in 250 msgs/s, and 0 too. Every message that arrives counts.
+    #[arg(long, help_heading = "Output",
+          conflicts_with_all = ["json", "verbose", "format", "no_newline", "count"])]
+    pub message_rate: bool,
 
     /// Print no line feed after a message
     ///

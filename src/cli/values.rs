@@ -48,6 +48,12 @@ pub enum ValueError {
     /// A subscription identifier outside of its range (3.8.2.1.2).
     #[error("not a number from 1 to 268435455")]
     SubscriptionId,
+    /// A share of messages outside of 0.1 to 100 percent.
+    #[error("not a percentage from 0.1 to 100")]
+    Chance,
+    /// No rate.
+    #[error("not a rate; write a number a second, as in 100 or 0.5, or a unit, as in 100/s, 30/m, 10/h")]
+    Rate,
     /// An empty separator.
     #[error("the separator is empty; write at least one character, or \\t for a tab")]
     Separator,
@@ -246,6 +252,65 @@ impl FromStr for Tries {
             "forever" => Ok(Self(Attempts::Unlimited)),
             number => number.parse().map(|n| Self(Attempts::AtMost(n))).map_err(|_| ValueError::Attempts),
         }
+    }
+}
+
+/// The value of an option that cannot be served here: that it is given is all that matters, and it may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unserved;
+
+impl FromStr for Unserved {
+    type Err = std::convert::Infallible;
+
+    fn from_str(_: &str) -> Result<Self, Self::Err> {
+        Ok(Self)
+    }
+}
+
+/// A share of all messages, in tenths of a percent: 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chance(pub u16);
+
+impl Chance {
+    /// From 0.1 to 100 percent; further digits are cut off.
+    #[must_use]
+    pub fn from_percent(percent: f64) -> Option<Self> {
+        let tenths = (percent * 10.0).floor();
+        // Compared first: NaN and everything out of range is none.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 1 to 1000")]
+        (1.0..=1000.0).contains(&tenths).then_some(Self(tenths as u16))
+    }
+}
+
+impl FromStr for Chance {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let percent = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| ValueError::Chance)?;
+        Self::from_percent(percent).ok_or(ValueError::Chance)
+    }
+}
+
+/// How often something is to happen: the time from one to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// More than 0.
+    pub interval: Duration,
+}
+
+impl FromStr for Rate {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, seconds) = match text.split_once('/') {
+            None | Some((_, "s")) => (text.strip_suffix("/s").unwrap_or(text), 1.0),
+            Some((number, "m" | "min")) => (number, 60.0),
+            Some((number, "h")) => (number, 3600.0),
+            Some(_) => return Err(ValueError::Rate),
+        };
+        let number: f64 = number.trim().parse().map_err(|_| ValueError::Rate)?;
+        let interval = Duration::try_from_secs_f64(seconds / number).map_err(|_| ValueError::Rate)?;
+        if interval.is_zero() { Err(ValueError::Rate) } else { Ok(Self { interval }) }
     }
 }
 
@@ -570,6 +635,39 @@ mod tests {
         }
         assert_eq!("auto".parse(), Ok(VersionName(VersionChoice::Auto)));
         assert_eq!("6".parse::<VersionName>(), Err(ValueError::Version));
+    }
+
+    #[test]
+    fn shares_and_rates() {
+        for (text, tenths) in [
+            ("0.1", Some(1)),
+            ("100", Some(1000)),
+            ("12.34%", Some(123)),
+            ("0", None),
+            ("100.1", None),
+            ("x", None),
+            ("nan", None),
+        ] {
+            assert_eq!(text.parse().ok().map(|Chance(tenths)| tenths), tenths, "{text}");
+        }
+        for (text, millis) in [
+            ("100", Some(10)),
+            ("0.5", Some(2000)),
+            ("100/s", Some(10)),
+            ("30/m", Some(2000)),
+            ("60/h", Some(60_000)),
+            ("0", None),
+            ("-1", None),
+            ("1/d", None),
+            ("x/s", None),
+            ("inf", None),
+        ] {
+            assert_eq!(
+                text.parse().ok().map(|rate: Rate| rate.interval),
+                millis.map(Duration::from_millis),
+                "{text}"
+            );
+        }
     }
 
     #[test]

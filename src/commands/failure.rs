@@ -13,13 +13,17 @@ use crate::mqtt::session::{Refusal, SessionError};
 use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode};
 use crate::output::sanitize::{escape, escape_bytes};
 
+use super::mosquitto;
+
 /// A wrong file or option of the connection.
 pub(super) fn from_setup(error: &SetupError) -> Failure {
     let kind = match error {
         SetupError::NoSystemRoots { .. } => Kind::Tls,
         _ => Kind::Usage,
     };
-    error.hints().into_iter().fold(Failure::new(kind, escape(&error.to_string())), Failure::hint)
+    let failure =
+        error.hints().into_iter().fold(Failure::new(kind, escape(&error.to_string())), Failure::hint);
+    mosquitto::end_by_setup(failure, error)
 }
 
 /// Why there is no connection.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{OnError, PublishSettings, Source};
+use crate::config::{Dialect, OnError, PublishSettings, Source};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
@@ -81,18 +81,8 @@ impl Feed {
             not_before: None,
         };
         let origin = match &settings.source {
-            Source::Message(payload) => repeated(payload.clone()),
-            Source::Null => repeated(Bytes::new()),
-            Source::File(path) => repeated(file_payload(path)?),
-            Source::StdinWhole => {
-                let payload = tokio::task::spawn_blocking(|| read_whole(std::io::stdin().lock()))
-                    .await
-                    .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?
-                    .map_err(|error| Failure::usage(format!("standard input: {error}")).keyword("file"))?;
-                if payload.len() > MAX_REMAINING_LENGTH {
-                    return Err(too_large(payload.len() as u64, "standard input"));
-                }
-                repeated(payload)
+            Source::Message(_) | Source::Null | Source::File(_) | Source::StdinWhole => {
+                repeated(payload(&settings.source, settings.ui.dialect).await?)
             }
             Source::Lines { delimiter, crlf } => {
                 let kind = match &settings.split_topic {
@@ -359,6 +349,33 @@ impl Feed {
             Origin::Repeated { .. } => ledger.asked - ledger.open(),
             Origin::Stream { .. } => self.consumed,
         }
+    }
+}
+
+/// The payload of a source that has one message; empty for the others.
+pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, Failure> {
+    match source {
+        Source::Message(payload) => Ok(payload.clone()),
+        Source::File(path) => file_payload(path),
+        Source::StdinWhole => {
+            let payload = tokio::task::spawn_blocking(|| read_whole(std::io::stdin().lock()))
+                .await
+                .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?
+                .map_err(|error| {
+                    Failure::usage(format!("standard input: {error}"))
+                        .keyword("file")
+                        .old_text("Error loading input from stdin.")
+                })?;
+            if payload.len() > MAX_REMAINING_LENGTH {
+                return Err(too_large(payload.len() as u64, "standard input"));
+            }
+            if payload.is_empty() && dialect.tool().is_some() {
+                return Err(Failure::usage("standard input is empty")
+                    .old_text("Error: Zero length input.\nError loading input from stdin."));
+            }
+            Ok(payload)
+        }
+        Source::Null | Source::Lines { .. } | Source::JsonLines => Ok(Bytes::new()),
     }
 }
 

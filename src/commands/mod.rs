@@ -6,9 +6,14 @@ mod failure;
 mod feed;
 pub mod generate;
 mod input;
+pub mod install_links;
+mod latency;
 mod local_broker;
+mod mosquitto;
 pub mod profile;
 pub mod publish;
+pub mod request;
+mod serve;
 pub mod signals;
 pub mod subscribe;
 mod talk;
@@ -18,7 +23,9 @@ use std::hash::{BuildHasher, Hasher};
 
 use tokio::time::Instant;
 
+use crate::config::OutputFormat;
 use crate::error::{Failure, Kind};
+use crate::output::{Formatter, Json, Presentation, Template, Text};
 
 pub(crate) use local_broker::local_broker;
 
@@ -37,6 +44,29 @@ fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T,
 /// A number that differs from run to run: for client identifiers and jitter, not for secrets.
 fn random_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// How messages are printed, one by one.
+fn records(output: &OutputFormat, presentation: &Presentation) -> Result<Box<dyn Formatter>, Failure> {
+    Ok(match output {
+        OutputFormat::Payload => Box::new(Text::payload(presentation)),
+        OutputFormat::Verbose => Box::new(Text::verbose(presentation)),
+        OutputFormat::Json { pretty } => Box::new(Json::new(presentation, *pretty)),
+        OutputFormat::Template { format, pretty } => {
+            let template = Template::parse(format).map_err(|error| {
+                Failure::usage(format!("-F: {error}")).hint("mqt sub --help lists the escapes")
+            })?;
+            Box::new(template.present(presentation, *pretty))
+        }
+    })
+}
+
+/// A command line for the shell of this system.
+fn run_in_shell(command: &str) -> tokio::process::Command {
+    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let mut process = tokio::process::Command::new(shell);
+    process.arg(option).arg(command);
+    process
 }
 
 async fn sleep_until(until: Option<Instant>) {

@@ -14,8 +14,9 @@ use crate::mqtt::ReasonCode;
 use crate::mqtt::session::Event;
 use crate::ui::{Progress, Summary, Ui};
 
-use super::failure::{from_client, from_refusal, from_setup};
+use super::failure::{from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
+use super::mosquitto;
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, random_seed, run_to_end, sleep_until};
@@ -177,7 +178,8 @@ impl Publisher<'_> {
             match event {
                 Event::Refused { ticket, topic, refusal } => {
                     let place = self.feed.place(ticket);
-                    self.refuse(from_refusal(&refusal, &topic, place.as_deref()));
+                    let failure = from_refusal(&refusal, &topic, place.as_deref());
+                    self.refuse(mosquitto::end_by_refusal(failure, &refusal, ticket));
                 }
                 Event::Unknown { count } => self.talk.ui.warning(
                     "unknown",
@@ -209,7 +211,7 @@ impl Publisher<'_> {
         let mut failures = Vec::new();
         if let Err(error) = result {
             let client_id = self.client.session_state().client_id();
-            let failure = from_client(&error, self.talk.endpoint(), &client_id);
+            let failure = self.talk.failure(&error, &client_id);
             failures.push(if ledger.asked > 1 {
                 failure.cause(format!("{} of {} messages were confirmed", ledger.confirmed, ledger.asked))
             } else {
@@ -272,8 +274,10 @@ impl Publisher<'_> {
 /// A payload from a file, read whole.
 pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     let failed = |error: std::io::Error| {
-        Failure::usage(format!("{}: {}", path.display(), crate::connection::error::reason(&error)))
-            .keyword("file")
+        let (path, reason) = (path.display(), crate::connection::error::reason(&error));
+        Failure::usage(format!("{path}: {reason}")).keyword("file").old_text(format!(
+            "Error: Unable to read file \"{path}\": {reason}.\nError loading input file \"{path}\"."
+        ))
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();

@@ -6,23 +6,27 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{OutputFormat, Overflow, RetainedChoice, SubscribeSettings};
-use crate::connection::{Client, ClientError, SessionChoices};
+use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
+use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
-use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription};
+use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
 use crate::output::sanitize::escape;
-use crate::output::{Delivery, Formatter, Json, Template, Text};
+use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
-use super::failure::{from_client, from_refusal, from_setup};
+use super::failure::{from_refusal, from_setup};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
-use super::{local_broker, random_seed, run_to_end, sleep_until};
+use super::{local_broker, random_seed, records, run_to_end, sleep_until};
 
 /// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
 const GRACE: Duration = Duration::from_secs(1);
+/// How mosquitto_sub ends by a signal before the CONNACK.
+const BEFORE_CONNACK: u8 = 255;
+/// Of `--message-rate`.
+const SECOND: Duration = Duration::from_secs(1);
 /// How many unacknowledged messages the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 1_000;
 
@@ -60,6 +64,12 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         client.session().unsubscribe(vec![filter.clone()], settings.unsubscribe_properties.clone());
     }
     let talk = Talk::new(ui, &settings.client, client.warnings());
+    if settings.view == View::Watch {
+        let endpoint = talk.endpoint();
+        let mosquitto = settings.ui.dialect.tool().is_some();
+        let broker = if mosquitto { endpoint.host().to_owned() } else { endpoint.to_string() };
+        ui.out(&Watch::head(&escape(&broker)))?;
+    }
     let options = PrinterOptions {
         flush: if settings.buffer { Flush::Full } else { Flush::Idle },
         overflow: settings.overflow,
@@ -76,6 +86,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         counted: 0,
         received: 0,
         last_message: Instant::now(),
+        chance: random_seed() | 1,
         slow: false,
         answered: false,
         granted: 0,
@@ -93,17 +104,10 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
 }
 
 fn formatter(settings: &SubscribeSettings, ui: &Ui) -> Result<Box<dyn Formatter>, Failure> {
-    let presentation = ui.presentation(settings.newline, settings.raw);
-    Ok(match &settings.output {
-        OutputFormat::Payload => Box::new(Text::payload(&presentation)),
-        OutputFormat::Verbose => Box::new(Text::verbose(&presentation)),
-        OutputFormat::Json { pretty } => Box::new(Json::new(&presentation, *pretty)),
-        OutputFormat::Template { format, pretty } => {
-            let template = Template::parse(format).map_err(|error| {
-                Failure::usage(format!("-F: {error}")).hint("mqt sub --help lists the escapes")
-            })?;
-            Box::new(template.present(&presentation, *pretty))
-        }
+    let records = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
+    Ok(match settings.view {
+        View::Watch => Box::new(Watch::new(records, settings.ui.dialect.tool().is_none())),
+        View::Records | View::Rate => records,
     })
 }
 
@@ -139,6 +143,8 @@ struct Subscriber<'a> {
     counted: u64,
     received: u64,
     last_message: Instant,
+    /// Drives `--random-filter`; never 0.
+    chance: u64,
     slow: bool,
     /// Every subscription and unsubscription was answered once.
     answered: bool,
@@ -151,6 +157,8 @@ struct Subscriber<'a> {
 impl Subscriber<'_> {
     async fn run(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         let timeout = self.settings.timeout.map(|timeout| Instant::now() + timeout);
+        let mut rate = tokio::time::interval_at(Instant::now() + SECOND, SECOND);
+        let mut counted = 0;
         loop {
             if self.end.is_some() {
                 return self.settle(signals).await;
@@ -166,6 +174,15 @@ impl Subscriber<'_> {
                 result = self.client.drive() => {
                     self.attend();
                     result?;
+                }
+                _ = rate.tick(), if self.settings.view == View::Rate => {
+                    let before = std::mem::replace(&mut counted, self.received);
+                    let line = format!("{} msgs/s\n", counted - before);
+                    match self.talk.ui.print(line.as_bytes()) {
+                        Ok(true) => {}
+                        Ok(false) => self.end = Some(End::Unread),
+                        Err(failure) => self.fail(failure),
+                    }
                 }
                 () = sleep_until(timeout), if timeout.is_some() => self.end = Some(End::TimedOut),
                 () = sleep_until(idle), if idle.is_some() => self.end = Some(End::Idle),
@@ -349,6 +366,9 @@ impl Subscriber<'_> {
     /// Whether a message is to be printed; does what else it asks for.
     fn take(&mut self, publish: &Publish) -> bool {
         let message = &publish.message;
+        if self.settings.view == View::Rate {
+            return false;
+        }
         if self.settings.retained == RetainedChoice::Only && !message.retain {
             self.end = Some(End::Done);
             return false;
@@ -372,7 +392,16 @@ impl Subscriber<'_> {
         if self.settings.count.is_some_and(|count| self.counted >= count.get()) {
             self.end = Some(End::Done);
         }
-        true
+        self.is_chosen()
+    }
+
+    /// Lets `--random-filter` decide.
+    fn is_chosen(&mut self) -> bool {
+        let Some(Chance(tenths)) = self.settings.random_filter else { return true };
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        (self.chance >> 32) % 1000 < u64::from(tenths)
     }
 
     fn subscribed(&mut self, subscription: &Subscription, reason: ReasonCode, reason_string: Option<&str>) {
@@ -385,7 +414,8 @@ impl Subscriber<'_> {
                 _ => Kind::Denied,
             };
             let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
-            let failure = Failure::new(kind, format!("subscribe \"{filter}\": {reason}{said}"));
+            let failure = Failure::new(kind, format!("subscribe \"{filter}\": {reason}{said}"))
+                .old_text("All subscription requests were denied.");
             if self.settings.strict {
                 self.fail(failure);
             } else {
@@ -445,14 +475,15 @@ impl Subscriber<'_> {
         signals: &mut Signals,
     ) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
-        self.client.close(ReasonCode::SUCCESS).await;
+        let reason = self.goodbye();
+        self.client.close(reason).await;
         // For --debug: the last acknowledgements and the goodbye.
         while let Some(event) = self.client.session().take_event() {
             self.talk.event(&event);
         }
         if let Err(error) = result {
             self.write_out(signals).await;
-            self.remember(from_client(&error, self.talk.endpoint(), &client_id));
+            self.remember(self.talk.failure(&error, &client_id));
         }
         if let Some(failure) = self.failure.take() {
             return Err(failure);
@@ -463,12 +494,32 @@ impl Subscriber<'_> {
             Some(End::Idle) if unmet.is_some() => Err(self.timed_out("--idle", self.settings.idle)),
             Some(End::Signal) => {
                 // An endless subscriber is ended by a signal in the normal way, unless output is left behind.
-                if unmet.is_none() && self.written.is_empty() && self.signal != Some(Signal::Hangup) {
+                let mosquitto = self.settings.ui.dialect.tool().is_some();
+                if (unmet.is_none() || mosquitto)
+                    && self.written.is_empty()
+                    && self.signal != Some(Signal::Hangup)
+                {
                     self.signal = None;
+                    if mosquitto && !self.client.session_state().was_established() {
+                        let what = "a signal came before the broker had answered";
+                        return Err(Failure::new(Kind::Lost, what).old(BEFORE_CONNACK, ""));
+                    }
                 }
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The reason code of DISCONNECT. A mosquitto client that is cut short leaves the will to the broker, where MQTT
+    /// has a word for that.
+    fn goodbye(&self) -> ReasonCode {
+        let cut_short = matches!(self.end, Some(End::TimedOut | End::Signal));
+        let version_5 = self.settings.client.version == VersionChoice::Only(Version::V5);
+        if cut_short && version_5 && self.settings.ui.dialect.tool().is_some() {
+            ReasonCode::DISCONNECT_WITH_WILL
+        } else {
+            ReasonCode::SUCCESS
         }
     }
 
@@ -479,6 +530,7 @@ impl Subscriber<'_> {
             None => format!("{} messages", self.counted),
         };
         Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
+            .old_text("Timed out")
     }
 
     fn summarize(&self, verdict: &Result<(), Failure>) {

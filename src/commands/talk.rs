@@ -1,6 +1,6 @@
 //! What happens to the connection, told on stderr: the same words for every command.
 
-use crate::connection::{ClientOptions, Endpoint, Notice, SetupWarning};
+use crate::connection::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
 use crate::error::{EXIT_STATUS, Failure};
 use crate::mqtt::session::Event;
 use crate::output::trace;
@@ -8,6 +8,7 @@ use crate::output::units::Span;
 use crate::ui::Ui;
 
 use super::failure::from_client;
+use super::mosquitto;
 use super::signals::Signal;
 
 /// Tells the user what happens to the connection.
@@ -20,7 +21,8 @@ pub(super) struct Talk<'a> {
 impl<'a> Talk<'a> {
     /// Begins with what is to be said about the options.
     pub fn new(ui: &'a Ui, options: &ClientOptions, warnings: &[SetupWarning]) -> Self {
-        for warning in warnings {
+        // The mosquitto clients say nothing about what works.
+        for warning in warnings.iter().filter(|_| ui.settings().dialect.tool().is_none()) {
             ui.warning(warning.keyword, &warning.text);
         }
         let client_id = options.client_id.as_deref().unwrap_or_default().to_owned();
@@ -32,8 +34,21 @@ impl<'a> Talk<'a> {
         &self.endpoint
     }
 
-    /// One line for each change of state; attempts in between are silent.
+    /// Why a run ends, in the words of either dialect.
+    pub fn failure(&self, error: &ClientError, client_id: &str) -> Failure {
+        let failure = from_client(error, &self.endpoint, client_id);
+        match self.ui.settings().dialect.tool() {
+            Some(tool) => mosquitto::end_by_client(failure, error, tool),
+            None => failure,
+        }
+    }
+
+    /// One line for each change of state; attempts in between are silent. A mosquitto client comes back without a
+    /// word.
     pub fn notice(&self, notice: Notice) {
+        if self.ui.settings().dialect.tool().is_some() {
+            return;
+        }
         let reason = |error| {
             let failure = from_client(&error, &self.endpoint, &self.client_id);
             match failure.causes.as_slice() {

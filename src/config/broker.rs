@@ -29,7 +29,7 @@ pub(super) fn resolve(args: BrokerArgs, environment: &Environment<'_>) -> Result
             color: args.color.unwrap_or_default(),
             quiet: args.quiet,
             debug: args.debug,
-            summary: None,
+            ..UiSettings::default()
         },
     })
 }
@@ -77,6 +77,6 @@ pub(super) fn beside(endpoint: &Endpoint, merged: &Merged) -> Result<BrokerSetti
         anonymous: false,
         verbose: false,
         clients_go_elsewhere: merged.leads_elsewhere,
-        ui: client::ui(&merged.args.talk),
+        ui: client::ui(&merged.args),
     })
 }

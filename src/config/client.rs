@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::cli::connection::{ConnectionArgs, TalkArgs, TlsArgs, WillArgs};
+use crate::cli::ColorChoice;
+use crate::cli::connection::{ConnectionArgs, TlsArgs, WillArgs};
 use crate::cli::property::properties_of;
 use crate::cli::values::{Expiry, PacketSize};
 use crate::connection::{
-    Attempts, ClientOptions, Endpoint, EndpointError, Family, TlsOptions, TransportOptions, VersionChoice,
+    Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, TlsOptions, TransportOptions,
+    VersionChoice,
 };
 use crate::error::Failure;
 use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Will};
@@ -53,7 +55,8 @@ pub(super) fn merge(
     own_broker: bool,
 ) -> Result<Merged, Failure> {
     let mut warnings = Vec::new();
-    if typed.login.password.is_some() && environment.stderr_is_terminal {
+    let told = typed.dialect.tool().is_none() && environment.stderr_is_terminal;
+    if typed.login.password.is_some() && told {
         warnings.push(Warning {
             keyword: "password",
             text: "other users can see the password of -P in the list of processes; \
@@ -92,9 +95,16 @@ pub(super) fn resolve(
     mqtt5_only: Option<&str>,
 ) -> Result<ClientOptions, Failure> {
     let args = &merged.args;
-    rules::check_connection(args)?;
+    rules::check_served(&args.tls)?;
+    // A mosquitto client has its own rules, which the words were held to when they were read.
+    let own_rules = args.dialect.tool().is_none();
+    if own_rules {
+        rules::check_connection(args)?;
+    }
     let endpoint = endpoint(args)?;
-    rules::check_transport(&merged.typed, &endpoint, merged.own_broker)?;
+    if own_rules {
+        rules::check_transport(&merged.typed, &endpoint, merged.own_broker)?;
+    }
     let session = &args.session;
     let choice = session.protocol_version.map_or(VersionChoice::Auto, |version| version.0);
     let feature = if session.property.is_empty() { mqtt5_only } else { Some("a property (-D)") };
@@ -134,6 +144,7 @@ pub(super) fn resolve(
         } else {
             retry.unwrap_or(Attempts::Unlimited)
         },
+        pace: Pace::default(),
     })
 }
 
@@ -156,7 +167,9 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     if let Some(path) = &server.unix {
         return Ok(Endpoint::unix(path));
     }
-    let wrong = |option: &str, error: &EndpointError| Failure::usage(format!("{option}: {error}"));
+    let wrong = |option: &str, error: &EndpointError| {
+        Failure::usage(format!("{option}: {error}")).old_text("Unable to connect (Lookup error).")
+    };
     let mut endpoint = Endpoint::default();
     if let Some(host) = &server.host {
         endpoint = endpoint.with_host(host).map_err(|error| wrong("--host", &error))?;
@@ -166,7 +179,8 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     }
     let websocket = server.ws == Some(true);
     endpoint = endpoint.with_websocket(websocket).map_err(|error| wrong("--ws", &error))?;
-    let tls = turns_tls_on(&args.tls) || (server.port == Some(TLS_PORT) && args.tls.tls != Some(false));
+    let tls = turns_tls_on(&args.tls)
+        || (server.port == Some(TLS_PORT) && args.tls.tls != Some(false) && args.tls.no_tls != Some(true));
     endpoint = endpoint.with_tls(tls).map_err(|error| wrong("--tls", &error))?;
     if let Some(path) = &server.ws_path {
         endpoint = endpoint.with_http_path(path).map_err(|error| wrong("--ws-path", &error))?;
@@ -180,7 +194,7 @@ fn turns_tls_on(tls: &TlsArgs) -> bool {
         || tls.cert.is_some()
         || !tls.tls_pin.is_empty()
         || tls.tls_use_os_certs == Some(true);
-    tls.tls.unwrap_or(asked_for)
+    tls.no_tls != Some(true) && tls.tls.unwrap_or(asked_for)
 }
 
 /// The way to one broker.
@@ -196,14 +210,17 @@ pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u
         },
         user_timeout: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
         proxy: server.proxy.clone().filter(|_| scheme != crate::connection::Scheme::Unix),
-        tls: if scheme.is_tls() { tls(&args.tls) } else { TlsOptions::default() },
+        tls: if scheme.is_tls() { tls(args) } else { TlsOptions::default() },
         ws_headers: if scheme.is_websocket() { server.ws_header.clone() } else { Vec::new() },
         endpoint,
         ..TransportOptions::default()
     }
 }
 
-fn tls(args: &TlsArgs) -> TlsOptions {
+fn tls(args: &ConnectionArgs) -> TlsOptions {
+    let mosquitto = args.dialect.tool().is_some();
+    let args = &args.tls;
+    let insecure = args.insecure == Some(true);
     TlsOptions {
         ca_file: args.cafile.clone(),
         ca_path: args.capath.clone(),
@@ -212,7 +229,9 @@ fn tls(args: &TlsArgs) -> TlsOptions {
         key: args.key.clone(),
         alpn: args.tls_alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect(),
         version: args.tls_version.unwrap_or_default().into(),
-        insecure: args.insecure == Some(true),
+        insecure: insecure && !mosquitto,
+        any_name: insecure && mosquitto,
+        ciphers: args.ciphers.clone(),
         pins: args.tls_pin.clone(),
         key_log: args.tls_keylog.clone(),
         server_name: args.tls_server_name.clone(),
@@ -242,9 +261,14 @@ fn read_will(path: &Path) -> Result<Bytes, Failure> {
 }
 
 /// How to talk.
-pub(super) fn ui(args: &TalkArgs) -> UiSettings {
+pub(super) fn ui(args: &ConnectionArgs) -> UiSettings {
+    let dialect = args.dialect;
+    let color =
+        if dialect.tool().is_some() { ColorChoice::Never } else { args.talk.color.unwrap_or_default() };
+    let args = &args.talk;
     UiSettings {
-        color: args.color.unwrap_or_default(),
+        color,
+        dialect,
         quiet: args.quiet == Some(true),
         debug: args.debug == Some(true),
         summary: args.summary,

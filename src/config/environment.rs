@@ -1,6 +1,7 @@
 //! The surroundings that settings are read from, as values: so that a test can give its own.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
@@ -22,7 +23,18 @@ pub struct Environment<'a> {
     pub process_id: u32,
 }
 
+/// A number that differs from run to run; no secret.
+pub(super) fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 impl Environment<'static> {
+    /// The real one without the variables and files that mqt reads its options from: those of mosquitto are others.
+    #[must_use]
+    pub fn of_process_without_options() -> Self {
+        Self { variable: &|_| None, config_dir: None, ..Self::of_process() }
+    }
+
     /// The real one.
     #[must_use]
     pub fn of_process() -> Self {

@@ -16,6 +16,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use crate::cli::connection::{
     ConnectionArgs, LoginArgs, ServerArgs, SessionArgs, TalkArgs, TlsArgs, WillArgs,
 };
+use crate::cli::multicall::Dialect;
 use crate::error::Failure;
 
 use super::environment::Environment;
@@ -54,6 +55,7 @@ pub(super) fn read(find: &mut Find<'_>) -> Result<ConnectionArgs, Failure> {
         session: group(find)?,
         will: group(find)?,
         talk: group(find)?,
+        dialect: Dialect::default(),
     })
 }
 
@@ -211,6 +213,13 @@ impl<T> Or for Vec<T> {
     }
 }
 
+/// It is a matter of the command line.
+impl Or for Dialect {
+    fn or(self, _: Self) -> Self {
+        self
+    }
+}
+
 /// Field by field. A field that is not listed does not compile.
 macro_rules! field_by_field {
     ($($group:ident { $($field:ident),* $(,)? })*) => {$(
@@ -223,15 +232,15 @@ macro_rules! field_by_field {
 }
 
 field_by_field! {
-    ConnectionArgs { server, login, tls, session, will, talk }
+    ConnectionArgs { server, login, tls, session, will, talk, dialect }
     ServerArgs {
-        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, connect_timeout, retry,
+        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, connect_timeout, retry,
         no_reconnect, profile,
     }
     LoginArgs { username, password, password_file, password_stdin, password_command, password_prompt }
     TlsArgs {
         tls, cafile, capath, tls_use_os_certs, cert, key, tls_server_name, tls_pin, tls_alpn, tls_version,
-        insecure, tls_keylog,
+        insecure, tls_keylog, no_tls, ciphers, psk, psk_identity, keyform, tls_engine, tls_engine_kpass_sha1,
     }
     SessionArgs {
         protocol_version, id, id_prefix, disable_clean_session, session_expiry, keepalive, max_inflight,

@@ -10,21 +10,27 @@ mod client;
 mod environment;
 mod layer;
 mod login;
+mod mosquitto;
+pub mod option_file;
 pub mod profile;
 mod publish;
+mod request;
 mod rules;
 pub mod settings;
 mod subscribe;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
-use crate::cli::{BrokerArgs, PublishArgs, SubscribeArgs, WrongUsage};
+use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WrongUsage};
 use crate::error::Failure;
 
+pub use crate::cli::multicall::{Dialect, Tool};
+pub use crate::cli::values::Chance;
 pub use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
 pub use bench::{BenchSettings, CompareSettings, MergeSettings};
 pub use environment::Environment;
 pub use settings::{
-    BrokerSettings, OutputFormat, PublishSettings, RetainedChoice, Source, SubscribeSettings, UiSettings,
+    BrokerSettings, OutputFormat, PublishSettings, RequestSettings, RequestWork, RetainedChoice,
+    ServeSettings, Source, SubscribeSettings, UiSettings, View,
 };
 
 /// Something that works and that the user should know; printed as `mqt: warning[keyword]: text`.
@@ -65,6 +71,14 @@ pub fn subscribe(
     environment: &Environment<'_>,
 ) -> Result<Resolved<SubscribeSettings>, Failure> {
     subscribe::resolve(args, environment)
+}
+
+/// What `mqt rr` is to do.
+///
+/// # Errors
+/// Options that do not go together, and files and variables that cannot be read.
+pub fn request(args: RequestArgs, environment: &Environment<'_>) -> Result<Resolved<RequestWork>, Failure> {
+    request::resolve(args, environment)
 }
 
 /// What `mqt broker` is to do.

@@ -8,9 +8,9 @@ use crate::cli::PublishArgs;
 use crate::error::Failure;
 use crate::mqtt::{Place, TopicName};
 
-use super::environment::Environment;
+use super::environment::{Environment, random_seed};
 use super::settings::{PublishSettings, Source};
-use super::{Resolved, broker, client, rules};
+use super::{Resolved, broker, client, mosquitto, rules};
 
 pub(super) fn resolve(
     mut args: PublishArgs,
@@ -23,7 +23,9 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(topic);
     }
-    rules::check_publish(&args)?;
+    if merged.args.dialect.tool().is_none() {
+        rules::check_publish(&args)?;
+    }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let will_topic = merged.args.will.will_topic.as_deref();
     client::warn_of_control_characters(
@@ -31,12 +33,15 @@ pub(super) fn resolve(
         &mut warnings,
     );
     let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
-    let client = client::resolve(&merged, environment, mqtt5_only)?;
+    let mut client = client::resolve(&merged, environment, mqtt5_only)?;
+    if merged.args.dialect.tool().is_some() {
+        mosquitto::settle(&mut client, mosquitto::RECEIVE_MAXIMUM, args.stdin_line, random_seed());
+    }
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let settings = PublishSettings {
         properties: client::properties(&merged.args, Place::Publish)?,
-        ui: client::ui(&merged.args.talk),
+        ui: client::ui(&merged.args),
         client,
         source: source(&args),
         topics: args.topic,

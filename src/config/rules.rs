@@ -1,8 +1,8 @@
 //! Which options go together: every rule that looks at more than one of them.
 
-use crate::cli::connection::{ConnectionArgs, LoginArgs, WillArgs};
+use crate::cli::connection::{ConnectionArgs, LoginArgs, TlsArgs, WillArgs};
 use crate::cli::property::{PlacedProperty, properties_of};
-use crate::cli::{BrokerArgs, PublishArgs, SubscribeArgs};
+use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs};
 use crate::connection::{Endpoint, Scheme, VersionChoice};
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Place, PropertyKind, QoS, Version};
@@ -34,6 +34,40 @@ pub(super) fn check_login(login: &LoginArgs) -> Result<(), Failure> {
     )])
 }
 
+/// What mosquitto's TLS library has and ours has not.
+pub(super) fn check_served(tls: &TlsArgs) -> Result<(), Failure> {
+    const INSTEAD: &str = "give client and broker certificates (--cafile, --cert and --key), or pin the broker's \
+                           self-signed one with --tls-pin";
+    const KEY: &str = "export the key into a PEM file that only you can read, and name it with --key";
+    let engine = tls.tls_engine.is_some() || tls.tls_engine_kpass_sha1.is_some();
+    hold(&[
+        (
+            tls.psk.is_some() || tls.psk_identity.is_some(),
+            "--psk is not available: the TLS library of mqt, rustls, has no pre-shared keys",
+            INSTEAD,
+        ),
+        (engine, "--tls-engine is not available: the TLS library of mqt, rustls, has no engines", KEY),
+        (
+            tls.keyform.as_deref().is_some_and(|form| form == "engine"),
+            "--keyform engine is not available: the TLS library of mqt, rustls, has no engines",
+            KEY,
+        ),
+        (
+            tls.keyform.as_deref().is_some_and(|form| !matches!(form, "pem" | "engine")),
+            "--keyform is pem or engine",
+            "",
+        ),
+    ])
+    .map_err(|failure| {
+        let text = if tls.keyform.as_deref().is_some_and(|form| !matches!(form, "pem" | "engine")) {
+            "Error: Problem setting key form, it must be one of 'pem' or 'engine'.".to_owned()
+        } else {
+            format!("Error: {}.\nInstead: {}.", failure.what, failure.hints.join("; "))
+        };
+        failure.old_text(text)
+    })
+}
+
 /// The connection options, all layers together.
 pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
     let (server, tls, session, will) = (&args.server, &args.tls, &args.session, &args.will);
@@ -49,8 +83,8 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
             "write the port into the URL, as in mqtt://HOST:1884",
         ),
         (
-            server.url.is_some() && (layers || server.ws_path.is_some()),
-            "--url does not go with --tls, --ws and --ws-path: its scheme says it all",
+            server.url.is_some() && (layers || tls.no_tls == Some(true) || server.ws_path.is_some()),
+            "--url does not go with --tls, --no-tls, --ws and --ws-path: its scheme says it all",
             "write mqtts://HOST, ws://HOST/PATH or wss://HOST/PATH",
         ),
         (
@@ -146,6 +180,7 @@ pub(super) fn check_transport(
         || tls.tls_alpn.is_some()
         || tls.tls_version.is_some()
         || tls.insecure == Some(true)
+        || tls.ciphers.is_some()
         || tls.tls_keylog.is_some();
     hold(&[
         (
@@ -154,7 +189,7 @@ pub(super) fn check_transport(
             "port 0 goes with --with-broker only",
         ),
         (
-            tls_typed && !endpoint.scheme().is_tls(),
+            tls_typed && tls.no_tls != Some(true) && !endpoint.scheme().is_tls(),
             "TLS options are given for a connection without TLS",
             "use an mqtts:// or wss:// URL, or --tls with --host",
         ),
@@ -281,6 +316,42 @@ pub(super) fn check_subscribe(args: &SubscribeArgs) -> Result<(), Failure> {
             args.exit_after_subscribe && (args.count.is_some() || args.idle.is_some()),
             "-E does not wait for messages: it does not go with -C and --idle",
             "",
+        ),
+    ])
+}
+
+/// `mqt rr`, after the topic of the URL was added.
+pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
+    let properties = &args.connection.session.property;
+    check_places(properties, &[Place::Unsubscribe], "mqt rr")?;
+    properties_of(properties, Place::Publish).map_err(|error| Failure::usage(format!("-D: {error}")))?;
+    let source = args.message.is_some() || args.file.is_some() || args.stdin_file || args.null_message;
+    let own = |kind| has(properties, Place::Publish, kind);
+    let repeated = args.count.is_some_and(|count| count.get() > 1);
+    hold(&[
+        (args.topic.is_empty(), "no topic is given", "add -t TOPIC"),
+        (
+            !args.serve && !source,
+            "no request is given",
+            "add -m TEXT, -f FILE, -s (standard input) or -n (empty)",
+        ),
+        (!args.serve && args.topic.len() > 1, "a request goes to one topic, and several are given", ""),
+        (args.verbose && args.format.is_some(), "-v does not go with -F", "write %t into the format"),
+        (own(PropertyKind::TopicAlias), "-D publish topic-alias: requests and answers carry their topic", ""),
+        (
+            args.serve && (own(PropertyKind::CorrelationData) || own(PropertyKind::ResponseTopic)),
+            "an answer has the correlation data of its request, and goes to its response topic",
+            "leave -D publish correlation-data and response-topic out",
+        ),
+        (
+            repeated && own(PropertyKind::CorrelationData),
+            "one correlation-data cannot tell several answers apart",
+            "leave it out: each request gets its own",
+        ),
+        (
+            args.connection.login.password_stdin == Some(true) && args.stdin_file,
+            "standard input cannot be the password and the request at once",
+            "use --password-file or --password-command",
         ),
     ])
 }

@@ -1,11 +1,13 @@
 //! What each command is to do, after options, environment, profile and terminal have been read.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cli::multicall::Dialect;
+use crate::cli::values::Chance;
 use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
 use crate::connection::ClientOptions;
 use crate::connection::listen::{ListenAddress, ServerTls};
@@ -22,6 +24,8 @@ pub struct UiSettings {
     pub debug: bool,
     /// Print a summary at the end; `None`: only when something is left unconfirmed.
     pub summary: Option<SummaryFormat>,
+    /// In whose words.
+    pub dialect: Dialect,
 }
 
 /// Where the payloads of `mqt pub` come from.
@@ -128,6 +132,18 @@ pub enum OutputFormat {
     },
 }
 
+/// What `mqt sub` makes of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// A record for each.
+    #[default]
+    Records,
+    /// A line for each topic on the screen (`-w`).
+    Watch,
+    /// Their number in each second (`--message-rate`).
+    Rate,
+}
+
 /// What `mqt sub` is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscribeSettings {
@@ -162,6 +178,10 @@ pub struct SubscribeSettings {
     pub with_broker: Option<BrokerSettings>,
     /// How to print a message.
     pub output: OutputFormat,
+    /// Print this share of the messages only.
+    pub random_filter: Option<Chance>,
+    /// What is printed at all.
+    pub view: View,
     /// Whether a line feed follows each message.
     pub newline: bool,
     /// Print control characters as they are, on a terminal too.
@@ -170,6 +190,86 @@ pub struct SubscribeSettings {
     pub buffer: bool,
     /// What to do when standard output is too slow.
     pub overflow: Overflow,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// What `mqt rr` is to do: one of two things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestWork {
+    /// Send requests.
+    Ask(Box<RequestSettings>),
+    /// Answer them (`--serve`).
+    Serve(Box<ServeSettings>),
+}
+
+impl RequestWork {
+    /// How to talk.
+    #[must_use]
+    pub const fn ui(&self) -> UiSettings {
+        match self {
+            Self::Ask(settings) => settings.ui,
+            Self::Serve(settings) => settings.ui,
+        }
+    }
+}
+
+/// How to send requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestSettings {
+    /// The client.
+    pub client: ClientOptions,
+    /// Where requests go.
+    pub topic: TopicName,
+    /// Where the payload comes from: no stream.
+    pub source: Source,
+    /// To the response topic.
+    pub subscription: Subscription,
+    /// SUBSCRIBE properties.
+    pub subscribe_properties: Properties,
+    /// The quality of service of the requests.
+    pub qos: QoS,
+    /// PUBLISH properties, in order; the response topic among them unless the version is 3.
+    pub properties: Properties,
+    /// A retained message is no answer.
+    pub hide_retained: bool,
+    /// How many requests.
+    pub count: NonZeroU64,
+    /// From one request to the next; without it each waits for the answer to the one before.
+    pub interval: Option<Duration>,
+    /// How long to wait for an answer.
+    pub timeout: Option<Duration>,
+    /// Print how long each answer took.
+    pub latency: bool,
+    /// How to print an answer.
+    pub output: OutputFormat,
+    /// Whether a line feed follows each answer.
+    pub newline: bool,
+    /// Print control characters as they are, on a terminal too.
+    pub raw: bool,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// How to answer requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// The client.
+    pub client: ClientOptions,
+    /// Where requests come from, at least one.
+    pub subscriptions: Vec<Subscription>,
+    /// SUBSCRIBE properties.
+    pub subscribe_properties: Properties,
+    /// What the shell runs for each request.
+    pub command: String,
+    /// How many commands run at once.
+    pub parallel: NonZeroUsize,
+    /// Where answers go to for requests that do not say.
+    pub response_topic: Option<TopicName>,
+    /// The quality of service of the answers.
+    pub qos: QoS,
+    /// PUBLISH properties of the answers.
+    pub properties: Properties,
     /// How to talk.
     pub ui: UiSettings,
 }

@@ -1,12 +1,13 @@
 //! What `mqt sub` is to do.
 
 use crate::cli::SubscribeArgs;
+use crate::connection::VersionChoice;
 use crate::error::Failure;
-use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter};
+use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, Version};
 
-use super::environment::Environment;
-use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings};
-use super::{Resolved, broker, client, rules};
+use super::environment::{Environment, random_seed};
+use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings, View};
+use super::{Resolved, broker, client, mosquitto, rules};
 
 pub(super) fn resolve(
     mut args: SubscribeArgs,
@@ -19,11 +20,23 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(filter);
     }
-    rules::check_subscribe(&args)?;
+    match merged.args.dialect.tool() {
+        Some(tool) => mosquitto::check_format(tool, args.format.as_deref())?,
+        None => rules::check_subscribe(&args)?,
+    }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
     client::warn_of_control_characters(filters.map(|filter| &**filter), &mut warnings);
-    let client = client::resolve(&merged, environment, mqtt5_only(&args))?;
+    let mosquitto = merged.args.dialect.tool().is_some();
+    // MQTT 3 has nothing for these, and the mosquitto clients take them without a word.
+    let mqtt5_only = if mosquitto { None } else { mqtt5_only(&args) };
+    let mut client = client::resolve(&merged, environment, mqtt5_only)?;
+    if mosquitto {
+        let count = args.count.and_then(|count| u16::try_from(count.get()).ok());
+        let receive_maximum = count.map_or(u16::MAX, |count| count).min(mosquitto::RECEIVE_MAXIMUM);
+        mosquitto::settle(&mut client, receive_maximum, true, random_seed());
+    }
+    let version_3 = matches!(client.version, VersionChoice::Only(Version::V31 | Version::V311));
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let mut subscribe_properties = client::properties(&merged.args, Place::Subscribe)?;
@@ -31,12 +44,18 @@ pub(super) fn resolve(
         subscribe_properties.push(Property::SubscriptionIdentifier(number.0));
     }
     let settings = SubscribeSettings {
-        subscriptions: subscriptions(&args),
+        subscriptions: subscriptions(&args, version_3),
         subscribe_properties,
         unsubscribe_properties: client::properties(&merged.args, Place::Unsubscribe)?,
-        ui: client::ui(&merged.args.talk),
+        ui: client::ui(&merged.args),
         client,
         output: output(&args),
+        random_filter: args.random_filter,
+        view: match (args.message_rate, args.watch) {
+            (true, _) => View::Rate,
+            (_, true) => View::Watch,
+            _ => View::Records,
+        },
         unsubscribe: args.unsubscribe,
         filter_out: args.filter_out,
         count: args.count,
@@ -52,7 +71,7 @@ pub(super) fn resolve(
         strict: args.strict,
         with_broker,
         newline: !args.no_newline,
-        raw: args.raw,
+        raw: args.raw || mosquitto,
         buffer: args.buffer,
         overflow: args.overflow.unwrap_or_default(),
     };
@@ -71,17 +90,17 @@ fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
     .find_map(|(given, name)| given.then_some(name))
 }
 
-fn subscriptions(args: &SubscribeArgs) -> Vec<Subscription> {
-    let retain_handling = if args.no_retained {
+fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
+    let retain_handling = if args.no_retained && !version_3 {
         RetainHandling::Never
     } else {
-        args.retain_handling.unwrap_or_default().into()
+        args.retain_handling.filter(|_| !version_3).unwrap_or_default().into()
     };
     let subscription = |filter: &TopicFilter| Subscription {
         filter: filter.clone(),
         qos: args.qos.unwrap_or_default(),
         no_local: args.no_local,
-        retain_as_published: args.retain_as_published,
+        retain_as_published: args.retain_as_published && !version_3,
         retain_handling,
     };
     args.topic.iter().map(subscription).collect()

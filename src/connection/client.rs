@@ -19,7 +19,7 @@ use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
 use super::reconnect::{Backoff, HEALTHY_AFTER};
 use super::transport::SetupWarning;
-use super::{ClientOptions, Connected, PasswordSource, Transport, VersionChoice};
+use super::{ClientOptions, Connected, Pace, PasswordSource, Transport, VersionChoice};
 
 /// How long [`Client::close`] waits for the broker to take the last bytes and to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -511,7 +511,9 @@ impl Client {
             return Ok(());
         }
         self.violations = if error.is_violation() { self.violations.saturating_add(1) } else { 0 };
-        let established = self.session.was_established();
+        let comes_back =
+            matches!((self.options.pace, &error), (Pace::Every(_), ClientError::ClosedBeforeConnack { .. }));
+        let established = self.session.was_established() || comes_back;
         let allowed = if established { self.options.reconnect } else { self.options.first_connect };
         let final_violation = error.is_violation() && (self.violations > 1 || !established);
         if !error.is_transient() || final_violation {
@@ -519,6 +521,10 @@ impl Client {
         }
         let first_in_a_row = self.backoff.failures() == 0;
         let Some(pause) = self.backoff.next(allowed) else { return Err(error) };
+        let pause = match self.options.pace {
+            Pace::Growing => pause,
+            Pace::Every(pause) => pause,
+        };
         if self.options.version == VersionChoice::Auto && !established {
             // Neither version found a broker: the next attempt begins with the first again.
             self.version = Version::V5;

@@ -90,6 +90,14 @@ pub enum SetupError {
         /// What was tried.
         reasons: Vec<String>,
     },
+    /// No such cipher suite.
+    #[error("--ciphers: rustls has no cipher suite \"{name}\"; it has {known}")]
+    Cipher {
+        /// What was asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
     /// TLS cannot be set up this way.
     #[error("TLS: {0}")]
     Tls(String),

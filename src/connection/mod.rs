@@ -17,7 +17,7 @@ pub mod websocket;
 pub use client::{Client, ClientError, Notice, SessionChoices};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use error::{ConnectError, SetupError, stream_fault};
-pub use options::{Attempts, ClientOptions, PasswordSource, VersionChoice};
+pub use options::{Attempts, ClientOptions, Pace, PasswordSource, VersionChoice};
 pub use proxy::{Proxy, ProxyError};
 pub use tcp::Family;
 pub use tls::{TlsFault, TlsOptions, TlsPin, TlsVersion};

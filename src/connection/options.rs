@@ -37,6 +37,16 @@ pub enum Attempts {
     Unlimited,
 }
 
+/// How long to wait before a further try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// Longer and longer, with jitter.
+    #[default]
+    Growing,
+    /// Always so long; and a broker that closes before CONNACK counts as one that comes back.
+    Every(Duration),
+}
+
 /// Everything a client needs to know before it connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -74,4 +84,6 @@ pub struct ClientOptions {
     pub first_connect: Attempts,
     /// Tries after an established connection was lost.
     pub reconnect: Attempts,
+    /// The pauses between tries.
+    pub pace: Pace,
 }

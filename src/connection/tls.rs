@@ -1,6 +1,7 @@
 //! TLS: trust, certificates, pins.
 
 mod certificate;
+mod cipher;
 mod client;
 mod fault;
 mod pem;
@@ -49,6 +50,10 @@ pub struct TlsOptions {
     pub version: TlsVersion,
     /// Verify nothing about the server. The caller says so to the user.
     pub insecure: bool,
+    /// Verify the chain of certificates, but not that it is for this host.
+    pub any_name: bool,
+    /// The names of the cipher suites to offer, separated by colons; all that there are without it.
+    pub ciphers: Option<String>,
     /// Trust exactly the servers with one of these, whatever their chain and names are.
     pub pins: Vec<TlsPin>,
     /// Append the session secrets to this file, in the format of NSS.

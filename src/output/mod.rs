@@ -13,6 +13,7 @@ pub mod template;
 pub mod text;
 pub mod trace;
 pub mod units;
+pub mod watch;
 
 use std::time::SystemTime;
 
@@ -22,6 +23,7 @@ pub use json::Json;
 pub use style::{Role, Style};
 pub use template::{Template, TemplateError};
 pub use text::Text;
+pub use watch::Watch;
 
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,17 +156,31 @@ impl Ui {
     /// # Errors
     /// A failure of kind [`Kind::Output`]: the device is full, or the like.
     pub fn out(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.print(bytes).map(|_| ())
+    }
+
+    /// Writes to stdout, and tells whether there is a reader: `false` once the pipe is closed.
+    ///
+    /// # Errors
+    /// A failure of kind [`Kind::Output`]: the device is full, or the like.
+    pub fn print(&self, bytes: &[u8]) -> Result<bool, Failure> {
         match self.inner.stdout.write(bytes) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Kind::Output, format!("write: {}", printer::reason(&error))))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::new(Kind::Output, format!("write: {}", printer::reason(&error)))),
         }
     }
 
     /// Prints a failure: `mqt: error[keyword]: what`, then its causes and hints. Not under `--quiet`.
     pub fn failure(&self, failure: &Failure) {
         if self.inner.settings.quiet {
+            return;
+        }
+        if self.inner.settings.dialect.tool().is_some() {
+            let text = failure.old_end().text;
+            if !text.is_empty() {
+                self.status(&text);
+            }
             return;
         }
         let style = &self.inner.stderr.style;
@@ -182,14 +196,16 @@ impl Ui {
 
     /// Prints `mqt: warning[keyword]: text`. Not under `--quiet`.
     pub fn warning(&self, keyword: &str, text: &str) {
-        if !self.inner.settings.quiet {
+        if self.inner.settings.dialect.tool().is_some() {
+            self.status(&format!("Warning: {text}"));
+        } else if !self.inner.settings.quiet {
             self.talk(&self.line(Role::Warning, "warning", keyword, text));
         }
     }
 
-    /// Prints `mqt: note[keyword]: text`. Not under `--quiet`.
+    /// Prints `mqt: note[keyword]: text`. Not under `--quiet`, and not in the manner of a mosquitto client.
     pub fn note(&self, keyword: &str, text: &str) {
-        if !self.inner.settings.quiet {
+        if !self.inner.settings.quiet && self.inner.settings.dialect.tool().is_none() {
             self.talk(&self.line(Role::Note, "note", keyword, text));
         }
     }
@@ -221,7 +237,7 @@ impl Ui {
     pub fn summary(&self, summary: &Summary) {
         let text = match self.inner.settings.summary {
             Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
-            None if self.inner.settings.quiet => return,
+            None if self.inner.settings.quiet || self.inner.settings.dialect.tool().is_some() => return,
             // Whoever interrupts a run wants to know how far it came.
             None if summary.unconfirmed == 0 && summary.exit < 128 => return,
             Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
@@ -240,7 +256,8 @@ impl Ui {
     /// and only after a second.
     #[must_use]
     pub fn progress(&self, total: Amount) -> Progress {
-        let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet;
+        let plain = self.inner.settings.dialect.tool().is_some();
+        let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet && !plain;
         Progress::new(wanted.then(|| self.clone()), total)
     }
 

@@ -12,7 +12,7 @@ use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
 use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
-use mqt::connection::{Attempts, ClientOptions, Endpoint, TransportOptions, VersionChoice};
+use mqt::connection::{Attempts, ClientOptions, Endpoint, Pace, TransportOptions, VersionChoice};
 use mqt::error::Failure;
 use mqt::mqtt::{Properties, QoS};
 use mqt::ui::Ui;
@@ -42,6 +42,7 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
             connect_timeout: Duration::from_secs(10),
             first_connect: Attempts::AtMost(0),
             reconnect: Attempts::Unlimited,
+            pace: Pace::default(),
         },
         brokers: vec![transport],
         binds: Vec::new(),

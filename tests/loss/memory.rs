@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mqt::connection::{
-    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, SessionChoices, Transport,
+    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, Pace, SessionChoices, Transport,
     TransportOptions, VersionChoice,
 };
 use mqt::mqtt::codec::{Decoder, Receiver};
@@ -332,6 +332,7 @@ pub fn options(version: Version, persistent: bool) -> ClientOptions {
         connect_timeout: Duration::from_secs(10),
         first_connect: Attempts::Unlimited,
         reconnect: Attempts::Unlimited,
+        pace: Pace::default(),
     }
 }
 

@@ -109,7 +109,7 @@ pub(in crate::config) fn run(
         timing: timing(&args, &groups)?,
         publish_properties: client::properties(&merged.args, Place::Publish)?,
         subscribe_properties: client::properties(&merged.args, Place::Subscribe)?,
-        ui: client::ui(&merged.args.talk),
+        ui: client::ui(&merged.args),
         client,
         brokers,
         binds,

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, KeyLog};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 
+use super::cipher;
 use super::fault::TlsFault;
 use super::pem::{Roots, read_identity};
 use super::verify::Verifier;
@@ -42,7 +43,11 @@ impl TlsClient {
         warnings: &mut Vec<SetupWarning>,
     ) -> Result<Self, SetupError> {
         let failed = |error: rustls::Error| SetupError::Tls(error.to_string());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut provider = rustls::crypto::ring::default_provider();
+        if let Some(names) = &options.ciphers {
+            cipher::choose(names, &mut provider)?;
+        }
+        let provider = Arc::new(provider);
         let verifier = Arc::new(verifier(options, &provider)?);
         let versions: &[_] = match options.version {
             TlsVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
@@ -119,7 +124,7 @@ fn verifier(
     if options.use_os_certs || !own_authorities {
         roots.add_system()?;
     }
-    Verifier::authorities(roots.into_store(), provider)
+    Verifier::authorities(roots.into_store(), options.any_name, provider)
 }
 
 /// Keeps the first bytes that a peer sends, to tell what it speaks if it is not TLS.

@@ -19,8 +19,8 @@ use crate::connection::error::SetupError;
 /// What makes a server certificate good.
 #[derive(Debug)]
 enum Trust {
-    /// A chain to one of these authorities, a current date and the right name.
-    Authorities(Arc<WebPkiServerVerifier>),
+    /// A chain to one of these authorities, a current date and the right name, unless any name will do.
+    Authorities { inner: Arc<WebPkiServerVerifier>, any_name: bool },
     /// The certificate or its key is one of these; that the peer holds the key is still verified.
     Pins(Vec<TlsPin>),
     /// Nothing: every certificate is good.
@@ -37,11 +37,12 @@ pub(super) struct Verifier {
 impl Verifier {
     pub(super) fn authorities(
         roots: Arc<RootCertStore>,
+        any_name: bool,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, SetupError> {
         let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
         let inner = inner.map_err(|error| SetupError::Tls(error.to_string()))?;
-        Ok(Self::new(Trust::Authorities(inner), provider))
+        Ok(Self::new(Trust::Authorities { inner, any_name }, provider))
     }
 
     pub(super) fn pins(pins: Vec<TlsPin>, provider: &CryptoProvider) -> Self {
@@ -77,8 +78,15 @@ impl ServerCertVerifier for Verifier {
                     Err(rejected(TlsFault::PinMismatch { certificate }))
                 }
             }
-            Trust::Authorities(inner) => inner
+            Trust::Authorities { inner, any_name } => inner
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+                .or_else(|error| match error {
+                    // The name comes last: everything else is in order.
+                    Error::InvalidCertificate(
+                        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                    ) if *any_name => Ok(ServerCertVerified::assertion()),
+                    error => Err(error),
+                })
                 .map_err(|error| match error {
                     Error::InvalidCertificate(error) => {
                         let parts = Certificate::read(end_entity);
@@ -98,7 +106,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.trust {
-            Trust::Authorities(_) => verify_tls12_signature(message, cert, dss, &self.algorithms),
+            Trust::Authorities { .. } => verify_tls12_signature(message, cert, dss, &self.algorithms),
             Trust::Pins(_) => self.verify_with_key(message, cert, dss),
             Trust::Anybody => Ok(HandshakeSignatureValid::assertion()),
         }
@@ -111,7 +119,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.trust {
-            Trust::Authorities(_) => verify_tls13_signature(message, cert, dss, &self.algorithms),
+            Trust::Authorities { .. } => verify_tls13_signature(message, cert, dss, &self.algorithms),
             Trust::Pins(_) => {
                 // By the bare key, as the certificate may be of a version that rustls does not read.
                 let parts = Certificate::read(cert).ok_or(CertificateError::BadEncoding)?;

@@ -4,7 +4,9 @@
 use super::outgoing::Flow;
 use super::{Event, Phase, Session, SessionError, violation};
 use crate::mqtt::packet::{Packet, SubAck, Subscribe, Unsubscribe};
-use crate::mqtt::{PacketId, Properties, PropertyKind, ReasonCode, Subscription, TopicFilter, Version};
+use crate::mqtt::{
+    PacketId, Properties, PropertyKind, ReasonCode, RetainHandling, Subscription, TopicFilter, Version,
+};
 
 /// Why a request without a packet identifier cannot be sent.
 const NO_IDENTIFIER: &str = "every packet identifier is in use";
@@ -58,6 +60,14 @@ impl Session {
     fn send_subscribe(&mut self, properties: Properties, subscriptions: Vec<Subscription>) {
         let with_identifier = properties.contains(PropertyKind::SubscriptionIdentifier);
         let mut subscriptions = subscriptions;
+        if self.version != Version::V5 {
+            // 3.x cannot be asked to keep retained messages back: the caller leaves them out.
+            for subscription in &mut subscriptions {
+                if subscription.retain_handling == RetainHandling::Never {
+                    subscription.retain_handling = RetainHandling::Always;
+                }
+            }
+        }
         let mut unsupported = Vec::new();
         subscriptions.retain(|subscription| {
             let refusal = self.limits.check_subscription(&subscription.filter, with_identifier);

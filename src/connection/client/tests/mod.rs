@@ -53,6 +53,7 @@ fn options() -> ClientOptions {
         connect_timeout: Duration::from_secs(10),
         first_connect: Attempts::AtMost(0),
         reconnect: Attempts::Unlimited,
+        pace: Pace::default(),
     }
 }
 

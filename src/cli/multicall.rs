@@ -1,0 +1,206 @@
+//! The names of mosquitto: called as `mosquitto_pub`, `mosquitto_sub` or `mosquitto_rr`, this program reads
+//! its words as those do, into the same structs that `mqt pub`, `mqt sub` and `mqt rr` fill.
+//!
+//! The rules are plain. Words are looked at one by one, from left to right; an option is the whole word; an option
+//! that takes a value takes the next word, whatever that is; the first fault ends it all. What the two dialects
+//! have in common is everything behind the words: defaults, texts and exit statuses differ by [`Dialect`].
+
+mod c_number;
+mod help;
+mod option;
+mod property;
+mod reading;
+mod topic;
+mod url;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::Request;
+use option::{Definition, Opt};
+use reading::Reading;
+
+/// The version of the mosquitto clients that the old names behave like.
+pub const MOSQUITTO_VERSION: &str = "2.1.2";
+
+/// One of the three programs that this one stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// `mosquitto_pub`
+    Publish,
+    /// `mosquitto_sub`
+    Subscribe,
+    /// `mosquitto_rr`
+    Request,
+}
+
+impl Tool {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Request];
+
+    /// The name of the program.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "mosquitto_pub",
+            Self::Subscribe => "mosquitto_sub",
+            Self::Request => "mosquitto_rr",
+        }
+    }
+
+    /// The tool that a program was called as: the last part of `argv[0]`, without `.exe`.
+    #[must_use]
+    pub fn of(program: &OsStr) -> Option<Self> {
+        let name = Path::new(program).file_name()?.to_str()?;
+        let name = match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
+            Some((stem, end)) if end.eq_ignore_ascii_case(".exe") => stem,
+            _ => name,
+        };
+        Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+}
+
+/// Whose habits are followed where they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// Those of mqt.
+    #[default]
+    Mqt,
+    /// Those of a mosquitto client.
+    Mosquitto(Tool),
+}
+
+impl Dialect {
+    /// The mosquitto client, where it is one.
+    #[must_use]
+    pub const fn tool(self) -> Option<Tool> {
+        match self {
+            Self::Mqt => None,
+            Self::Mosquitto(tool) => Some(tool),
+        }
+    }
+}
+
+/// What a mosquitto client is asked for.
+#[derive(Debug)]
+pub enum Called {
+    /// Something to do.
+    Run(Request),
+    /// A text for stdout, with exit status 1: the help, or the version.
+    Text(String),
+}
+
+/// A fault in the words of a mosquitto client, told in its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongCall {
+    /// The text for stderr, without the last line feed.
+    pub text: String,
+    /// The text for stdout: the usage after some faults.
+    pub usage: Option<String>,
+}
+
+/// A fault that is found while the words are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fault {
+    /// Followed by the pointer to the help.
+    Plain(String),
+    /// The same, with one more blank line before it.
+    Spaced(String),
+    /// Nothing follows.
+    Bare(String),
+    /// Only the pointer to the help.
+    Silent,
+    /// The whole usage stands on stdout.
+    Usage(&'static str),
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+}
+
+fn missing(flag: &str, noun: &str) -> Fault {
+    Fault::Spaced(format!("Error: {flag} argument given but no {noun} specified."))
+}
+
+/// The line that points to the help.
+#[must_use]
+pub fn pointer_to_help(tool: Tool) -> String {
+    format!("Use '{} --help' to see usage.", tool.name())
+}
+
+fn end_of(tool: Tool, fault: Fault) -> Result<Called, WrongCall> {
+    let pointer = pointer_to_help(tool);
+    let (text, usage) = match fault {
+        Fault::Plain(text) => (format!("{text}\n\n{pointer}"), None),
+        Fault::Spaced(text) => (format!("{text}\n\n\n{pointer}"), None),
+        Fault::Bare(text) => (text, None),
+        Fault::Silent => (format!("\n{pointer}"), None),
+        Fault::Usage(text) => (text.to_owned(), Some(help::usage(tool))),
+        Fault::Help => return Ok(Called::Text(help::usage(tool))),
+        Fault::Version => return Ok(Called::Text(help::version(tool))),
+    };
+    Err(WrongCall { text, usage })
+}
+
+/// The value of `-o`, the file that takes the place of the default options file.
+///
+/// # Errors
+/// It is given twice, or without a value.
+pub fn options_file(tool: Tool, args: &[OsString]) -> Result<Option<OsString>, WrongCall> {
+    let mut found = None;
+    let mut words = args.iter();
+    let wrong = |fault| end_of(tool, fault).map(|_| None);
+    while let Some(word) = words.next() {
+        let Some(definition) = Definition::find(tool, word) else { continue };
+        if definition.option == Opt::OptionsFile && found.is_some() {
+            return wrong(Fault::Spaced("Error: Duplicate -o argument given.".to_owned()));
+        }
+        let count = definition.words(words.as_slice());
+        if definition.option == Opt::OptionsFile {
+            match words.next() {
+                Some(value) => found = Some(value.clone()),
+                None => return wrong(missing("-o", "options file")),
+            }
+        } else if count > 0 {
+            words.nth(count - 1);
+        }
+    }
+    Ok(found)
+}
+
+/// The words of one line of an options file: the option, and all that follows one space as its value. A property
+/// has several words.
+#[must_use]
+pub fn line_words(line: &str) -> Vec<OsString> {
+    let line = line.trim_start_matches(' ');
+    let (name, value) = match line.split_once(' ') {
+        Some((name, value)) if !value.is_empty() => (name, value),
+        _ => return vec![OsString::from(line.trim_end_matches(' '))],
+    };
+    if !matches!(name, "-D" | "--property") {
+        return vec![name.into(), value.into()];
+    }
+    let property = value.split(' ').nth(1).unwrap_or_default();
+    let parts = if property.eq_ignore_ascii_case("user-property") { 4 } else { 3 };
+    std::iter::once(name).chain(value.splitn(parts, ' ')).map(OsString::from).collect()
+}
+
+/// Understands the words of an options file, line by line, and those of the command line.
+///
+/// # Errors
+/// The first fault, in mosquitto's words.
+pub fn parse(tool: Tool, lines: Vec<Vec<OsString>>, args: Vec<OsString>) -> Result<Called, WrongCall> {
+    let mut reading = Reading::new(tool);
+    for words in lines.into_iter().chain([args]) {
+        if let Err(fault) = reading.take(words) {
+            return end_of(tool, fault);
+        }
+    }
+    match reading.finish() {
+        Ok(request) => Ok(Called::Run(request)),
+        Err(fault) => end_of(tool, fault),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! `--help` and `--version` of a mosquitto client: made from the table of its options and the texts of ours.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, Command};
+
+use super::option::{Definition, Opt, Value};
+use super::{MOSQUITTO_VERSION, Tool};
+use crate::cli::{publish, request, subscribe};
+
+/// The line for `--version`. Scripts read the number behind `version`.
+pub(super) fn version(tool: Tool) -> String {
+    format!("{} version {MOSQUITTO_VERSION} running on mqt {}.\n", tool.name(), env!("CARGO_PKG_VERSION"))
+}
+
+/// Width of the column with the names.
+const NAMES: usize = 38;
+
+/// The whole help.
+pub(super) fn usage(tool: Tool) -> String {
+    let (what, synopsis, command) = match tool {
+        Tool::Publish => (
+            "publishes messages to an MQTT broker and ends",
+            "-t TOPIC {-m TEXT | -f FILE | -s | -l | -n} [OPTION]...",
+            publish::command(),
+        ),
+        Tool::Subscribe => (
+            "subscribes at an MQTT broker and prints what arrives",
+            "-t FILTER [OPTION]...",
+            subscribe::command(),
+        ),
+        Tool::Request => (
+            "publishes a request and prints the answer",
+            "-t TOPIC -e TOPIC {-m TEXT | -f FILE | -s | -n} [OPTION]...",
+            request::command(),
+        ),
+    };
+    let name = tool.name();
+    let mut text = format!("{name} {what}.\n{}\n", version(tool));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "Usage: {name} {synopsis}\n       {name} {{--help | --version}}\n\nOptions:");
+    for definition in Definition::of_tool(tool) {
+        let mut names = match (definition.short, definition.long) {
+            (short, "") => format!(" {short}"),
+            ("", long) => format!("     {long}"),
+            (short, long) => format!(" {short}, {long}"),
+        };
+        match definition.value {
+            Value::None => {}
+            Value::Word(noun) => names.push_str(&format!(" <{noun}>")),
+            Value::Property => names.push_str(" <command> <name> <value>"),
+        }
+        let about = about(tool, definition, &command);
+        if names.len() < NAMES {
+            let _ = writeln!(text, "{names:<NAMES$}{about}");
+        } else {
+            let _ = writeln!(text, "{names}\n{:<NAMES$}{about}", "");
+        }
+    }
+    text.push_str(
+        "\nOptions are whole words and values the words behind them. The options file, one option a line, is\n\
+         $XDG_CONFIG_HOME/",
+    );
+    let _ = writeln!(
+        text,
+        "{name} or $HOME/.config/{name}.\n\
+         The exit status is 0 when all went well; `man {name}` lists the others.\n\n\
+         This is mqt in the manner of {name} {MOSQUITTO_VERSION}: see `mqt --help` for more."
+    );
+    text
+}
+
+/// One line on what an option does.
+fn about(tool: Tool, definition: &Definition, command: &Command) -> String {
+    let own = match definition.option {
+        Opt::Help => "Print this help",
+        Opt::Version => "Print the version",
+        Opt::OptionsFile => "Read options from this file instead of the default one",
+        Opt::Id => "Use this client identifier [default: the broker chooses one]",
+        Opt::ProtocolVersion => match tool {
+            Tool::Request => "Speak this version: 5, 311 or 31 [default: 5]",
+            Tool::Publish | Tool::Subscribe => "Speak this version: 5, 311 or 31 [default: 311]",
+        },
+        Opt::Topic => match tool {
+            Tool::Publish | Tool::Request => "Publish to this topic",
+            Tool::Subscribe => "Subscribe to this topic filter; repeatable",
+        },
+        Opt::Insecure => "Do not check that the certificate is for this host",
+        Opt::Debug => "Show packets as they go by",
+        Opt::Port => "Connect to this port [default: 1883, with --cafile or --capath 8883]",
+        Opt::Url => "Connect to mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC",
+        Opt::Timeout if tool == Tool::Request => "Wait so long for the answer",
+        Opt::MaxInflight => "Have at most this many QoS 1 and 2 messages on the way [default: 20]",
+        _ => "",
+    };
+    if !own.is_empty() {
+        return own.to_owned();
+    }
+    let same = |arg: &&Arg| {
+        let short = definition.short.strip_prefix('-').and_then(|short| short.chars().next());
+        let long = definition.long.strip_prefix("--");
+        (short.is_some() && arg.get_short() == short) || (long.is_some() && arg.get_long() == long)
+    };
+    command.get_arguments().find(same).and_then(Arg::get_help).map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,111 @@
+//! `-L` and `--proxy` in the words of the mosquitto clients.
+
+use crate::cli::connection::ConnectionArgs;
+use crate::connection::{Endpoint, EndpointError, Proxy, Scheme};
+
+use super::Fault;
+
+/// Reads `-L scheme://[user[:password]@]host[:port]/topic` into host, port and login, and returns the topic. What the
+/// clients do not read, addresses in brackets and percent escapes in the login, is read too.
+pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String, Fault> {
+    let endpoint = Endpoint::with_topic_url(text).map_err(|error| match error {
+        EndpointError::Scheme { .. } | EndpointError::BarePath => {
+            Fault::Spaced("Error: Unsupported URL scheme.".to_owned())
+        }
+        error => Fault::Plain(format!("Error: Invalid URL for -L argument specified - {error}.")),
+    })?;
+    if !text.contains("://") || endpoint.scheme() == Scheme::Unix {
+        return Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned()));
+    }
+    let Some(topic) = endpoint.topic() else {
+        return Err(Fault::Plain("Error: Invalid URL for -L argument specified - topic missing.".to_owned()));
+    };
+    let topic = topic.to_owned();
+    let tls = endpoint.scheme().is_tls();
+    // WebSocket has no ports of its own here.
+    let default = if tls { Scheme::Mqtts.default_port() } else { Scheme::Mqtt.default_port() };
+    connection.server.host = Some(endpoint.host().to_owned());
+    connection.server.port = Some(endpoint.explicit_port().unwrap_or(default));
+    if endpoint.scheme().is_websocket() {
+        connection.server.ws = Some(true);
+    }
+    if tls {
+        connection.tls.tls_use_os_certs = Some(true);
+    }
+    if let Some(name) = endpoint.user_name() {
+        connection.login.username = Some(name.to_owned());
+    }
+    if let Some(password) = endpoint.password() {
+        // A password of a URL that is not UTF-8 has no other way in either.
+        connection.login.password = Some(String::from_utf8_lossy(password.expose()).into_owned().into());
+    }
+    Ok(topic)
+}
+
+/// Reads `--proxy socks5h://[user[:password]@]host[:port]`.
+pub(super) fn proxy(text: &str) -> Result<Proxy, Fault> {
+    let Some(rest) = text.strip_prefix("socks5h://") else {
+        // The text could hold a password.
+        let scheme = text.split_once("://").map_or(text, |(scheme, _)| scheme);
+        return Err(Fault::Plain(format!("Error: Unsupported proxy protocol: {scheme}")));
+    };
+    let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
+    if let Some((_, port)) = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'))
+        && !(1..=65_535).contains(&super::c_number::int(port))
+    {
+        return Err(Fault::Plain(format!("Error: Invalid proxy port {}", super::c_number::int(port))));
+    }
+    text.parse().map_err(|_| Fault::Plain("Error: Invalid proxy.".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_host_port_login_and_topic() {
+        for (text, host, port, topic, tls, ws) in [
+            ("mqtt://h/t", "h", 1883, "t", None, None),
+            ("MQTTS://h/t", "h", 8883, "t", Some(true), None),
+            ("ws://h/t/u?x#+", "h", 1883, "t/u?x#+", None, Some(true)),
+            ("wss://h:1/t", "h", 1, "t", Some(true), Some(true)),
+            ("mqtt://[::1]:99//lead", "::1", 99, "/lead", None, None),
+        ] {
+            let mut connection = ConnectionArgs::default();
+            assert_eq!(read(text, &mut connection), Ok(topic.to_owned()), "{text}");
+            let server = &connection.server;
+            assert_eq!((server.host.as_deref(), server.port), (Some(host), Some(port)), "{text}");
+            assert_eq!((connection.tls.tls_use_os_certs, server.ws), (tls, ws), "{text}");
+        }
+        let mut connection = ConnectionArgs::default();
+        read("mqtt://me:p%40ss@h/t", &mut connection).unwrap();
+        assert_eq!(connection.login.username.as_deref(), Some("me"));
+        assert_eq!(connection.login.password.as_deref(), Some("p@ss".as_ref()));
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for text in ["foo", "http://h/t", "unix:///s"] {
+            assert_eq!(
+                read(text, &mut ConnectionArgs::default()),
+                Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned())),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            read("mqtt://x", &mut ConnectionArgs::default()),
+            Err(Fault::Plain("Error: Invalid URL for -L argument specified - topic missing.".to_owned()))
+        );
+    }
+
+    #[test]
+    fn proxies_are_socks_and_have_a_port() {
+        assert!(proxy("socks5h://me:pw@h:1080").is_ok());
+        assert_eq!(
+            proxy("http://h"),
+            Err(Fault::Plain("Error: Unsupported proxy protocol: http".to_owned()))
+        );
+        assert_eq!(proxy("socks5h://"), Err(Fault::Plain("Error: Invalid proxy.".to_owned())));
+        assert_eq!(proxy("socks5h://h:0"), Err(Fault::Plain("Error: Invalid proxy port 0".to_owned())));
+    }
+}

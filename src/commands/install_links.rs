@@ -1,0 +1,141 @@
+//! `mqt install-links`: the names of the mosquitto clients as links to this program.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cli::InstallLinksArgs;
+use crate::config::Tool;
+use crate::error::{Failure, Kind};
+use crate::ui::Ui;
+
+/// Makes the links, or removes them, and prints the path of each.
+///
+/// # Errors
+/// A file of another program is in the way, or the system refuses.
+pub fn run(args: &InstallLinksArgs, ui: &Ui) -> Result<(), Failure> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(|error| {
+        Failure::new(Kind::Output, "this program does not know where it is").source(&error)
+    })?;
+    let changed = if args.remove { remove(&args.dir, &program)? } else { install(&args.dir, &program)? };
+    let text: String = changed.iter().map(|path| format!("{}\n", path.display())).collect();
+    ui.out(text.as_bytes())
+}
+
+fn paths(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let suffix = std::env::consts::EXE_SUFFIX;
+    Tool::ALL.into_iter().map(move |tool| dir.join(format!("{}{suffix}", tool.name())))
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Kind::Output, format!("{} cannot be {what}", path.display())).source(error)
+}
+
+/// What stands at a path.
+enum Standing {
+    Nothing,
+    /// A link to this program, or on Windows a copy of it.
+    Ours,
+    Foreign,
+}
+
+fn standing(path: &Path, program: &Path) -> io::Result<Standing> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Nothing),
+        metadata => metadata?,
+    };
+    let ours = if metadata.is_symlink() {
+        // A link whose program is gone is nobody's: it is left alone.
+        path.canonicalize().is_ok_and(|target| target == program)
+    } else {
+        cfg!(windows)
+            && metadata.len() == fs::metadata(program)?.len()
+            && fs::read(path)? == fs::read(program)?
+    };
+    Ok(if ours { Standing::Ours } else { Standing::Foreign })
+}
+
+fn install(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
+    fs::create_dir_all(dir).map_err(|error| failed("made", dir, &error))?;
+    let mut missing = Vec::new();
+    // Looked at first: either all are made or none.
+    for path in paths(dir) {
+        match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
+            Standing::Nothing => missing.push(path),
+            Standing::Ours => {}
+            Standing::Foreign => {
+                return Err(Failure::usage(format!(
+                    "{} is there already, and is no link to mqt",
+                    path.display()
+                ))
+                .hint("choose another folder, one that comes earlier in PATH, or move that file away"));
+            }
+        }
+    }
+    for path in &missing {
+        link(program, path).map_err(|error| failed("made", path, &error))?;
+    }
+    Ok(missing)
+}
+
+fn remove(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut removed = Vec::new();
+    for path in paths(dir) {
+        match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
+            Standing::Ours => {
+                fs::remove_file(&path).map_err(|error| failed("removed", &path, &error))?;
+                removed.push(path);
+            }
+            Standing::Nothing | Standing::Foreign => {}
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(unix)]
+fn link(program: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(program, path)
+}
+
+/// A symbolic link needs a right that few users have here.
+#[cfg(not(unix))]
+fn link(program: &Path, path: &Path) -> io::Result<()> {
+    fs::hard_link(program, path).or_else(|_| fs::copy(program, path).map(|_| ()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_made_once_and_removed_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().canonicalize().unwrap().join("mqt");
+        fs::write(&program, "x").unwrap();
+        let bin = dir.path().join("a/bin");
+        let made = install(&bin, &program).unwrap();
+        assert_eq!(made, ["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"].map(|name| bin.join(name)));
+        for path in &made {
+            assert_eq!(path.canonicalize().unwrap(), program);
+        }
+        assert_eq!(install(&bin, &program).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(remove(&bin, &program).unwrap(), made);
+        assert_eq!(fs::read_dir(&bin).unwrap().count(), 0);
+        assert_eq!(remove(&bin, &program).unwrap(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn the_file_of_another_program_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().canonicalize().unwrap().join("mqt");
+        fs::write(&program, "x").unwrap();
+        let foreign = dir.path().join("mosquitto_sub");
+        fs::write(&foreign, "mosquitto").unwrap();
+        let failure = install(dir.path(), &program).unwrap_err();
+        assert_eq!(failure.kind, Kind::Usage);
+        // None is made when one cannot be.
+        assert!(!dir.path().join("mosquitto_pub").exists());
+        assert_eq!(remove(dir.path(), &program).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(fs::read_to_string(&foreign).unwrap(), "mosquitto");
+    }
+}

@@ -1,0 +1,238 @@
+//! The ends of the mosquitto clients: their texts and their exit statuses for what happens to a connection.
+
+use std::io;
+
+use crate::config::Tool;
+use crate::connection::error::reason as io_reason;
+use crate::connection::{ClientError, ConnectError, SetupError};
+use crate::error::{Failure, Kind};
+use crate::mqtt::session::{Refusal, SessionError};
+use crate::mqtt::{ReasonCode, Version};
+use crate::output::sanitize::escape;
+
+/// Where a protocol error is all that is to be said.
+const PROTOCOL_ERROR: &str = "Error: A network protocol error occurred when communicating with the broker";
+
+/// Adds to a failure how a mosquitto client ends for it.
+pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -> Failure {
+    match error {
+        ClientError::Connect(error) => end_by_connect(failure, error),
+        ClientError::ConnectTimeout { .. } | ClientError::ConnackTimeout { .. } => {
+            failure.old(Kind::Timeout.old_code(), "Error: Connection timed out")
+        }
+        ClientError::OtherProtocol { protocol } => {
+            failure.old_text(format!("Error: The connection was lost, since this port speaks {protocol}"))
+        }
+        ClientError::ClosedBeforeConnack { .. } | ClientError::Lost { source: None } => {
+            failure.old_text("Error: The connection was lost")
+        }
+        ClientError::Lost { source: Some(error) } if error.kind() == io::ErrorKind::TimedOut => {
+            failure.old_text("Error: Keepalive exceeded")
+        }
+        ClientError::Lost { source: Some(_) } => failure.old_text("Error: The connection was lost"),
+        ClientError::WriteStalled { .. } => failure.old_text("Error: Keepalive exceeded"),
+        ClientError::Session(error) => end_by_session(failure, error, tool),
+        ClientError::Unencodable(_) | ClientError::PasswordCommand(_) => failure,
+    }
+}
+
+fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
+    match error {
+        ConnectError::Lookup { .. } => failure.old_text("Unable to connect (Lookup error)."),
+        ConnectError::Connect { attempts, .. } => {
+            let reason = attempts.last().map_or_else(String::new, |(_, error)| io_reason(error));
+            failure.old_text(format!("Error: {reason}"))
+        }
+        ConnectError::Tls(_) => {
+            let text = format!("Error: A TLS error occurred: {}", failure.what);
+            failure.old_text(text)
+        }
+        ConnectError::WebSocket(_) => {
+            let text = format!("Error: {}", failure.what);
+            failure.old(13, text)
+        }
+        ConnectError::Proxy { .. } => {
+            let text = format!("Error: Proxy error: {}", failure.what);
+            failure.old(16, text)
+        }
+    }
+}
+
+fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure {
+    let publishing = tool == Tool::Publish;
+    match error {
+        SessionError::Refused { code, version: Version::V5, reason, .. } => {
+            let hint = if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                " Try connecting to an MQTT v5 broker, or use MQTT v3.x mode."
+            } else {
+                ""
+            };
+            let stop = if hint.is_empty() { "" } else { "." };
+            let mut text = format!("Connection error: {}{stop}{hint}", reason_text(*reason));
+            if publishing {
+                text.push('\n');
+                text.push_str(PROTOCOL_ERROR);
+            }
+            failure.old(*code, text)
+        }
+        SessionError::Refused { code, .. } => {
+            let why = match code {
+                1 => "unacceptable protocol version",
+                2 => "identifier rejected",
+                3 => "broker unavailable",
+                4 => "bad user name or password",
+                5 => "not authorised",
+                _ => "unknown reason",
+            };
+            let mut text = format!("Connection error: Connection Refused: {why}");
+            if publishing {
+                text.push_str(if *code <= 5 { "\nError: The connection was refused" } else { "\n" });
+                if *code > 5 {
+                    text.push_str(PROTOCOL_ERROR);
+                }
+            }
+            failure.old(*code, text)
+        }
+        SessionError::Disconnected { reason, .. } => failure
+            .old(Kind::Lost.old_code(), format!("Error: The connection was lost: {}", reason_text(*reason))),
+        SessionError::Stalled { .. } => failure.old_text("Error: Keepalive exceeded"),
+        SessionError::Malformed(_) | SessionError::Violation { .. } | SessionError::Authentication { .. } => {
+            let text = format!("{PROTOCOL_ERROR}: {}", failure.causes.first().unwrap_or(&failure.what));
+            failure.old_text(text)
+        }
+    }
+}
+
+/// A wrong file or option of the connection.
+pub(super) fn end_by_setup(failure: Failure, error: &SetupError) -> Failure {
+    match error {
+        SetupError::File { path, error } if error.kind() == io::ErrorKind::NotFound => {
+            let text = format!("Error: Problem setting TLS options: File not found.\n{}", path.display());
+            failure.old_text(text)
+        }
+        SetupError::NoSystemRoots { .. } => {
+            let text = format!("Error: A TLS error occurred: {}", failure.what);
+            failure.old_text(text)
+        }
+        _ => {
+            let text = format!("Error: Problem setting TLS options: {}", failure.what);
+            failure.old_text(text)
+        }
+    }
+}
+
+/// A publish that will not be confirmed. `number` counts the publishes.
+pub(super) fn end_by_refusal(failure: Failure, refusal: &Refusal, number: u64) -> Failure {
+    match refusal {
+        Refusal::Broker { reason, reason_string } => {
+            let said = reason_string.as_ref().map(|text| format!("\n{}", escape(text))).unwrap_or_default();
+            let text = format!("Warning: Publish {number} failed: {}.{said}", reason_text(*reason));
+            failure.old_text(text)
+        }
+        Refusal::QoS { .. } => {
+            failure.old_text("Error: Message QoS not supported on broker, try a lower QoS.")
+        }
+        _ => failure,
+    }
+}
+
+/// What the clients call a reason code.
+pub(super) fn reason_text(reason: ReasonCode) -> String {
+    let text = match reason {
+        ReasonCode::DISCONNECT_WITH_WILL => "Disconnect with Will Message",
+        ReasonCode::GRANTED_QOS_1 => "Granted QoS 1",
+        ReasonCode::GRANTED_QOS_2 => "Granted QoS 2",
+        ReasonCode::MALFORMED_PACKET => "Malformed Packet",
+        ReasonCode::PROTOCOL_ERROR => "Protocol Error",
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => "Unsupported Protocol Version",
+        ReasonCode::CLIENT_IDENTIFIER_NOT_VALID => "Client Identifier not valid",
+        ReasonCode::BAD_USER_NAME_OR_PASSWORD => "Bad User Name or Password",
+        ReasonCode::KEEP_ALIVE_TIMEOUT => "Keep Alive timeout",
+        ReasonCode::TOPIC_FILTER_INVALID => "Topic Filter invalid",
+        ReasonCode::TOPIC_NAME_INVALID => "Topic Name invalid",
+        ReasonCode::PACKET_IDENTIFIER_IN_USE => "Packet Identifier in use",
+        ReasonCode::PACKET_IDENTIFIER_NOT_FOUND => "Packet Identifier not found",
+        ReasonCode::RECEIVE_MAXIMUM_EXCEEDED => "Receive Maximum exceeded",
+        ReasonCode::TOPIC_ALIAS_INVALID => "Topic Alias invalid",
+        ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED => "Shared Subscriptions not supported",
+        ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED => "Subscription identifiers not supported",
+        ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => "Wildcard Subscriptions not supported",
+        // The others are written as the standard writes them, with a capital letter.
+        _ => {
+            let text = reason.known_text().unwrap_or("unknown reason");
+            let (first, rest) = text.split_at_checked(1).unwrap_or(("", text));
+            return first.to_uppercase() + rest;
+        }
+    };
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_words_of_the_clients() {
+        for (code, text) in [
+            (0, "Success"),
+            (16, "No matching subscribers"),
+            (128, "Unspecified error"),
+            (131, "Implementation specific error"),
+            (134, "Bad User Name or Password"),
+            (135, "Not authorized"),
+            (140, "Bad authentication method"),
+            (142, "Session taken over"),
+            (149, "Packet too large"),
+            (155, "QoS not supported"),
+            (162, "Wildcard Subscriptions not supported"),
+            (200, "Unknown reason"),
+        ] {
+            assert_eq!(reason_text(ReasonCode(code)), text, "{code}");
+        }
+    }
+
+    fn end(error: &ClientError, tool: Tool) -> (u8, String) {
+        let failure =
+            crate::commands::failure::from_client(error, &crate::connection::Endpoint::default(), "c");
+        let end = end_by_client(failure, error, tool).old_end();
+        (end.code, end.text)
+    }
+
+    fn refused(code: u8, version: Version) -> ClientError {
+        let reason = if version == Version::V5 { ReasonCode(code) } else { ReasonCode::NOT_AUTHORIZED };
+        SessionError::Refused { reason, code, version, reason_string: None, server_reference: None }.into()
+    }
+
+    #[test]
+    fn a_refused_connection_ends_with_the_code_of_the_broker() {
+        assert_eq!(
+            end(&refused(5, Version::V311), Tool::Subscribe),
+            (5, "Connection error: Connection Refused: not authorised".to_owned())
+        );
+        assert_eq!(
+            end(&refused(5, Version::V311), Tool::Publish).1,
+            "Connection error: Connection Refused: not authorised\nError: The connection was refused"
+        );
+        assert_eq!(
+            end(&refused(135, Version::V5), Tool::Publish),
+            (135, format!("Connection error: Not authorized\n{PROTOCOL_ERROR}"))
+        );
+        assert_eq!(
+            end(&refused(132, Version::V5), Tool::Subscribe).1,
+            "Connection error: Unsupported Protocol Version. Try connecting to an MQTT v5 broker, or use MQTT v3.x mode."
+        );
+    }
+
+    #[test]
+    fn a_lost_connection_is_7_and_a_silent_one_19() {
+        assert_eq!(
+            end(&ClientError::Lost { source: None }, Tool::Publish),
+            (7, "Error: The connection was lost".to_owned())
+        );
+        let keep_alive = std::time::Duration::from_secs(60);
+        assert_eq!(
+            end(&SessionError::Stalled { keep_alive }.into(), Tool::Publish),
+            (19, "Error: Keepalive exceeded".to_owned())
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! What `mqt rr` is to do.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+
+use bytes::Bytes;
+
+use crate::cli::RequestArgs;
+use crate::connection::VersionChoice;
+use crate::error::Failure;
+use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, TopicName, Version};
+
+use super::environment::{Environment, random_seed};
+use super::settings::{OutputFormat, RequestSettings, RequestWork, ServeSettings, Source};
+use super::{Resolved, client, mosquitto, rules};
+
+/// How many commands run at once when nothing is said.
+const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+
+pub(super) fn resolve(
+    mut args: RequestArgs,
+    environment: &Environment<'_>,
+) -> Result<Resolved<RequestWork>, Failure> {
+    let mut merged = client::merge(std::mem::take(&mut args.connection), environment, false)?;
+    args.connection = merged.args.clone();
+    if let Some(topic) = client::topic_of_url(&merged.args) {
+        let filter = TopicFilter::new(topic)
+            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
+        args.topic.push(filter);
+    }
+    let tool = merged.args.dialect.tool();
+    match tool {
+        Some(tool) => mosquitto::check_format(tool, args.format.as_deref())?,
+        None => rules::check_request(&args)?,
+    }
+    let mut warnings = std::mem::take(&mut merged.warnings);
+    let topics = args.topic.iter().map(|topic| &**topic).chain(args.response_topic.as_deref());
+    client::warn_of_control_characters(topics, &mut warnings);
+    let mqtt5_only = if tool.is_some() { None } else { mqtt5_only(&args) };
+    let mut client = client::resolve(&merged, environment, mqtt5_only)?;
+    if tool.is_some() {
+        mosquitto::settle(&mut client, 1, false, random_seed());
+    }
+    let version_3 = matches!(client.version, VersionChoice::Only(Version::V31 | Version::V311));
+    let mut properties = client::properties(&merged.args, Place::Publish)?;
+    let subscribe_properties = client::properties(&merged.args, Place::Subscribe)?;
+    let ui = client::ui(&merged.args);
+    let qos = args.qos.unwrap_or_default();
+    let subscription = |filter: &TopicFilter| Subscription {
+        qos,
+        retain_as_published: args.retain_as_published && !version_3,
+        retain_handling: if args.no_retained && !version_3 {
+            RetainHandling::Never
+        } else {
+            args.retain_handling.filter(|_| !version_3).unwrap_or_default().into()
+        },
+        ..Subscription::new(filter.clone(), qos)
+    };
+    if let Some(command) = args.exec {
+        let settings = ServeSettings {
+            client,
+            subscriptions: args.topic.iter().map(subscription).collect(),
+            subscribe_properties,
+            command,
+            parallel: args.parallel.unwrap_or(PARALLEL),
+            response_topic: args.response_topic,
+            qos,
+            properties,
+            ui,
+        };
+        return Ok(Resolved { settings: RequestWork::Serve(Box::new(settings)), warnings });
+    }
+    let topic = args.topic.first().map_or(Ok(TopicName::default()), |topic| {
+        TopicName::new(topic.as_byte_string().clone())
+            .map_err(|error| Failure::usage(format!("--topic '{topic}': {error}")).keyword("topic"))
+    })?;
+    let response_topic = match args.response_topic.clone() {
+        Some(topic) => topic,
+        None => TopicName::new(format!("mqt/rr/{:016x}", random_seed()))
+            .map_err(|error| Failure::usage(error.to_string()))?,
+    };
+    let filter = TopicFilter::new(response_topic.as_byte_string().clone())
+        .map_err(|error| Failure::usage(format!("--response-topic '{response_topic}': {error}")))?;
+    // The clients of mosquitto add it last.
+    if !version_3 {
+        if properties.response_topic().is_some() {
+            return Err(Failure::usage("the response topic is given twice: by -e and by -D")
+                .old_text("Error in PUBLISH properties: Duplicate response topic."));
+        }
+        properties.push(Property::ResponseTopic(response_topic.as_byte_string().clone()));
+    }
+    let settings = RequestSettings {
+        client,
+        topic,
+        source: source(&args),
+        subscription: subscription(&filter),
+        subscribe_properties,
+        qos,
+        properties,
+        hide_retained: args.no_retained,
+        count: args.count.unwrap_or(NonZeroU64::MIN),
+        interval: args.rate.map(|rate| rate.interval),
+        timeout: args.timeout.map(|span| span.0),
+        latency: args.latency,
+        output: output(&args),
+        newline: !args.no_newline,
+        raw: args.raw || tool.is_some(),
+        ui,
+    };
+    Ok(Resolved { settings: RequestWork::Ask(Box::new(settings)), warnings })
+}
+
+/// The option, or the lack of one, that MQTT 3 has nothing for.
+fn mqtt5_only(args: &RequestArgs) -> Option<&'static str> {
+    [
+        (args.retain_as_published, "--retain-as-published"),
+        (args.retain_handling.is_some(), "--retain-handling"),
+        (!args.serve && args.response_topic.is_none(), "a request without a response topic (-e)"),
+    ]
+    .into_iter()
+    .find_map(|(given, name)| given.then_some(name))
+}
+
+fn source(args: &RequestArgs) -> Source {
+    if let Some(text) = &args.message {
+        Source::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
+    } else if let Some(path) = &args.file {
+        Source::File(path.clone())
+    } else if args.stdin_file {
+        Source::StdinWhole
+    } else {
+        Source::Null
+    }
+}
+
+fn output(args: &RequestArgs) -> OutputFormat {
+    match &args.format {
+        Some(format) => OutputFormat::Template { format: format.clone(), pretty: args.pretty },
+        None if args.verbose => OutputFormat::Verbose,
+        None => OutputFormat::Payload,
+    }
+}

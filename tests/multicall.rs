@@ -1,0 +1,162 @@
+//! Called by the names of mosquitto, through a link or a copy: the program behaves as those do.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::broker::TestBroker;
+use crate::support::mqt::Mqt;
+
+const MQT: &str = env!("CARGO_BIN_EXE_mqt");
+
+/// A link to the program under an old name, in a folder of its own.
+fn linked(folder: &TempDir, name: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    symlink(MQT, &path).unwrap();
+    path
+}
+
+fn call(program: &Path, line: &str) -> Mqt {
+    Mqt::program(program, line.split_whitespace())
+}
+
+#[test]
+fn a_link_and_a_copy_are_the_old_program() {
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("mosquitto_sub");
+    fs::copy(MQT, &copy).unwrap();
+    for (program, line) in [
+        (linked(&folder, "mosquitto_pub"), "mosquitto_pub version 2.1.2"),
+        (copy, "mosquitto_sub version 2.1.2"),
+    ] {
+        let outcome = call(&program, "--version").run();
+        outcome.assert_code(1);
+        assert!(outcome.stdout().starts_with(line), "{outcome}");
+        let help = call(&program, "--help").run();
+        help.assert_code(1);
+        assert!(help.stdout().contains("Usage: mosquitto_") && help.stderr.is_empty(), "{help}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_as_the_old_program_does() {
+    let folder = TempDir::new().unwrap();
+    let publish = linked(&folder, "mosquitto_pub");
+    let outcome = call(&publish, "-p").run();
+    outcome.assert_code(1).assert_stdout("");
+    assert_eq!(
+        outcome.stderr(),
+        "Error: -p argument given but no port specified.\n\n\nUse 'mosquitto_pub --help' to see usage.\n"
+    );
+    let outcome = call(&publish, "-t a").run();
+    outcome.assert_code(1);
+    assert_eq!(outcome.stderr(), "Error: Both topic and message must be supplied.\n");
+    assert!(outcome.stdout().contains("Usage: mosquitto_pub"), "{outcome}");
+}
+
+#[test]
+fn messages_go_from_one_old_program_to_the_other() {
+    let broker = TestBroker::start();
+    let port = broker.port();
+    let folder = TempDir::new().unwrap();
+    let (publish, subscribe) = (linked(&folder, "mosquitto_pub"), linked(&folder, "mosquitto_sub"));
+    call(&publish, &format!("-p {port} -t keep/a -m 21.5 -r -q 1")).run().assert_code(0).assert_stdout("");
+    call(&publish, &format!("-p {port} -t keep/b -n -q 2")).run().assert_code(0).assert_stdout("");
+    call(&subscribe, &format!("-p {port} -t keep/# -v -C 1 -W 20"))
+        .run()
+        .assert_code(0)
+        .assert_stdout("keep/a 21.5\n");
+    let outcome = call(&subscribe, &format!("-p {port} -t nothing -W 1")).run();
+    outcome.assert_code(27).assert_stdout("");
+    assert_eq!(outcome.stderr(), "Timed out\n");
+}
+
+#[test]
+fn an_unreachable_broker_is_status_1_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let port = crate::support::port::free_port();
+    let outcome = call(&linked(&folder, "mosquitto_sub"), &format!("-p {port} -t a")).run();
+    outcome.assert_code(1).assert_stdout("");
+    assert_eq!(outcome.stderr(), "Error: Connection refused\n");
+    let outcome = call(&linked(&folder, "mosquitto_pub"), &format!("-p {port} -t a -n --quiet")).run();
+    outcome.assert_code(1);
+    assert_eq!(outcome.stderr(), "");
+}
+
+#[test]
+fn options_come_from_the_file_of_the_old_program_and_from_no_variable_of_ours() {
+    let broker = TestBroker::start();
+    let folder = TempDir::new().unwrap();
+    let publish = linked(&folder, "mosquitto_pub");
+    let run = call(&publish, "-t a -m x").env("MQT_PORT", "1").env("MQT_USERNAME", "nobody");
+    run.home_file(".config/mosquitto_pub", format!("# where\n-p {}\n", broker.port()));
+    run.run().assert_code(0);
+    let run = call(&publish, "-t a -m x");
+    let file =
+        run.home_file("other", format!("-p {}\n-D publish user-property k some words\n", broker.port()));
+    run.arg("-o").arg(file).run().assert_code(0);
+    let outcome = call(&publish, "-t a -m x -o /nowhere/at-all").run();
+    outcome.assert_code(1);
+    outcome.assert_stderr_has("Error: Unable to open options file \"/nowhere/at-all\"");
+}
+
+#[test]
+fn what_the_tls_library_has_not_is_told() {
+    let folder = TempDir::new().unwrap();
+    let publish = linked(&folder, "mosquitto_pub");
+    for line in ["--psk 0102 --psk-identity me", "--cafile x --tls-engine pkcs11"] {
+        let outcome = call(&publish, &format!("-t a -m x {line}")).run();
+        outcome.assert_code(1).assert_stderr_has("is not available").assert_stderr_has("Instead: ");
+        let own =
+            call(Path::new(MQT), &format!("pub -t a -m x --tls {}", line.replace("--cafile x ", ""))).run();
+        own.assert_code(1).assert_stderr_has("is not available").assert_stderr_has("hint: ");
+    }
+}
+
+#[test]
+fn links_are_installed_and_removed() {
+    let run = Mqt::new(["install-links"]);
+    let dir = run.home().join("bin");
+    let outcome = run.arg(&dir).run();
+    outcome.assert_code(0);
+    assert_eq!(outcome.stdout().lines().count(), 3, "{outcome}");
+    let program = outcome.home().join("bin/mosquitto_rr");
+    let version = call(&program, "--version").run();
+    assert!(version.stdout().starts_with("mosquitto_rr version 2.1.2"), "{version}");
+    let gone = Mqt::new(["install-links", "--remove"]).arg(outcome.home().join("bin")).run();
+    gone.assert_code(0);
+    assert!(!program.exists());
+}
+
+#[test]
+fn a_request_is_answered_by_a_command() {
+    let broker = TestBroker::start();
+    let port = broker.port();
+    let mut serving = Mqt::new(["rr", "--serve", "-p", &port.to_string(), "-t", "ask/#", "-q", "1"])
+        .args(["--exec", "printf '%s:' \"$MQT_TOPIC\"; tr a-z A-Z", "-d"])
+        .start();
+    serving.wait_for_stderr("< SUBACK");
+    for version in ["-V 5", "-V 311 -e ask-reply"] {
+        let mut line = format!("rr -p {port} -t ask/a -m hello -W 20 {version}");
+        if version == "-V 5" {
+            call(Path::new(MQT), &line).run().assert_code(0).assert_stdout("ask/a:HELLO\n");
+            line.push_str(" -C 5 --rate 100/s --latency");
+            let outcome = call(Path::new(MQT), &line).run();
+            outcome.assert_code(0).assert_stderr_has("latency: 5 answers, min ");
+            assert_eq!(outcome.stdout().matches("ask/a:HELLO\nLatency: ").count(), 5, "{outcome}");
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    let old = linked(&folder, "mosquitto_rr");
+    call(&old, &format!("-p {port} -t ask/b -e back -m x -W 20"))
+        .run()
+        .assert_code(0)
+        .assert_stdout("ask/b:X\n");
+    let outcome = call(&old, &format!("-p {port} -t nobody -e back -m x -W 1")).run();
+    outcome.assert_code(27).assert_stdout("");
+    assert_eq!(outcome.stderr(), "Timed out\n");
+    call(Path::new(MQT), &format!("rr -p {port} -t nobody -m x -W 0.1")).run().assert_code(27);
+    drop(serving);
+}
