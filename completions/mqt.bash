@@ -28,11 +28,17 @@ _mqt() {
             mqt,help)
                 cmd="mqt__subcmd__help"
                 ;;
+            mqt,install-links)
+                cmd="mqt__subcmd__install__subcmd__links"
+                ;;
             mqt,profile)
                 cmd="mqt__subcmd__profile"
                 ;;
             mqt,pub)
                 cmd="mqt__subcmd__pub"
+                ;;
+            mqt,rr)
+                cmd="mqt__subcmd__rr"
                 ;;
             mqt,sub)
                 cmd="mqt__subcmd__sub"
@@ -62,7 +68,7 @@ _mqt() {
 
     case "${cmd}" in
         mqt)
-            opts="-? --version --help pub sub bench broker profile generate help"
+            opts="-? --version --help pub sub bench rr broker profile install-links generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -76,7 +82,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__bench)
-            opts="-n -t -s -m -f -q -r -L -h -p -4 -6 -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
+            opts="-n -t -s -m -f -q -r -L -h -p -4 -6 -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,6 +384,30 @@ _mqt() {
                     COMPREPLY=($(compgen -W "tlsv1.2 tlsv1.3" -- "${cur}"))
                     return 0
                     ;;
+                --ciphers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk-identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine-kpass-sha1)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls-keylog)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -654,7 +684,21 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__help)
-            opts="-? --help pub sub bench broker profile generate exit-codes"
+            opts="-? --help pub sub rr bench broker profile install-links generate exit-codes"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqt__subcmd__install__subcmd__links)
+            opts="-? --remove --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -710,7 +754,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__pub)
-            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -884,6 +928,356 @@ _mqt() {
                     COMPREPLY=($(compgen -W "tlsv1.2 tlsv1.3" -- "${cur}"))
                     return 0
                     ;;
+                --ciphers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk-identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine-kpass-sha1)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-keylog)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protocol-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -V)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -I)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -k)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-inflight)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -M)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-payload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-qos)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --summary)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqt__subcmd__rr)
+            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --qos)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -q)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retain-handling)
+                    COMPREPLY=($(compgen -W "always new never" -- "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -W)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -h)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ws-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ws-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -A)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pw)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -P)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cafile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --capath)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-version)
+                    COMPREPLY=($(compgen -W "tlsv1.2 tlsv1.3" -- "${cur}"))
+                    return 0
+                    ;;
+                --ciphers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk-identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine-kpass-sha1)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls-keylog)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -980,7 +1374,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__sub)
-            opts="-t -T -U -q -R -C -W -E -v -F -N -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1051,6 +1445,10 @@ _mqt() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --random-filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1176,6 +1574,30 @@ _mqt() {
                     ;;
                 --tls-version)
                     COMPREPLY=($(compgen -W "tlsv1.2 tlsv1.3" -- "${cur}"))
+                    return 0
+                    ;;
+                --ciphers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --psk-identity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-engine-kpass-sha1)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --tls-keylog)

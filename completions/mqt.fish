@@ -30,8 +30,10 @@ complete -c mqt -n "__fish_mqt_needs_command" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "pub" -d 'Publish messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "sub" -d 'Subscribe and print messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "bench" -d 'Put load on a broker and measure it'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "rr" -d 'Send a request and print the answer, or answer requests'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "broker" -d 'Run a small broker for development'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "profile" -d 'List and show profiles'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "install-links" -d 'Make links named mosquitto_pub, mosquitto_sub and mosquitto_rr'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "generate" -d 'Make shell completions and manual pages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "help" -d 'Explain a command or the exit statuses'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s t -l topic -d 'Publish to this topic; repeatable' -r
@@ -67,6 +69,12 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-pin -d 'Trust exactl
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
 tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ciphers -d 'Offer these cipher suites only' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l psk -d 'Not available: TLS with a pre-shared key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l psk-identity -d 'Not available: the identity of --psk' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l keyform -d 'Not available but for pem: the form of --key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
@@ -97,6 +105,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l require-subscriber -d 'F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l with-broker -d 'Start a dev broker and publish to it'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l no-reconnect -d 'End when the connection is lost'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-stdin -d 'Read the password from standard input'
@@ -104,6 +113,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-prompt -d 'Ask 
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-retain -d 'Have the will retained'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s d -l debug -d 'Show packets as they go by'
@@ -122,6 +132,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -s C -l count -d 'End after
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s W -l timeout -d 'End after this time' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l idle -d 'End when no message came for this long' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s F -l format -d 'Print each message in this format' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l random-filter -d 'Print this percentage of the messages, chosen by chance' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l overflow -d 'When the output is slower than the broker: block, drop-new, drop-old or exit [default: block]' -r -f -a "block\t'Stop reading from the broker'
 drop-new\t'Drop QoS 0 messages as they come in'
 drop-old\t'Drop the oldest waiting QoS 0 messages'
@@ -150,6 +161,12 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-pin -d 'Trust exactl
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
 tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ciphers -d 'Offer these cipher suites only' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l psk -d 'Not available: TLS with a pre-shared key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l psk-identity -d 'Not available: the identity of --psk' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l keyform -d 'Not available but for pem: the form of --key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
@@ -179,11 +196,14 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -s E -l exit-after-subscrib
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s v -l verbose -d 'Print the topic before the payload'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l json -d 'Print each message as a JSON object'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l pretty -d 'Indent JSON over several lines'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s w -l watch -d 'Show one line a topic, with its latest message'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l message-rate -d 'Print the number of messages of each second instead of the messages'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s N -l no-newline -d 'Print no line feed after a message'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l raw -d 'Print control characters as they are on a terminal too'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l buffer -d 'Write in large blocks'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-reconnect -d 'End when the connection is lost'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-stdin -d 'Read the password from standard input'
@@ -191,6 +211,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-prompt -d 'Ask 
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-retain -d 'Have the will retained'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s d -l debug -d 'Show packets as they go by'
@@ -267,6 +288,12 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-alpn -d 'Offer this protocol by ALPN' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
 tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ciphers -d 'Offer these cipher suites only' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l psk -d 'Not available: TLS with a pre-shared key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l psk-identity -d 'Not available: the identity of --psk' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l keyform -d 'Not available but for pem: the form of --key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-keylog -d 'Append the session secrets to this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
@@ -292,6 +319,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l find-max -d 'Search for the highest rate that holds --slo'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-reconnect -d 'End when the connection is lost'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-stdin -d 'Read the password from standard input'
@@ -299,6 +327,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-use-os-certs -d 'Trust the CAs of this system too'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-retain -d 'Have the will retained'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s d -l debug -d 'Show packets as they go by'
@@ -323,6 +352,95 @@ always\t'Always'
 never\t'Never'"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s t -l topic -d 'Publish the request to this topic; with --serve, answer what is published to this filter' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s e -l response-topic -d 'Have the answer published to this topic' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s m -l message -d 'Send this text' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s f -l file -d 'Send the content of this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s q -l qos -d 'Publish and subscribe at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retain-handling -d 'Ask for retained messages always, for new subscriptions only, or never [default: always]' -r -f -a "always\t'Each time it is made'
+new\t'Only when it is new'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s C -l count -d 'Send so many requests [default: 1]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l rate -d 'Send requests at this rate' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s W -l timeout -d 'Wait so long for an answer' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec -d 'Run this command for each request, and answer with what it prints' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l parallel -d 'Run at most so many commands at once [default: 4]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s F -l format -d 'Print each answer in this format' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s L -l url -d 'Connect to the broker at this URL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s h -l host -d 'Connect to this host [default: localhost]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l unix -d 'Connect to this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ws-path -d 'Request this path for WebSocket [default: /mqtt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l proxy -d 'Connect through this proxy' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s A -l bind -d 'Connect from this local address' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s u -l username -d 'Log in with this user name' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s P -l pw -l password -d 'Log in with this password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-file -d 'Read the password from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-command -d 'Run this command for the password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l cafile -d 'Trust the CA certificates in this file only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l cert -d 'Show this client certificate to the broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-alpn -d 'Offer this protocol by ALPN' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
+tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ciphers -d 'Offer these cipher suites only' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l psk -d 'Not available: TLS with a pre-shared key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l psk-identity -d 'Not available: the identity of --psk' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l keyform -d 'Not available but for pem: the form of --key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-keylog -d 'Append the session secrets to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-payload -d 'Use this payload for the will [default: empty]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-file -d 'Use the content of this file as payload of the will' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]' -r -f -a "text\t'A line for people'
+json\t'One JSON object in one line'"
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s s -l stdin-file -d 'Send all of standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s n -l null-message -d 'Send an empty message'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s R -l no-retained -d 'Leave out a retained message on the response topic'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retain-as-published -d 'Keep the retain flag as it was published'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l latency -d 'Print how long each answer took'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l serve -d 'Answer requests instead of sending one'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s v -l verbose -d 'Print the topic before the payload'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l pretty -d 'Indent JSON over several lines'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s N -l no-newline -d 'Print no line feed after an answer'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l raw -d 'Print control characters as they are on a terminal too'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ws -d 'Speak MQTT over WebSocket'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l nodelay -d 'Send small packets at once: it is always so'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l no-reconnect -d 'End when the connection is lost'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-stdin -d 'Read the password from standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls -d 'Speak TLS'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l no-tls -d 'Do not speak TLS, whatever other options say'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-retain -d 'Have the will retained'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l quiet -d 'Print no errors, warnings, notes and progress'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -s p -l port -d 'Listen on this TCP port [default: 1883]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l ws-port -d 'Listen for WebSocket on this port' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l tls-port -d 'Listen for TLS on this port' -r
@@ -351,6 +469,9 @@ complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcomm
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand install-links" -l remove -d 'Remove the links instead'
+complete -c mqt -n "__fish_mqt_using_subcommand install-links" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand install-links" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Print completions for a shell'

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::config::Tool;
-use crate::connection::error::reason as io_reason;
+use crate::connection::error::system_reason;
 use crate::connection::{ClientError, ConnectError, SetupError};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::{Refusal, SessionError};
@@ -40,7 +40,7 @@ fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
     match error {
         ConnectError::Lookup { .. } => failure.old_text("Unable to connect (Lookup error)."),
         ConnectError::Connect { attempts, .. } => {
-            let reason = attempts.last().map_or_else(String::new, |(_, error)| io_reason(error));
+            let reason = attempts.last().map_or_else(String::new, |(_, error)| system_reason(error));
             failure.old_text(format!("Error: {reason}"))
         }
         ConnectError::Tls(_) => {

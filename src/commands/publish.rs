@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::config::PublishSettings;
+use crate::connection::error::{reason, system_reason};
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::ReasonCode;
@@ -274,9 +275,10 @@ impl Publisher<'_> {
 /// A payload from a file, read whole.
 pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     let failed = |error: std::io::Error| {
-        let (path, reason) = (path.display(), crate::connection::error::reason(&error));
+        let path = path.display();
+        let (reason, told) = (reason(&error), system_reason(&error));
         Failure::usage(format!("{path}: {reason}")).keyword("file").old_text(format!(
-            "Error: Unable to read file \"{path}\": {reason}.\nError loading input file \"{path}\"."
+            "Error: Unable to read file \"{path}\": {told}.\nError loading input file \"{path}\"."
         ))
     };
     let file = std::fs::File::open(path).map_err(failed)?;

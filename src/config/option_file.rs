@@ -43,7 +43,7 @@ fn is_missing(kind: ErrorKind) -> bool {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    let reason = crate::connection::error::reason(error);
+    let reason = crate::connection::error::system_reason(error);
     let what = format!("the options file {} cannot be read", path.display());
     Failure::usage(what)
         .keyword("config")

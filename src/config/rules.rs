@@ -83,9 +83,14 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
             "write the port into the URL, as in mqtt://HOST:1884",
         ),
         (
-            server.url.is_some() && (layers || tls.no_tls == Some(true) || server.ws_path.is_some()),
-            "--url does not go with --tls, --no-tls, --ws and --ws-path: its scheme says it all",
+            server.url.is_some() && (layers || server.ws_path.is_some()),
+            "--url does not go with --tls, --ws and --ws-path: its scheme says it all",
             "write mqtts://HOST, ws://HOST/PATH or wss://HOST/PATH",
+        ),
+        (
+            tls.no_tls == Some(true) && server.url.as_ref().is_some_and(|url| url.scheme().is_tls()),
+            "--no-tls does not go with a URL that says TLS",
+            "write mqtt://HOST or ws://HOST/PATH",
         ),
         (
             server.unix.is_some()

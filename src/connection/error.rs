@@ -249,11 +249,17 @@ pub fn reason(error: &io::Error) -> String {
         _ => "",
     };
     if error.raw_os_error().is_none() && error.get_ref().is_some() || plain.is_empty() {
-        let text = error.to_string();
-        return match text.rfind(" (os error ") {
-            Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
-            None => text,
-        };
+        return system_reason(error);
     }
     plain.to_owned()
+}
+
+/// An IO error in the words of the operating system, without its number.
+#[must_use]
+pub fn system_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
+        None => text,
+    }
 }

@@ -252,9 +252,10 @@ fn help_and_version_act_when_they_are_reached() {
     assert!(wrong(Tool::Subscribe, "--bogus --help").starts_with("Error: Unknown option '--bogus'."));
     for tool in Tool::ALL {
         let help = help::usage(tool);
+        let help = help.split_once("Options:").unwrap().1;
         for definition in Definition::of_tool(tool) {
             let name = if definition.long.is_empty() { definition.short } else { definition.long };
-            let at = help.find(&format!("{name} ")).unwrap_or_else(|| panic!("{tool:?} {name}"));
+            let at = help.find(&format!(" {name} ")).unwrap_or_else(|| panic!("{tool:?} {name}"));
             let line = help.get(at..).unwrap().lines().take(2).collect::<String>();
             // Every option has a text.
             assert!(line.split_whitespace().count() > 3, "{tool:?} {name}: {line}");
