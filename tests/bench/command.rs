@@ -13,6 +13,7 @@ use mqt::commands::bench::result::ResultFile;
 #[cfg(unix)]
 use nix::sys::signal::Signal;
 
+use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Outcome};
 
 /// A short run against a broker of its own: 400 messages from 2 publishers to 2 subscribers.
@@ -90,33 +91,39 @@ fn a_missed_threshold_is_status_9_and_its_report_is_there_all_the_same() {
 fn the_shards_of_a_run_are_merged_and_judged_as_one() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    for index in ["0", "1"] {
-        mqt(SHORT)
-            .args(["--shard", "/2", "--publishers", "4", "--json"])
+    let broker = TestBroker::start();
+    let url = broker.endpoints()[0].to_string();
+    let parts = ["1", "0"].map(|index| {
+        mqt("bench --publishers 4 -r 2k --count 400 --drain 30s --shard /2 --run-id nightly")
+            .args(["-L", &url, "--json"])
             .arg(at(index))
             .env("JOB_COMPLETION_INDEX", index)
-            .run()
-            .assert_code(0);
+            .start_with_stdin()
+    });
+    for part in parts {
+        part.join().unwrap().assert_code(0);
     }
     let merge = |more: &[&str]| mqt("bench merge").args([at("1"), at("0")]).args(more).run();
-    // They ran one after the other, each with a broker of its own: no run.
-    merge(&[])
-        .assert_code(1)
-        .assert_stderr_has("mqt: error[result]: ")
-        .assert_stderr_has("has another configuration");
-    let text = fs::read_to_string(at("1")).unwrap();
-    let broker = read(&at("0")).runs[0].config.brokers[0].clone();
-    let own = read(&at("1")).runs[0].config.brokers[0].clone();
-    fs::write(at("1"), text.replace(&own, &broker)).unwrap();
-    merge(&["--max-skew", "0"]).assert_code(1).assert_stderr_has("they did not run together");
+    let own = fs::read_to_string(at("1")).unwrap();
+    for (of, instead, why) in [
+        ("\"qos\":1", "\"qos\":2", "has another configuration"),
+        ("\"run_id\":\"", "\"run_id\":\"f", "is a part of run f"),
+        ("\"load_started_unix_ns\":", "\"load_started_unix_ns\":1", "they did not run together"),
+    ] {
+        assert!(own.contains(of), "{of}");
+        fs::write(at("1"), own.replacen(of, instead, 1)).unwrap();
+        merge(&[]).assert_code(1).assert_stderr_has("mqt: error[result]: ").assert_stderr_has(why);
+    }
+    fs::write(at("1"), own).unwrap();
     let whole = at("whole.json");
-    let outcome = merge(&["--max-skew", "1h", "--slo", "loss=0", "--json", whole.to_str().unwrap()]);
+    let outcome = merge(&["--slo", "loss=0", "--json", whole.to_str().unwrap()]);
     outcome.assert_code(0);
     assert_eq!(figure(&outcome, "delivered"), "400", "{outcome}");
     let (merged, parts) = (read(&whole).runs.remove(0), [read(&at("0")), read(&at("1"))]);
     let sum: u64 = parts.iter().map(|part| part.runs[0].latency.response.count()).sum();
     assert_eq!((merged.latency.response.count(), merged.connects.asked, merged.shard), (sum, 8, None));
-    merge(&["--max-skew", "1h", "--fail-if", "sent-rate>0.1"]).assert_code(9);
+    merge(&["--fail-if", "sent-rate>0.1"]).assert_code(9);
+    assert!(outcome.stdout().contains("Clock of shard 0: "), "{outcome}");
     mqt("bench merge").arg(at("0")).run().assert_code(1).assert_stderr_has("shards are missing: 1 of 2");
 }
 
@@ -241,6 +248,8 @@ fn wrong_options_are_told_before_anything_is_connected() {
         ("bench --fail-if p99", "'p99' has no comparison"),
         ("bench e3e", "'e3e'"),
         ("bench -t a/{seq}", "changes from message to message"),
+        ("bench --shard 0/2", "--shard needs --run-id or --start-at"),
+        ("bench --shard 0/2 --run-id x --with-broker", "--shard does not go with --with-broker"),
     ] {
         mqt(line)
             .limit(Duration::from_secs(20))

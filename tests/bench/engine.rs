@@ -4,9 +4,10 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
-use mqt::commands::bench::engine::{Finished, measure};
+use mqt::commands::bench::engine::{Finished, Stopped, measure};
 use mqt::commands::bench::merge::merge;
-use mqt::commands::bench::result::{ResultFile, Rule};
+use mqt::commands::bench::result::{ResultFile, Rule, RunResult};
+use mqt::commands::bench::run_config::run_id;
 use mqt::commands::bench::verdict;
 use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
@@ -110,7 +111,10 @@ pub fn run(settings: &BenchSettings) -> Result<Finished, Failure> {
     runtime.block_on(async {
         let mut signals = Signals::listen().unwrap();
         let ui = Ui::new("mqt", settings.ui);
-        measure(settings, &mut signals, &mut (), &ui).await
+        measure(settings, &mut signals, &mut (), &ui).await.map_err(|stopped| match stopped {
+            Stopped::Failure(failure) => failure,
+            Stopped::Signal(signal) => panic!("{signal:?}"),
+        })
     })
 }
 
@@ -375,21 +379,10 @@ fn shards_that_talk_to_each_other_lose_nothing_when_they_are_merged() {
     whole.groups = vec![group(Scenario::FanOut, 2, 4)];
     whole.run_id = Some(RunId(0x1234_5678_9abc_def0));
     at_rate(&mut whole, 500.0, Duration::from_secs(1), Arrival::Constant);
-    // By the end of it all subscribers of the other shard are there.
-    whole.timing.warmup = Duration::from_millis(500);
-    let shards: Vec<_> = (0..2)
-        .map(|index| {
-            let mut shard = whole.clone();
-            shard.shard = Some(Shard { index, count: NonZeroU32::new(2).unwrap() });
-            std::thread::spawn(move || run(&shard).unwrap().result)
-        })
-        .collect();
-    let files = shards
-        .into_iter()
-        .map(|shard| shard.join().unwrap())
-        .map(|result| (format!("{:?}", result.shard), ResultFile::new(vec![result])))
-        .collect();
-    let merged = merge(files, Duration::from_secs(60)).unwrap().runs.remove(0);
+    // The second one takes half a second longer to connect; nobody publishes before it stands.
+    let merged = merged_shards(&whole, 2, |index, shard| {
+        shard.timing.connect_rate = Rate::per_second(if index == 1 { 10.0 } else { 1_000.0 });
+    });
     let counts = merged.counts;
     assert_eq!(
         (counts.sent, counts.expected, counts.delivered, counts.lost, counts.duplicates),
@@ -398,4 +391,61 @@ fn shards_that_talk_to_each_other_lose_nothing_when_they_are_merged() {
     );
     assert_eq!((merged.connects.asked, merged.connects.established), (6, 6));
     assert!(merged.anomalies.is_empty());
+    let clock = merged.clock.unwrap();
+    // It is one clock, however far off it may be measured; and both times it was measured.
+    assert!(clock.before_us.unsigned_abs() <= clock.error_us, "{clock:?}");
+    assert!(clock.after_us.unwrap().unsigned_abs() <= clock.error_us, "{clock:?}");
+    let told = warnings(&merged);
+    assert!(told.iter().any(|warning| warning.keyword == "clocks"), "{told:?}");
+}
+
+/// Runs each part in a thread of its own, changed as `change` says, and merges what they came to.
+fn merged_shards(whole: &BenchSettings, count: u32, change: fn(u32, &mut BenchSettings)) -> RunResult {
+    let shards: Vec<_> = (0..count)
+        .map(|index| {
+            let mut shard = whole.clone();
+            shard.shard = Some(Shard { index, count: NonZeroU32::new(count).unwrap() });
+            change(index, &mut shard);
+            std::thread::spawn(move || run(&shard).unwrap().result)
+        })
+        .collect();
+    let mut results: Vec<RunResult> = shards.into_iter().map(|shard| shard.join().unwrap()).collect();
+    let config = results[0].config.clone();
+    for result in &mut results {
+        result.config = config.clone();
+    }
+    let files = results
+        .into_iter()
+        .map(|result| (format!("{:?}", result.shard), ResultFile::new(vec![result])))
+        .collect();
+    merge(files, Duration::from_secs(1)).unwrap().runs.remove(0)
+}
+
+#[test]
+fn a_part_without_publishers_waits_for_the_others_to_send_their_number_of_messages() {
+    let broker = TestBroker::start();
+    let mut whole = settings(&broker.endpoints()[0]);
+    whole.groups = vec![group(Scenario::FanOut, 1, 3)];
+    whole.run_id = Some(RunId(7));
+    at_rate(&mut whole, 1_000.0, Duration::from_millis(600), Arrival::Constant);
+    let merged = merged_shards(&whole, 3, |_, _| {});
+    let counts = merged.counts;
+    assert_eq!((counts.sent, counts.delivered, counts.lost), (600, 1_800, 0), "{merged:?}");
+    assert_eq!(counts.delivered_within, 1_800);
+}
+
+#[test]
+fn the_parts_of_a_run_come_to_the_same_run_id() {
+    let mut shard = settings(&"mqtt://127.0.0.1".parse().unwrap());
+    assert_eq!(run_id(&shard), None, "a run of one process has a random one");
+    shard.start_at = Some(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    let part = |index| Some(Shard { index, count: NonZeroU32::new(2).unwrap() });
+    shard.shard = part(0);
+    let first = run_id(&shard).unwrap();
+    shard.shard = part(1);
+    assert_eq!(run_id(&shard), Some(first));
+    shard.groups[0].qos = QoS::AtMostOnce;
+    assert_ne!(run_id(&shard), Some(first), "another run at the same time");
+    shard.run_id = Some(RunId(7));
+    assert_eq!(run_id(&shard), Some(RunId(7)));
 }

@@ -419,21 +419,25 @@ pub struct LoadArgs {
 
     /// Be part INDEX of COUNT, from 0
     ///
-    /// Each part has its share of clients and rate; `mqt bench merge` puts the results together. /COUNT takes
-    /// the index from JOB_COMPLETION_INDEX, which Kubernetes sets.
+    /// Each part has its share of clients and rate; `mqt bench merge` puts the results together. All of them need
+    /// the same options and the same --run-id or --start-at. The load begins when all of them stand, by the clock
+    /// of part 0, which the others ask through the broker. /COUNT takes the index from JOB_COMPLETION_INDEX, which
+    /// Kubernetes sets.
     #[arg(long, value_name = "INDEX/COUNT", help_heading = "Many machines")]
     pub shard: Option<ShardChoice>,
 
     /// Start at this time
     ///
-    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @. The first connection is opened then.
+    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @. The first connection is opened then, but for one
+    /// that looks whether the broker is there.
     #[arg(long, value_name = "TIME", help_heading = "Many machines")]
     pub start_at: Option<StartAt>,
 
     /// Mark the messages with this run id [default: a random one]
     ///
-    /// 16 hexadecimal digits. Publishers and subscribers of one run on different machines need the same.
-    #[arg(long, value_name = "HEX", help_heading = "Many machines")]
+    /// 16 hexadecimal digits, or any other text, of which they are made. With --shard the default is made of
+    /// --start-at and the other options.
+    #[arg(long, value_name = "ID", help_heading = "Many machines")]
     pub run_id: Option<RunId>,
 
     /// Where results go.

@@ -43,8 +43,8 @@ pub enum BenchValueError {
     /// A factor that is not above 0.
     #[error("not a factor above 0, as in 0.1 or 4")]
     Factor,
-    /// Not 16 hexadecimal digits.
-    #[error("not a run id; it has 16 hexadecimal digits")]
+    /// An empty text.
+    #[error("not a run id; it has 16 hexadecimal digits, or is any other text")]
     RunId,
 }
 
@@ -394,10 +394,21 @@ impl FromStr for RunId {
     type Err = BenchValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if text.is_empty() {
             return Err(BenchValueError::RunId);
         }
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| BenchValueError::RunId)
+        let is_number = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_number);
+        Ok(number.map_or_else(|| Self::of_text(text), Self))
+    }
+}
+
+impl RunId {
+    /// The number of a text: the same on every machine (FNV-1a).
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        let add = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        Self(text.bytes().fold(0xCBF2_9CE4_8422_2325, add))
     }
 }
 
@@ -502,6 +513,9 @@ mod tests {
         assert!(["0", "-1", "inf", ""].iter().all(|text| text.parse::<Factor>().is_err()));
         assert_eq!("00000000000000ff".parse(), Ok(RunId(255)));
         assert_eq!(RunId(255).to_string(), "00000000000000ff");
-        assert!(["ff", "+0000000000000ff", "zz"].iter().all(|text| text.parse::<RunId>().is_err()));
+        // Of another text it is made: that of "foobar" stands in the description of FNV-1a.
+        assert_eq!("foobar".parse(), Ok(RunId(0x8594_4171_F739_67E8)));
+        assert_ne!("+0000000000000ff".parse(), Ok(RunId(255)));
+        assert_eq!("".parse::<RunId>(), Err(BenchValueError::RunId));
     }
 }

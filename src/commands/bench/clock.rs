@@ -24,6 +24,11 @@ impl Clock {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// Goes by another clock, which is so many microseconds ahead, or behind if below zero.
+    pub const fn follow(&mut self, ahead_us: i64) {
+        self.start_unix = self.start_unix.saturating_add_signed(ahead_us.saturating_mul(1_000));
+    }
+
     /// A time since the start as one since 1970.
     #[must_use]
     pub const fn unix(&self, time: u64) -> u64 {

@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::cli::bench::Scenario;
+use crate::cli::bench::{RunId, Scenario};
 use crate::commands::random_seed;
 use crate::commands::signals::{Signal, Signals};
 use crate::config::bench::BenchSettings;
 use crate::error::{Failure, Kind};
 use crate::output::sanitize::escape;
+use crate::output::units::Span;
 use crate::ui::Ui;
 
 use super::clock::Clock;
-use super::clock_offset::{Clocks, Offset};
-use super::in_parts;
 use super::recorder::Interval;
 use super::result::{ClockOffset, Phases, RunResult, Second};
+use super::run_config::run_id;
 use super::scenario::{Plan, PlanError, Role, Spec};
+use super::shards::{Offset, Shards};
 use super::tally::{Gathered, tally};
 use super::usage::CpuTime;
 use super::worker::{self, Gauges, GroupTracker, Order, Outcome, Shared, Step, Terms, Timeline, Told};
@@ -36,14 +37,20 @@ const LEAD: Duration = Duration::from_millis(5);
 /// After the end of the measured phase, what fell due in it has a hundredth of its length to go out, and at
 /// most this.
 const LONGEST_GRACE: Duration = Duration::from_millis(500);
-/// With several processes nobody knows what is still to come: so long without a message is the end.
-const QUIET: Duration = Duration::from_secs(1);
+/// The same, where other processes are to know of it too.
+const LEAD_OF_ALL: Duration = Duration::from_secs(1);
+/// So long the other processes of the run are waited for: they may be started by hand, or by a scheduler.
+const OTHERS_WITHIN: Duration = Duration::from_secs(300);
+/// So long an answer about the clock is waited for after the load.
+const CLOCK_WITHIN: Duration = Duration::from_secs(2);
 
 /// In which part of its life a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stretch {
     /// Connections are opened.
     Connecting,
+    /// The other processes are waited for.
+    Waiting,
     /// The rate rises, or the broker warms up.
     WarmUp,
     /// What counts.
@@ -87,6 +94,21 @@ impl Observer for () {
     fn second(&mut self, _: &Second) {}
 }
 
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Stopped {
+    /// Something is wrong.
+    Failure(Failure),
+    /// It was ended before anything was measured.
+    Signal(Signal),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 /// A run that is over.
 #[derive(Debug)]
 pub struct Finished {
@@ -104,36 +126,90 @@ impl From<PlanError> for Failure {
     }
 }
 
+/// Goes on with something until a signal comes.
+async fn unless_ended<T>(
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Stopped> {
+    tokio::select! {
+        signal = signals.next() => Err(Stopped::Signal(signal)),
+        result = work => result.map_err(Stopped::Failure),
+    }
+}
+
+/// Goes by the clock of the first process from now on, which may come late.
+async fn agree_on_the_clock(shards: &Shards, clock: &mut Clock, ui: &Ui) -> Result<Option<Offset>, Failure> {
+    if shards.is_first() {
+        return Ok(None);
+    }
+    shards.measure_clock();
+    let began = clock.now();
+    let mut is_told = false;
+    loop {
+        if let Some(offset) = shards.offset() {
+            clock.follow(offset.micros);
+            return Ok(Some(offset));
+        }
+        let waited = Duration::from_nanos(clock.now().saturating_sub(began));
+        if let Some(trouble) = shards.trouble() {
+            return Err(no_common_start(trouble));
+        }
+        if waited > OTHERS_WITHIN {
+            return Err(no_common_start(format!("{} for {}", shards.missing(), Span(OTHERS_WITHIN))));
+        }
+        if waited > Duration::from_secs(1) && !is_told {
+            is_told = true;
+            ui.status("mqt: waiting for shard 0");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn no_common_start(why: String) -> Failure {
+    Failure::new(Kind::Timeout, "the shards of the run did not start together")
+        .keyword("shard")
+        .cause(why)
+        .hint("every shard needs the same options and --run-id or --start-at, and the same broker")
+}
+
 /// Runs once.
 ///
 /// # Errors
-/// The settings make no run, the first connection is refused, or no client could connect.
+/// The settings make no run, the first connection is refused, no client could connect, or another process of the
+/// run is missing; or a signal came before the load.
 pub async fn measure(
     settings: &BenchSettings,
     signals: &mut Signals,
     observer: &mut dyn Observer,
     ui: &Ui,
-) -> Result<Finished, Failure> {
-    let run = settings.run_id.map_or_else(random_seed, |id| id.0);
-    let plan = Plan::new(settings, run)?;
+) -> Result<Finished, Stopped> {
+    let run = run_id(settings).map_or_else(random_seed, |RunId(id)| id);
+    let plan = Plan::new(settings, run).map_err(Failure::from)?;
     let specs = plan.specs();
     let Some(first) = specs.first() else {
-        return Err(Failure::usage("this part of the run has no clients"));
+        return Err(Failure::usage("this part of the run has no clients").into());
     };
-    let fan_out = plan.fan_out()?;
+    let fan_out = plan.fan_out().map_err(Failure::from)?;
     limits::prepare(&setup::demand(settings, specs.len()))?;
-    let version = setup::probe(settings, &plan, first).await?;
-    let transports = setup::transports(settings, ui).await?;
-    let logins = setup::logins(settings).await?;
-    let clock = Clock::start();
-    let mut clocks = Clocks::connect(settings, run, clock).await;
-    let before = match &mut clocks {
-        Some(clocks) => clocks.offset().await,
-        None => None,
+    let version = unless_ended(signals, setup::probe(settings, &plan, first)).await?;
+    let transports = unless_ended(signals, setup::transports(settings, ui)).await?;
+    let logins = unless_ended(signals, setup::logins(settings)).await?;
+    unless_ended(signals, setup::wait_for(settings.start_at)).await?;
+    let mut clock = Clock::start();
+    let shards = unless_ended(signals, Shards::connect(settings, run, clock)).await?;
+    let before = match &shards {
+        Some(shards) => unless_ended(signals, agree_on_the_clock(shards, &mut clock, ui)).await,
+        None => Ok(None),
     };
-    if let Some(signal) = setup::wait_for(settings.start_at, signals).await {
-        return Err(Failure::new(Kind::Timeout, format!("ended by {signal:?} before the start")));
-    }
+    let before = match (before, shards.as_ref()) {
+        (Err(stopped), Some(_)) => {
+            if let Some(shards) = shards {
+                shards.end().await;
+            }
+            return Err(stopped);
+        }
+        (before, _) => before?,
+    };
     let threads = settings
         .threads
         .or_else(|| std::thread::available_parallelism().ok())
@@ -162,7 +238,7 @@ pub async fn measure(
     let team = Team::start(&shared, &specs)?;
     let mut run = Run {
         shared: Arc::clone(&shared),
-        clocks,
+        shards: shards.as_ref(),
         before,
         team,
         signals,
@@ -175,7 +251,11 @@ pub async fn measure(
         series: Vec::new(),
         outcomes: Vec::new(),
     };
-    run.complete(&plan, &specs).await
+    let finished = run.complete(&plan, &specs).await;
+    if let Some(shards) = shards {
+        shards.end().await;
+    }
+    finished.map_err(Stopped::Failure)
 }
 
 fn count(length: usize) -> u64 {
@@ -227,9 +307,9 @@ impl Team {
 /// A run that goes on.
 struct Run<'a> {
     shared: Arc<Shared>,
-    /// The clocks of the other processes, if there are any.
-    clocks: Option<Clocks>,
-    /// How far they were apart before the load.
+    /// The other processes, if there are any.
+    shards: Option<&'a Shards>,
+    /// How far the clock of the first one was ahead before the load.
     before: Option<Offset>,
     team: Team,
     signals: &'a mut Signals,
@@ -271,8 +351,17 @@ impl Run<'_> {
         self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
         let mut cpu = CpuTime::default();
         let mut is_complete = false;
+        let mut start = None;
         if self.signal.is_none() && self.sums().online > 0 {
-            let start = shared.clock.now() + nanoseconds(LEAD);
+            match self.common_start().await {
+                Ok(time) => start = time,
+                Err(failure) => {
+                    self.finish().await?;
+                    return Err(failure);
+                }
+            }
+        }
+        if let Some(start) = start {
             // Retained messages are there before anything is measured, however long that takes.
             let (before, length) = if is_retained {
                 (0, None)
@@ -287,10 +376,16 @@ impl Run<'_> {
             let cpu_before = CpuTime::now();
             // A rate of one message an hour has sent its last long before the end.
             let ends_when_all_is_sent =
-                self.publishers > 0 && (is_retained || timing.duration.is_none() || timing.count.is_some());
+                shared.publishers > 0 && (is_retained || timing.duration.is_none() || timing.count.is_some());
             let all_is_sent = |run: &Self| run.shared.done.load(Ordering::Relaxed) >= run.publishers;
+            if let Some(shards) = self.shards.filter(|_| self.publishers == 0) {
+                shards.sent(0, 0);
+            }
             self.until(Stretch::Measured, timeline, Some(end), |run| {
-                ends_when_all_is_sent && all_is_sent(run)
+                // A process without publishers hears from the others that it is over.
+                let others_send =
+                    run.publishers == 0 && run.shards.is_some_and(|shards| !shards.nobody_sends());
+                ends_when_all_is_sent && all_is_sent(run) && !others_send
             })
             .await;
             // Then what is still to come in belongs to the measured time.
@@ -302,6 +397,11 @@ impl Run<'_> {
             }
             if is_retained && self.signal.is_none() {
                 self.drain(timeline, false).await;
+                if let Some(shards) = self.shards {
+                    let sums = self.sums();
+                    shards.sent(sums.expected, sums.delivered);
+                    self.until(Stretch::Measured, timeline, None, |_| shards.nobody_sends()).await;
+                }
                 timeline = Timeline { measured: shared.clock.now(), ..timeline };
                 self.team.order(Order::Go(Step::Collect, timeline));
                 self.drain(timeline, true).await;
@@ -364,20 +464,53 @@ impl Run<'_> {
             cpu,
             is_interrupted: self.signal.is_some(),
             clock,
+            load_started: start,
         });
         Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
     }
 
-    /// How far the clock of this process is from that of the first, before and after the load.
+    /// When the load starts: soon, or when the first process says. `None`: a signal came.
+    async fn common_start(&mut self) -> Result<Option<u64>, Failure> {
+        let shared = Arc::clone(&self.shared);
+        let Some(shards) = self.shards else { return Ok(Some(shared.clock.now() + nanoseconds(LEAD))) };
+        shards.ready();
+        let limit = shared.clock.now().saturating_add(nanoseconds(OTHERS_WITHIN));
+        let knows = || if shards.is_first() { shards.all_are_ready() } else { shards.start().is_some() };
+        self.until(Stretch::Waiting, Timeline::UNKNOWN, Some(limit), |_| {
+            knows() || shards.trouble().is_some()
+        })
+        .await;
+        if self.signal.is_some() {
+            return Ok(None);
+        }
+        if !knows() {
+            let why = shards
+                .trouble()
+                .unwrap_or_else(|| format!("{} for {}", shards.missing(), Span(OTHERS_WITHIN)));
+            return Err(no_common_start(why));
+        }
+        if shards.is_first() {
+            let start = shared.clock.now() + nanoseconds(LEAD_OF_ALL);
+            shards.start_at(shared.clock.unix(start));
+            return Ok(Some(start));
+        }
+        Ok(shards.start().map(|start| shared.clock.since_start(start)))
+    }
+
+    /// How far the clock of the first process is ahead of this one's, before and after the load.
     async fn clock_offset(&mut self) -> Option<ClockOffset> {
-        let mut clocks = self.clocks.take()?;
-        let after = clocks.offset().await;
-        clocks.end().await;
-        let (before, after) = (self.before?, after?);
+        let (shards, before) = (self.shards?, self.before?);
+        shards.measure_clock();
+        let clock = self.shared.clock;
+        let limit = clock.now().saturating_add(nanoseconds(CLOCK_WITHIN));
+        while shards.offset().is_none() && clock.now() < limit {
+            tokio::time::sleep(LOOK).await;
+        }
+        let after = shards.offset();
         Some(ClockOffset {
             before_us: before.micros,
-            after_us: after.micros,
-            error_us: before.error_us.max(after.error_us),
+            after_us: after.map(|after| after.micros),
+            error_us: before.error_us.max(after.map_or(0, |after| after.error_us)),
         })
     }
 
@@ -391,7 +524,7 @@ impl Run<'_> {
     ) {
         let clock = self.shared.clock;
         let from = match stretch {
-            Stretch::Connecting => self.shared.connect_from,
+            Stretch::Connecting | Stretch::Waiting => self.shared.connect_from,
             Stretch::WarmUp => timeline.start,
             Stretch::Measured => timeline.measured,
             Stretch::Drain => timeline.end,
@@ -435,30 +568,34 @@ impl Run<'_> {
 
     /// Waits for what is on its way: acknowledgements, and deliveries if asked for.
     async fn drain(&mut self, timeline: Timeline, deliveries: bool) {
-        if self.publishers == 0 {
+        let shared = Arc::clone(&self.shared);
+        if shared.publishers == 0 {
             return;
         }
-        let shared = Arc::clone(&self.shared);
         let began = shared.clock.now();
-        let limit = began.saturating_add(nanoseconds(shared.settings.timing.drain));
+        let drain = nanoseconds(shared.settings.timing.drain);
         // Until every thread has shown what it had sent when it heard of the end.
         let settled = began + 2 * nanoseconds(LOOK);
         self.until(Stretch::Drain, timeline, Some(settled), |_| false).await;
-        let is_part = in_parts(&shared.settings);
-        let last = std::cell::Cell::new((self.sums(), shared.clock.now()));
-        self.until(Stretch::Drain, timeline, Some(limit), |run| {
-            let sums = run.sums();
-            let now = run.shared.clock.now();
-            let (before, since) = last.get();
-            if before != sums {
-                last.set((sums, now));
+        let Some(shards) = self.shards.filter(|_| deliveries) else {
+            let limit = began.saturating_add(drain);
+            self.until(Stretch::Drain, timeline, Some(limit), |run| {
+                let sums = run.sums();
+                sums.open == 0 && (!deliveries || sums.delivered >= sums.expected)
+            })
+            .await;
+            return;
+        };
+        // As long as another process sends, something may come.
+        let nobody_sends_since = std::cell::Cell::new(None);
+        self.until(Stretch::Drain, timeline, None, |run| {
+            let (sums, now) = (run.sums(), run.shared.clock.now());
+            shards.sent(sums.expected, sums.delivered);
+            if shards.nobody_sends() && nobody_sends_since.get().is_none() {
+                nobody_sends_since.set(Some(now));
             }
-            let has_all = match (deliveries, is_part) {
-                (false, _) => true,
-                (true, false) => sums.delivered >= sums.expected,
-                (true, true) => before == sums && now.saturating_sub(since) >= nanoseconds(QUIET),
-            };
-            sums.open == 0 && has_all
+            let is_late = nobody_sends_since.get().is_some_and(|since| now.saturating_sub(since) >= drain);
+            is_late || (sums.open == 0 && shards.all_has_arrived())
         })
         .await;
     }

@@ -53,7 +53,9 @@ pub fn describe(snapshot: &Snapshot) -> String {
     let connections =
         format!("{} of {} connections", Count(snapshot.connections), Count(snapshot.connections_asked));
     let mut line = match (snapshot.phase, snapshot.left()) {
-        (Phase::Connecting, _) => return format!("connecting: {connections}{}", faults(snapshot)),
+        (phase @ (Phase::Connecting | Phase::Waiting), _) => {
+            return format!("{}: {connections}{}", phase.name(), faults(snapshot));
+        }
         (phase, Some(left)) => {
             // Whole seconds: tenths would only flicker.
             format!(

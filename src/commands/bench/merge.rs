@@ -66,6 +66,18 @@ pub enum MergeError {
         /// What the first one has.
         expected: String,
     },
+    /// Parts of different runs.
+    #[error("{file} is a part of run {found}, {first} is one of run {expected}")]
+    Run {
+        /// The file.
+        file: String,
+        /// Its run id.
+        found: String,
+        /// The first file.
+        first: String,
+        /// The run id of that one.
+        expected: String,
+    },
     /// Another number of repeats.
     #[error("{file} has {found} runs, {first} has {expected}")]
     Runs {
@@ -173,10 +185,22 @@ fn check_run(shards: &[(&str, &RunResult)], max_skew: Duration) -> Result<(), Me
                 expected,
             });
         }
+        if run.run_id != model.run_id {
+            return Err(MergeError::Run {
+                file: (*name).to_owned(),
+                found: run.run_id.clone(),
+                first: (*first).to_owned(),
+                expected: model.run_id.clone(),
+            });
+        }
     }
-    let start = |(_, run): &&(&str, &RunResult)| run.started_unix_ns;
+    // Connections may be opened before, at leisure; a part without a load has just those.
+    let has_load = shards.iter().all(|(_, run)| run.load_started_unix_ns > 0);
+    let start = |(_, run): &&(&str, &RunResult)| {
+        if has_load { run.load_started_unix_ns } else { run.started_unix_ns }
+    };
     if let (Some(early), Some(late)) = (shards.iter().min_by_key(start), shards.iter().max_by_key(start)) {
-        let apart = Duration::from_nanos(late.1.started_unix_ns - early.1.started_unix_ns);
+        let apart = Duration::from_nanos(start(&late).saturating_sub(start(&early)));
         if apart > max_skew {
             return Err(MergeError::Skew { late: late.0.to_owned(), early: early.0.to_owned(), apart });
         }
@@ -226,6 +250,7 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
         if run.started_unix_ns < whole.started_unix_ns {
             (whole.started, whole.started_unix_ns) = (run.started.clone(), run.started_unix_ns);
         }
+        whole.load_started_unix_ns = whole.load_started_unix_ns.min(run.load_started_unix_ns);
         whole.interrupted |= run.interrupted;
         add_phases(&mut whole.phases, &run.phases);
         add_counts(&mut whole.counts, &run.counts);
@@ -309,8 +334,7 @@ fn add_resources(whole: &mut Resources, part: &Resources) {
 }
 
 fn worse_clock(one: Option<ClockOffset>, other: Option<ClockOffset>) -> Option<ClockOffset> {
-    let off = |clock: &ClockOffset| clock.error_us.saturating_add(clock.before_us.abs_diff(clock.after_us));
-    [one, other].into_iter().flatten().max_by_key(off)
+    [one, other].into_iter().flatten().max_by_key(ClockOffset::doubt_us)
 }
 
 #[cfg(test)]
@@ -341,7 +365,8 @@ mod tests {
     #[test]
     fn counts_are_added_and_what_ran_at_once_is_not() {
         let mut second = shard(1, 2);
-        second.started_unix_ns += 500_000_000;
+        second.load_started_unix_ns += 500_000_000;
+        second.started_unix_ns += 60_000_000_000;
         second.phases.drain_ms = 40;
         second.errors = vec![("timeout".to_owned(), 2)];
         second.anomalies =
@@ -380,10 +405,16 @@ mod tests {
             "r1.json has another configuration than r0.json: groups[0].qos is 2, not 1"
         );
         let mut late = shard(1, 2);
-        late.started_unix_ns += 1_500_000_000;
+        late.load_started_unix_ns += 1_500_000_000;
         assert_eq!(
             refused(vec![shard(0, 2), late]),
             "r1.json started 1.5 s after r0.json: they did not run together"
+        );
+        let mut other = shard(1, 2);
+        other.run_id = "0000000000000001".to_owned();
+        assert_eq!(
+            refused(vec![shard(0, 2), other]),
+            "r1.json is a part of run 0000000000000001, r0.json is one of run 00000000000000ff"
         );
         assert_eq!(refused(Vec::new()), "there is no result to merge");
         assert!(refused(vec![shard(0, u32::MAX)]).starts_with("shards are missing: 1, 2"));

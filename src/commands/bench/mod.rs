@@ -1,7 +1,6 @@
 //! `mqt bench`: load on a broker, and results that can be believed.
 
 pub mod clock;
-mod clock_offset;
 pub mod compare;
 pub mod deliver;
 pub mod engine;
@@ -19,6 +18,7 @@ pub mod run_config;
 pub mod scenario;
 pub mod schedule;
 mod setup;
+mod shards;
 pub mod snapshot;
 pub mod stamp;
 mod tally;

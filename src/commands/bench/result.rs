@@ -44,6 +44,8 @@ pub struct RunResult {
     pub started: String,
     /// The same in nanoseconds since 1970.
     pub started_unix_ns: u64,
+    /// When the load began, the ramp or the warm-up first, in nanoseconds since 1970; 0: it did not.
+    pub load_started_unix_ns: u64,
     /// Whether it was ended before its time, by a signal.
     pub interrupted: bool,
     /// What was asked for.
@@ -67,7 +69,7 @@ pub struct RunResult {
     pub resources: Resources,
     /// How often each error occurred, by its keyword.
     pub errors: Vec<(String, u64)>,
-    /// How the clocks of publishing and subscribing hosts differ; `None`: one process, one clock.
+    /// How the clock of shard 0 differs from the own one; `None`: one process, or shard 0 itself.
     #[serde(default)]
     pub clock: Option<ClockOffset>,
     /// What the reader must know, the gravest first.
@@ -210,15 +212,30 @@ pub struct Resources {
     pub cores: u32,
 }
 
-/// The clock of the publishing host against that of the subscribing one, measured through the broker.
+/// How far the clock of shard 0 is ahead of the own one, measured through the broker. All times go by the clock of
+/// shard 0, as it was before the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockOffset {
-    /// Before the run, in microseconds.
+    /// Before the load, in microseconds; below zero: behind.
     pub before_us: i64,
-    /// After the run, in microseconds.
-    pub after_us: i64,
+    /// After it; `None`: shard 0 was gone by then.
+    pub after_us: Option<i64>,
     /// How far off either may be, in microseconds.
     pub error_us: u64,
+}
+
+impl ClockOffset {
+    /// How far the clocks moved apart meanwhile, in microseconds; `None`: that is not known.
+    #[must_use]
+    pub fn moved_us(&self) -> Option<u64> {
+        Some(self.before_us.abs_diff(self.after_us?))
+    }
+
+    /// How far off times between this process and shard 0 may be, in microseconds.
+    #[must_use]
+    pub fn doubt_us(&self) -> u64 {
+        self.error_us.saturating_add(self.moved_us().unwrap_or(0))
+    }
 }
 
 /// Something that the reader of a result must know.

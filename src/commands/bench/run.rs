@@ -1,6 +1,8 @@
 //! `mqt bench` from its settings to the report: once, several times, or in search of the highest rate.
 
-use crate::cli::bench::{Rate, RunId};
+use std::time::Duration;
+
+use crate::cli::bench::{Metric, Rate, RunId, Scenario};
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::talk::outcome;
 use crate::commands::{local_broker, run_to_end};
@@ -9,12 +11,14 @@ use crate::config::bench::{Load, OpenStage, Payload};
 use crate::error::{Failure, Kind};
 use crate::ui::{Summary, Ui};
 
-use super::engine::{Finished, Observer, Progress, Stretch, measure};
+use super::engine::{Finished, Observer, Progress, Stopped, Stretch, measure};
 use super::find_max::Search;
+use super::histogram::samples_needed;
 use super::live::Live;
 use super::report::openmetrics::Server;
 use super::report::text::step_line;
-use super::result::{ResultFile, Rule, RunResult, SearchStep, Second};
+use super::result::{Check, ResultFile, Rule, RunResult, SearchStep, Second};
+use super::run_config::run_id;
 use super::snapshot::{Phase, Snapshot};
 use super::stamp::STAMP_LEN;
 use super::{deliver, verdict, warning};
@@ -28,10 +32,23 @@ pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<(), Failure> {
     deliver::check_folders(&settings.outputs)?;
     let loaded = run_to_end(load(&mut settings, ui))?;
     let counts = sums(&loaded.file.runs);
+    if let (Some(signal), true) = (loaded.signal, loaded.file.runs.is_empty()) {
+        // There is nothing to report.
+        let (exit, keyword) = outcome(&Ok(()), Some(signal));
+        ui.summary(&Summary { exit, keyword, ..counts });
+        ui.close();
+        signal.die();
+        return Ok(());
+    }
     let delivered = deliver::deliver(loaded.file, &settings.outputs, &settings.thresholds, ui);
     let verdict = match (delivered, loaded.failure) {
         (Ok(()), Some(failure)) if settings.thresholds.is_empty() => Err(failure),
         (delivered, _) => delivered,
+    };
+    let verdict = match (verdict, loaded.stopped) {
+        (Ok(()), Some(stopped)) => Err(stopped),
+        (Err(failure), Some(stopped)) => Err(stopped.graver(failure)),
+        (verdict, None) => verdict,
     };
     let (exit, keyword) = outcome(&verdict, loaded.signal);
     ui.summary(&Summary { exit, keyword, ..counts });
@@ -68,6 +85,8 @@ struct Loaded {
     signal: Option<Signal>,
     /// The first thing that went wrong with a connection.
     failure: Option<Failure>,
+    /// What kept further runs from being made.
+    stopped: Option<Failure>,
 }
 
 async fn load(settings: &mut BenchSettings, ui: &Ui) -> Result<Loaded, Failure> {
@@ -107,8 +126,8 @@ async fn repeat(
     watch: &mut Watch,
     ui: &Ui,
 ) -> Result<Loaded, Failure> {
-    let first_id = settings.run_id;
-    let mut loaded = Loaded { file: ResultFile::new(Vec::new()), signal: None, failure: None };
+    let first_id = run_id(settings);
+    let mut loaded = Loaded { file: ResultFile::new(Vec::new()), signal: None, failure: None, stopped: None };
     for number in 0..settings.repeat.get() {
         if settings.repeat.get() > 1 {
             ui.status(&format!("mqt: run {} of {}", number + 1, settings.repeat));
@@ -119,11 +138,15 @@ async fn repeat(
         let finished = match measure(settings, signals, watch, ui).await {
             Ok(finished) => finished,
             // What has been measured is told all the same.
-            Err(failure) if number > 0 => {
-                loaded.failure.get_or_insert(failure);
+            Err(Stopped::Failure(failure)) if number > 0 => {
+                loaded.stopped = Some(failure);
                 break;
             }
-            Err(failure) => return Err(failure),
+            Err(Stopped::Failure(failure)) => return Err(failure),
+            Err(Stopped::Signal(signal)) => {
+                loaded.signal = Some(signal);
+                break;
+            }
         };
         settings.start_at = None;
         let Finished { result, signal, failure } = finished;
@@ -145,13 +168,27 @@ async fn find_max(
     ui: &Ui,
 ) -> Result<Loaded, Failure> {
     let mut search = Search::new(total_rate(settings));
+    let length = settings.timing.duration;
     let mut steps = Vec::new();
     let (mut best, mut last) = (None, None);
-    let mut signal = None;
+    let (mut signal, mut stopped) = (None, None);
     while let Some(rate) = search.rate() {
         set_rate(settings, rate);
+        settings.timing.duration = length.map(|length| long_enough(settings, rate, length));
         watch.begin();
-        let finished = measure(settings, signals, watch, ui).await?;
+        let finished = match measure(settings, signals, watch, ui).await {
+            Ok(finished) => finished,
+            Err(Stopped::Signal(first)) => {
+                signal = Some(first);
+                break;
+            }
+            // What has been found is told all the same.
+            Err(Stopped::Failure(failure)) if !steps.is_empty() => {
+                stopped = Some(failure);
+                break;
+            }
+            Err(Stopped::Failure(failure)) => return Err(failure),
+        };
         settings.start_at = None;
         // A part of a step proves nothing.
         if finished.signal.is_some() {
@@ -159,7 +196,7 @@ async fn find_max(
             last = Some(finished.result);
             break;
         }
-        let step = judge_step(&finished.result, settings, rate);
+        let (step, is_known) = judge_step(&finished.result, settings, rate);
         ui.status(&format!("mqt: {}", step_line(&step)));
         search.tell(step.held);
         if step.held {
@@ -168,11 +205,40 @@ async fn find_max(
             last = Some(finished.result);
         }
         steps.push(step);
+        // At a lower rate there would be even less to tell it from.
+        if !is_known {
+            break;
+        }
     }
     watch.end();
     let mut file = ResultFile::new(best.or(last).into_iter().collect());
     file.steps = steps;
-    Ok(Loaded { file, signal, failure: None })
+    Ok(Loaded { file, signal, failure: None, stopped })
+}
+
+/// A step lasts longer where the rate is too low for the samples that an objective needs, up to so many times.
+const LONGER: u32 = 10;
+
+/// How long a step of the search measures.
+fn long_enough(settings: &BenchSettings, rate: f64, length: Duration) -> Duration {
+    let needed = settings
+        .thresholds
+        .slo
+        .iter()
+        .filter_map(|condition| match condition.metric {
+            Metric::Percentile(_, percentile) => Some(samples_needed(percentile)),
+            Metric::Count(_) | Metric::Rate | Metric::SentRate => None,
+        })
+        .max()
+        .unwrap_or(0);
+    let copies = settings.groups.iter().map(|group| match group.scenario {
+        Scenario::FanIn | Scenario::FanOut => group.subscribers,
+        _ => 1,
+    });
+    let a_second = rate * f64::from(copies.max().unwrap_or(1).max(1));
+    // A tenth more, for what is still on its way.
+    let needed = Duration::try_from_secs_f64(needed as f64 * 1.1 / a_second).unwrap_or(Duration::MAX);
+    needed.clamp(length, length.saturating_mul(LONGER))
 }
 
 /// Messages a second of all groups together, in their first stage.
@@ -197,29 +263,34 @@ fn set_rate(settings: &mut BenchSettings, rate: f64) {
 }
 
 /// A rate holds when each objective does, and the generator has kept it up.
-fn judge_step(run: &RunResult, settings: &BenchSettings, rate: f64) -> SearchStep {
-    let missed = settings
+/// Second: whether that is known, or there were too few samples for one of the objectives and all others held.
+fn judge_step(run: &RunResult, settings: &BenchSettings, rate: f64) -> (SearchStep, bool) {
+    let missed: Vec<Check> = settings
         .thresholds
         .slo
         .iter()
         .map(|condition| verdict::check(run, condition, Rule::Slo))
         .filter(|check| !check.passed)
-        .map(|check| check.text);
+        .collect();
+    let is_untold = !missed.is_empty() && missed.iter().all(|check| check.value.is_none());
     let doubts = warning::warnings(run)
         .into_iter()
         .filter(|doubt| {
             matches!(doubt.keyword.as_str(), "generator-bound" | "overloaded" | "failed-connects")
         })
         .map(|doubt| doubt.text);
-    let reasons: Vec<String> = missed.chain(doubts).collect();
-    SearchStep {
+    let doubts: Vec<String> = doubts.collect();
+    let is_known = !is_untold || !doubts.is_empty();
+    let reasons: Vec<String> = missed.into_iter().map(|check| check.text).chain(doubts).collect();
+    let step = SearchStep {
         rate,
         achieved: run.achieved_rate(),
         p99_us: run.latency.response.percentile_us(99_000),
         lost: run.counts.lost,
         held: reasons.is_empty(),
         reasons,
-    }
+    };
+    (step, is_known)
 }
 
 /// Shows how a run goes, on stderr and to whoever asks for metrics.
@@ -265,6 +336,7 @@ impl Observer for Watch {
         let snapshot = &mut self.snapshot;
         snapshot.phase = match progress.stretch {
             Stretch::Connecting => Phase::Connecting,
+            Stretch::Waiting => Phase::Waiting,
             Stretch::WarmUp => Phase::WarmUp,
             Stretch::Measured => Phase::Measuring,
             Stretch::Drain => Phase::Draining,

@@ -1,8 +1,10 @@
 //! What a run was asked to do, as result files hold it: without secrets, and the same for all shards of it.
 
+use std::time::UNIX_EPOCH;
+
 use serde::{Deserialize, Serialize};
 
-use crate::cli::bench::Scenario;
+use crate::cli::bench::{RunId, Scenario};
 use crate::config::bench::{BenchSettings, Group, Load, Payload};
 use crate::connection::VersionChoice;
 
@@ -92,6 +94,19 @@ pub enum LoadConfig {
     None,
 }
 
+/// What tells the messages of a run from those of others, where it is not left to chance: the processes of one
+/// run come to the same from what they have in common.
+#[must_use]
+pub fn run_id(settings: &BenchSettings) -> Option<RunId> {
+    let derived = || {
+        let (shard, start) = (settings.shard?, settings.start_at?);
+        let start = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let config = serde_json::to_string(&RunConfig::new(settings)).ok()?;
+        Some(RunId::of_text(&format!("{start}/{}/{config}", shard.count)))
+    };
+    settings.run_id.or_else(derived)
+}
+
 fn millis(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
@@ -130,6 +145,25 @@ impl RunConfig {
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.groups.iter().filter(|group| group.publishers > 0).all(|group| group.qos > 0)
+    }
+
+    /// Whether messages go from one process to another where the run has several, so that their latency goes by
+    /// two clocks.
+    #[must_use]
+    pub fn crosses_processes(&self) -> bool {
+        let in_pairs = |group: &GroupConfig| {
+            matches!(group.scenario, Scenario::E2e | Scenario::P2p)
+                && group.publishers == group.subscribers
+                && group.filters.is_none()
+        };
+        self.groups.iter().any(|group| group.subscribers > 0 && !in_pairs(group))
+    }
+
+    /// Whether all messages come from elsewhere, with times of a clock that is not known.
+    #[must_use]
+    pub fn only_receives(&self) -> bool {
+        self.groups.iter().all(|group| group.publishers == 0)
+            && self.groups.iter().any(|group| group.subscribers > 0)
     }
 
     /// Whether anybody publishes as fast as the broker confirms.

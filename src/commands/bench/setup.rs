@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use crate::cli::bench::{Rate, Scenario};
 use crate::commands::failure::{from_client, from_connect, from_setup};
 use crate::commands::random_seed;
-use crate::commands::signals::{Signal, Signals};
 use crate::config::bench::{BenchSettings, Group, Load};
 use crate::connection::{
     Client, PasswordSource, Scheme, SessionChoices, Transport, TransportOptions, VersionChoice,
@@ -141,13 +140,15 @@ pub(super) async fn logins(settings: &BenchSettings) -> Result<Logins, Failure> 
     Ok(Logins { own, groups })
 }
 
-/// Waits for a time of day; returns the signal that came before it.
-pub(super) async fn wait_for(time: Option<SystemTime>, signals: &mut Signals) -> Option<Signal> {
-    let left = time?.duration_since(SystemTime::now()).ok()?;
-    tokio::select! {
-        () = tokio::time::sleep(left) => None,
-        signal = signals.next() => Some(signal),
+/// Waits for a time of day.
+///
+/// # Errors
+/// None.
+pub(super) async fn wait_for(time: Option<SystemTime>) -> Result<(), Failure> {
+    if let Some(left) = time.and_then(|time| time.duration_since(SystemTime::now()).ok()) {
+        tokio::time::sleep(left).await;
     }
+    Ok(())
 }
 
 /// The rates of a group over the run; `None` for groups that publish by no schedule.

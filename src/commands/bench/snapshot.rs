@@ -10,6 +10,8 @@ pub enum Phase {
     /// Connections are being opened.
     #[default]
     Connecting,
+    /// The other processes of the run are waited for.
+    Waiting,
     /// The rate is raised, or what is sent does not count yet.
     WarmUp,
     /// What is sent counts.
@@ -24,6 +26,7 @@ impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
+            Self::Waiting => "waiting for the other shards",
             Self::WarmUp => "warm-up",
             Self::Measuring => "measuring",
             Self::Draining => "draining",
@@ -86,7 +89,7 @@ impl Snapshot {
     pub fn done(&self) -> Option<f64> {
         let part = match (self.phase, self.length, self.planned_count) {
             (Phase::Connecting, ..) => self.connections as f64 / self.connections_asked.max(1) as f64,
-            (Phase::Draining, ..) => 1.0,
+            (Phase::Waiting | Phase::Draining, ..) => 1.0,
             (_, Some(length), None) => self.elapsed.as_secs_f64() / length.as_secs_f64().max(1e-9),
             (_, _, Some(count)) => self.sent as f64 / count.max(1) as f64,
             (_, None, None) => return None,
@@ -99,7 +102,7 @@ impl Snapshot {
     pub fn left(&self) -> Option<Duration> {
         match self.phase {
             Phase::WarmUp | Phase::Measuring => self.length.map(|length| length.saturating_sub(self.elapsed)),
-            Phase::Connecting | Phase::Draining => None,
+            Phase::Connecting | Phase::Waiting | Phase::Draining => None,
         }
     }
 }

@@ -25,11 +25,24 @@ pub(super) struct Gathered<'a> {
     pub cpu: CpuTime,
     pub is_interrupted: bool,
     pub clock: Option<ClockOffset>,
+    /// When the load began, since the start of the run.
+    pub load_started: Option<u64>,
 }
 
 /// Adds it up.
 pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
-    let Gathered { shared, plan, specs, outcomes, mut series, phases, cpu, is_interrupted, clock } = gathered;
+    let Gathered {
+        shared,
+        plan,
+        specs,
+        outcomes,
+        mut series,
+        phases,
+        cpu,
+        is_interrupted,
+        clock,
+        load_started,
+    } = gathered;
     // Nothing happens in the rest of a second after the last message.
     while series.last().is_some_and(|last| *last == Second { t_ms: last.t_ms, ..Second::default() }) {
         series.pop();
@@ -66,6 +79,7 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         started: jiff::Timestamp::from_nanosecond(started_unix_ns.into())
             .map_or_else(|_| String::new(), |time| time.to_string()),
         started_unix_ns,
+        load_started_unix_ns: load_started.map_or(0, |time| shared.clock.unix(time)),
         interrupted: is_interrupted,
         config: RunConfig::new(settings),
         phases,

@@ -201,13 +201,22 @@ fn own_broker(run: &RunResult) -> Option<Warning> {
 }
 
 fn other_clock(run: &RunResult) -> Option<Warning> {
-    let clock = run.clock?;
-    let moved = clock.before_us.abs_diff(clock.after_us);
+    if run.config.only_receives() && run.config.stamp && run.counts.delivered > 0 {
+        return warning(
+            "clocks",
+            "the messages bear times of the clocks of their publishers, which nobody compared with this one: the \
+             latencies are right only if all of them ran on this machine"
+                .to_owned(),
+        );
+    }
+    let clock = run.clock.filter(|_| run.config.crosses_processes())?;
+    let moved = match clock.moved_us() {
+        Some(moved) => format!("the clocks moved apart by {} meanwhile", Latency(moved)),
+        None => "and by what the clocks moved apart meanwhile, which is not known".to_owned(),
+    };
     let text = format!(
-        "publishers and subscribers ran by different clocks: latencies may be off by {} (the clocks moved \
-         apart by {} meanwhile)",
-        Latency(clock.error_us.saturating_add(moved)),
-        Latency(moved)
+        "publishers and subscribers ran by different clocks: latencies may be off by {} ({moved})",
+        Latency(clock.doubt_us()),
     );
     warning("clocks", text)
 }
@@ -330,10 +339,27 @@ mod tests {
         assert_told(|run| run.interrupted = true, "interrupted", "after 10 s of measuring");
         assert_told(
             |run| {
-                run.clock = Some(ClockOffset { before_us: -300, after_us: 200, error_us: 400 });
+                run.config.groups[0].scenario = Scenario::FanOut;
+                run.clock = Some(ClockOffset { before_us: -300, after_us: Some(200), error_us: 400 });
             },
             "clocks",
             "off by 900 µs (the clocks moved apart by 500 µs",
+        );
+        assert_told(
+            |run| {
+                run.config.groups[0].subscribers = 3;
+                run.clock = Some(ClockOffset { before_us: -300, after_us: None, error_us: 400 });
+            },
+            "clocks",
+            "off by 400 µs (and by what the clocks moved apart meanwhile, which is not known)",
+        );
+        assert_told(
+            |run| {
+                run.config.groups[0].publishers = 0;
+                run.config.groups[0].scenario = Scenario::Sub;
+            },
+            "clocks",
+            "which nobody compared with this one",
         );
         assert_told(|run| run.latency = Latency::default(), "few-samples", "0 latencies are too few");
         assert_told(
@@ -341,6 +367,12 @@ mod tests {
             "closed-loop",
             "hides in the latencies",
         );
+    }
+
+    #[test]
+    fn pairs_are_in_one_process_and_have_one_clock() {
+        let told = told(|run| run.clock = Some(ClockOffset { before_us: 9, after_us: Some(9), error_us: 1 }));
+        assert_eq!(told, []);
     }
 
     #[test]

@@ -482,6 +482,17 @@ fn check(settings: &BenchSettings) -> Result<(), Failure> {
     if settings.find_max && !open {
         return Err(Failure::usage("--find-max searches for a rate, and nobody publishes"));
     }
+    if settings.shard.is_some_and(|shard| shard.count.get() > 1) {
+        if settings.run_id.is_none() && settings.start_at.is_none() {
+            return Err(Failure::usage("--shard needs --run-id or --start-at, the same for all shards")
+                .hint("they know each other's messages by it: --run-id and a word that no other run has"));
+        }
+        if settings.with_broker.is_some() {
+            return Err(Failure::usage(
+                "--shard does not go with --with-broker: each would have its own broker",
+            ));
+        }
+    }
     if settings.timing.count.is_some() && settings.groups.iter().all(|group| group.publishers == 0) {
         return Err(
             Failure::usage("--count counts published messages, and nobody publishes").hint("use --duration")

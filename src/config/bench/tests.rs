@@ -158,8 +158,8 @@ fn the_index_of_a_shard_comes_from_kubernetes_when_it_is_not_typed() {
         resolve_in(line, &[("JOB_COMPLETION_INDEX", index)])
             .map(|settings| settings.shard.unwrap().to_string())
     };
-    assert_eq!(shard("--shard 1/4", "3").unwrap(), "1/4");
-    assert_eq!(shard("--shard /4", "3").unwrap(), "3/4");
+    assert_eq!(shard("--shard 1/4 --run-id x", "3").unwrap(), "1/4");
+    assert_eq!(shard("--shard /4 --start-at @1700000000", "3").unwrap(), "3/4");
     assert!(shard("--shard /4", "4").unwrap_err().what.contains("no index from 0 to 3"));
     assert!(shard("--shard /4", "x").unwrap_err().what.contains("JOB_COMPLETION_INDEX: 'x'"));
     assert!(wrong("--shard /4").hints[0].contains("JOB_COMPLETION_INDEX"));

@@ -11,7 +11,7 @@ use crate::output::units::{Count, Latency, Size, Throughput};
 
 use super::chart::bins;
 use super::svg::{Chart, Line, Scale, bars};
-use super::text::{Flow, describe, flows};
+use super::text::{Flow, describe, describe_clock, flows};
 
 /// Points of a line at most: more than a screen has columns.
 const POINTS: usize = 1_000;
@@ -358,6 +358,9 @@ fn write_rest(run: &RunResult, out: &mut String) {
         resources.cores,
         Size(resources.max_rss_bytes)
     );
+    if let Some(clock) = &run.clock {
+        let _ = writeln!(out, "<p>{}</p>", escaped(&describe_clock(clock)));
+    }
     for (keyword, count) in &run.errors {
         let _ = writeln!(out, "<p class=\"bad\">{}: {} times</p>", escaped(keyword), Count(*count));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::bench::Scenario;
 use crate::commands::bench::compare::Spread;
 use crate::commands::bench::histogram::{PERCENTILES, percentile_name};
-use crate::commands::bench::result::{ResultFile, Rule, RunResult, SearchStep, Verdict};
+use crate::commands::bench::result::{ClockOffset, ResultFile, Rule, RunResult, SearchStep, Verdict};
 use crate::commands::bench::run_config::{GroupConfig, LoadConfig};
 use crate::commands::bench::warning::cpu_percent;
 use crate::output::sanitize::escape;
@@ -321,6 +321,9 @@ impl Page<'_> {
             let _ = write!(line, ", {} opened again", Count(connects.reconnected));
         }
         self.words("  ", &line, None);
+        if let Some(clock) = &run.clock {
+            self.words("  ", &describe_clock(clock), None);
+        }
         for (keyword, count) in &run.errors {
             self.words(
                 "  ",
@@ -467,6 +470,22 @@ fn step_columns(step: &SearchStep) -> String {
         Throughput(step.achieved).to_string(),
         Count(step.lost).to_string(),
         if step.held { "held" } else { "missed" }
+    )
+}
+
+/// How the clock of shard 0 differed, in one line.
+pub(super) fn describe_clock(clock: &ClockOffset) -> String {
+    let ahead = |micros: i64| {
+        let word = if micros < 0 { "behind" } else { "ahead" };
+        format!("{} {word}", Latency(micros.unsigned_abs()))
+    };
+    let after = clock
+        .after_us
+        .map_or_else(|| "not measured after it".to_owned(), |after| format!("{} after it", ahead(after)));
+    format!(
+        "Clock of shard 0: {} before the load, {after}, each within {}; times are corrected by what it was before",
+        ahead(clock.before_us),
+        Latency(clock.error_us)
     )
 }
 

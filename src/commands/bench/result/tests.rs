@@ -56,6 +56,7 @@ pub(in super::super) fn run() -> RunResult {
         shard: None,
         started: "2026-01-31T12:00:00Z".to_owned(),
         started_unix_ns: 1_769_860_800_000_000_000,
+        load_started_unix_ns: 1_769_860_800_020_000_000,
         interrupted: false,
         config: config(),
         phases: Phases { connect_ms: 12, ramp_ms: 0, warmup_ms: 1_000, measured_ms: 10_000, drain_ms: 3 },
@@ -140,7 +141,7 @@ fn every_file_is_as_the_published_schema_says() {
         Anomaly { publisher: 1, subscriber: None, lost: 3, duplicates: 4, out_of_order: 5 },
     ];
     one.errors = vec![("lost".to_owned(), 2)];
-    one.clock = Some(ClockOffset { before_us: -1, after_us: 1, error_us: 2 });
+    one.clock = Some(ClockOffset { before_us: -1, after_us: Some(1), error_us: 2 });
     one.warnings = vec![Warning { keyword: "loss".to_owned(), text: "lost".to_owned() }];
     let config = &mut one.config;
     (config.connect_rate, config.duration_ms, config.count) = (Some("100/s".to_owned()), None, Some(5));
