@@ -35,6 +35,8 @@ enum Origin {
         left: u64,
         delay: Duration,
         not_before: Option<Instant>,
+        /// A round begins when the one before is confirmed, a pause or not: as mosquitto_pub does it.
+        stepwise: bool,
     },
     Stream {
         records: Records,
@@ -79,6 +81,7 @@ impl Feed {
             left: settings.repeat.get(),
             delay: settings.repeat_delay,
             not_before: None,
+            stepwise: settings.ui.dialect.tool().is_some(),
         };
         let origin = match &settings.source {
             Source::Message(_) | Source::Null | Source::File(_) | Source::StdinWhole => {
@@ -134,7 +137,8 @@ impl Feed {
         }
         let payload = match &mut self.origin {
             Origin::Repeated { left: 0, .. } => return Fetched::Nothing,
-            Origin::Repeated { payload, left, delay, not_before } => {
+            Origin::Repeated { stepwise: true, .. } if !drained => return Fetched::Nothing,
+            Origin::Repeated { payload, left, delay, not_before, .. } => {
                 if !delay.is_zero() {
                     if !drained {
                         return Fetched::Nothing;
@@ -275,7 +279,9 @@ impl Feed {
             Origin::Stream { records, .. } => records.ready().await,
             Origin::Repeated { not_before: Some(time), .. } => tokio::time::sleep_until(*time).await,
             // Waits for the confirmation of the round before.
-            Origin::Repeated { delay, .. } if !delay.is_zero() && !drained => std::future::pending().await,
+            Origin::Repeated { delay, stepwise, .. } if (*stepwise || !delay.is_zero()) && !drained => {
+                std::future::pending().await
+            }
             Origin::Repeated { .. } => {}
         }
     }

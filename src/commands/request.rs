@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::config::{RequestSettings, RequestWork};
-use crate::connection::{Client, ClientError, SessionChoices};
+use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
@@ -21,6 +21,9 @@ use super::latency::{Latencies, in_words};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{feed, mosquitto, random_seed, records, run_to_end, serve, sleep_until};
+
+/// After the end is decided, so long for what is on its way.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Sends requests, or answers them.
 ///
@@ -130,7 +133,33 @@ impl Asker<'_> {
                 () = sleep_until(due), if due.is_some() => {}
             }
         }
+        if self.signal.is_none() {
+            self.settle(signals).await?;
+        }
         Ok(())
+    }
+
+    /// Gives what is still on its way a little time: the confirmation of a request, and the rest of a QoS 2 answer.
+    async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
+        let until = Instant::now() + GRACE;
+        loop {
+            let session = self.client.session_state();
+            if session.is_drained() && session.awaiting_release() == 0 {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    self.signal = Some(signal);
+                    return Ok(());
+                }
+                result = self.client.drive() => {
+                    self.attend();
+                    result?;
+                }
+                () = tokio::time::sleep_until(until) => return Ok(()),
+            }
+        }
     }
 
     fn is_mosquitto(&self) -> bool {
@@ -287,7 +316,14 @@ impl Asker<'_> {
 
     async fn finish(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
-        self.client.close(ReasonCode::SUCCESS).await;
+        let mosquitto =
+            self.is_mosquitto() && self.settings.client.version == VersionChoice::Only(Version::V5);
+        let reason = if mosquitto && self.missing > 0 {
+            ReasonCode::DISCONNECT_WITH_WILL
+        } else {
+            ReasonCode::SUCCESS
+        };
+        self.client.close(reason).await;
         // For --debug: the last acknowledgements and the goodbye.
         while let Some(event) = self.client.session().take_event() {
             self.talk.event(&event);

@@ -87,6 +87,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         received: 0,
         last_message: Instant::now(),
         chance: random_seed() | 1,
+        in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
         answered: false,
         granted: 0,
@@ -145,6 +146,8 @@ struct Subscriber<'a> {
     last_message: Instant,
     /// Drives `--random-filter`; never 0.
     chance: u64,
+    /// A message is printed before the next packet is looked at, for lines about packets stand among the messages.
+    in_step: bool,
     slow: bool,
     /// Every subscription and unsubscription was answered once.
     answered: bool,
@@ -163,6 +166,11 @@ impl Subscriber<'_> {
             if self.end.is_some() {
                 return self.settle(signals).await;
             }
+            let printing = self.in_step && !self.written.is_empty();
+            if self.in_step && !printing && self.client.session_state().has_events() {
+                self.attend();
+                continue;
+            }
             let idle = self.settings.idle.filter(|_| self.answered).map(|idle| self.last_message + idle);
             tokio::select! {
                 biased;
@@ -171,7 +179,7 @@ impl Subscriber<'_> {
                     self.end = Some(End::Signal);
                 }
                 written = self.printer.changed(), if !self.written.is_empty() => self.acknowledge(written),
-                result = self.client.drive() => {
+                result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
                 }
@@ -197,7 +205,8 @@ impl Subscriber<'_> {
         loop {
             let late = Instant::now() >= until;
             let unwritten = !self.written.is_empty() && !matches!(self.end, Some(End::Unread));
-            let unconfirmed = !self.client.session_state().is_drained();
+            let session = self.client.session_state();
+            let unconfirmed = !session.is_drained() || session.awaiting_release() > 0;
             if late && hurried || !unwritten && (late || !unconfirmed) {
                 return Ok(());
             }
@@ -285,6 +294,9 @@ impl Subscriber<'_> {
                     if self.take(&publish) {
                         let received = *received.get_or_insert_with(SystemTime::now);
                         batch.push(Delivery { publish, received });
+                        if self.in_step {
+                            break;
+                        }
                     }
                 }
                 Event::Subscribed { results, reason_string } => {

@@ -1,9 +1,13 @@
 //! What happens to the connection, told on stderr: the same words for every command.
 
+use std::cell::RefCell;
+
+use crate::config::Tool;
 use crate::connection::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
 use crate::error::{EXIT_STATUS, Failure};
 use crate::mqtt::session::Event;
-use crate::output::trace;
+use crate::output::mosquitto_trace::MosquittoTrace;
+use crate::output::trace::{self, Direction};
 use crate::output::units::Span;
 use crate::ui::Ui;
 
@@ -16,6 +20,8 @@ pub(super) struct Talk<'a> {
     pub ui: &'a Ui,
     endpoint: Endpoint,
     client_id: String,
+    /// What the lines of a mosquitto client remember.
+    trace: RefCell<MosquittoTrace>,
 }
 
 impl<'a> Talk<'a> {
@@ -26,7 +32,10 @@ impl<'a> Talk<'a> {
             ui.warning(warning.keyword, &warning.text);
         }
         let client_id = options.client_id.as_deref().unwrap_or_default().to_owned();
-        Self { ui, endpoint: options.transport.endpoint.clone(), client_id }
+        // mosquitto_rr does not tell what was granted.
+        let quiet = ui.settings().quiet || ui.settings().dialect.tool() == Some(Tool::Request);
+        let trace = RefCell::new(MosquittoTrace::new(&client_id, quiet));
+        Self { ui, endpoint: options.transport.endpoint.clone(), client_id, trace }
     }
 
     /// Where the connection leads.
@@ -82,10 +91,15 @@ impl<'a> Talk<'a> {
 
     /// The packets, under `--debug`.
     pub fn event(&self, event: &Event) {
-        match event {
-            Event::Sent(packet) => self.ui.debug(&trace::line(trace::Direction::Sent, packet)),
-            Event::Received(packet) => self.ui.debug(&trace::line(trace::Direction::Received, packet)),
-            _ => {}
+        let (direction, packet) = match event {
+            Event::Sent(packet) => (Direction::Sent, packet),
+            Event::Received(packet) => (Direction::Received, packet),
+            _ => return,
+        };
+        if self.ui.settings().dialect.tool().is_some() {
+            self.ui.debug_among_messages(&self.trace.borrow_mut().lines(direction, packet));
+        } else {
+            self.ui.debug(&trace::line(direction, packet));
         }
     }
 }

@@ -201,8 +201,10 @@ fn turns_tls_on(tls: &TlsArgs) -> bool {
 pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u16) -> TransportOptions {
     let server = &args.server;
     let scheme = endpoint.scheme();
+    let own_rules = args.dialect.tool().is_none();
     TransportOptions {
-        bind: server.bind.clone(),
+        // The mosquitto clients take a local address with a unix socket, which has none.
+        bind: server.bind.clone().filter(|_| own_rules || scheme != crate::connection::Scheme::Unix),
         family: match (server.ipv4, server.ipv6) {
             (Some(true), _) => Some(Family::V4),
             (_, Some(true)) => Some(Family::V6),

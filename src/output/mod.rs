@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod json;
+pub mod mosquitto_trace;
 pub mod sanitize;
 pub mod style;
 pub mod template;

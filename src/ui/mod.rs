@@ -225,6 +225,14 @@ impl Ui {
         }
     }
 
+    /// Prints lines about what goes on underneath where the mosquitto clients do: on stdout.
+    pub fn debug_among_messages(&self, lines: &str) {
+        let shown =
+            if self.inner.stdout.is_terminal { escape_keeping(lines, Keep::Lines) } else { lines.into() };
+        // Whoever prints messages finds out that nobody reads them.
+        drop(self.print(shown.as_bytes()));
+    }
+
     /// Whether [`debug`](Self::debug) prints anything: whoever has to work for the text asks first.
     #[must_use]
     pub fn is_debug(&self) -> bool {

@@ -201,6 +201,12 @@ impl Incoming {
         self.unacknowledged.len()
     }
 
+    /// How many messages of QoS 2 are acknowledged on this connection and wait for PUBREL.
+    pub fn awaiting_release(&self) -> usize {
+        let waits = |received: &&Received| received.safe && received.connection == self.connection;
+        self.received.values().filter(waits).count()
+    }
+
     /// How many messages were delivered.
     pub fn delivered(&self) -> u64 {
         self.delivered

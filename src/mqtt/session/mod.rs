@@ -471,6 +471,12 @@ impl Session {
         self.pending.is_empty() && self.ledger.open() == self.unproved
     }
 
+    /// How many messages of QoS 2 came in, are acknowledged, and wait for the server's PUBREL.
+    #[must_use]
+    pub fn awaiting_release(&self) -> usize {
+        self.incoming.awaiting_release()
+    }
+
     /// Whether CONNACK is in and DISCONNECT is not out.
     #[must_use]
     pub fn is_connected(&self) -> bool {
