@@ -82,7 +82,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__bench)
-            opts="-n -t -s -m -f -q -r -L -h -p -4 -6 -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
+            opts="-n -t -s -m -f -q -r -L -h -p -4 -S -6 -o -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -321,6 +321,14 @@ _mqt() {
                     return 0
                     ;;
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --options-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -754,7 +762,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__pub)
-            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -865,6 +873,14 @@ _mqt() {
                     return 0
                     ;;
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --options-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1048,7 +1064,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__rr)
-            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1191,6 +1207,14 @@ _mqt() {
                     return 0
                     ;;
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --options-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1374,7 +1398,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__sub)
-            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1513,6 +1537,14 @@ _mqt() {
                     return 0
                     ;;
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --options-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -56,6 +56,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -s A -l bind -d 'Connect fr
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s P -l pw -l password -d 'Log in with this password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-file -d 'Read the password from this file' -r -F
@@ -105,6 +106,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l require-subscriber -d 'F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l with-broker -d 'Start a dev broker and publish to it'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s S -l srv -d 'Ask the domain --host for its brokers: DNS SRV'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l no-reconnect -d 'End when the connection is lost'
@@ -148,6 +150,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -s A -l bind -d 'Connect fr
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s P -l pw -l password -d 'Log in with this password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-file -d 'Read the password from this file' -r -F
@@ -203,6 +206,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l raw -d 'Print control ch
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l buffer -d 'Write in large blocks'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s S -l srv -d 'Ask the domain --host for its brokers: DNS SRV'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-reconnect -d 'End when the connection is lost'
@@ -275,6 +279,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s P -l pw -l password -d 'Log in with this password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-file -d 'Read the password from this file' -r -F
@@ -319,6 +324,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l find-max -d 'Search for the highest rate that holds --slo'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s S -l srv -d 'Ask the domain --host for its brokers: DNS SRV'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-reconnect -d 'End when the connection is lost'
@@ -377,6 +383,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s A -l bind -d 'Connect fro
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s P -l pw -l password -d 'Log in with this password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-file -d 'Read the password from this file' -r -F
@@ -426,6 +433,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s N -l no-newline -d 'Print
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l raw -d 'Print control characters as they are on a terminal too'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s S -l srv -d 'Ask the domain --host for its brokers: DNS SRV'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l no-reconnect -d 'End when the connection is lost'

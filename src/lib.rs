@@ -36,8 +36,8 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let program = argv.next().unwrap_or_default();
     let result = match Tool::of(&program) {
         Some(tool) => return run_as(tool, argv.collect()),
-        None => cli::parse(std::iter::once(program).chain(argv))
-            .map_err(|usage| Ended::early(usage.into()))
+        None => parse(std::iter::once(program).chain(argv).collect())
+            .map_err(Ended::early)
             .and_then(|request| dispatch(request, &Environment::of_process())),
     };
     match result {
@@ -48,6 +48,16 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.kind.code())
         }
     }
+}
+
+/// Understands the arguments, and those of the options file that they name: they stand before the others.
+fn parse(mut argv: Vec<OsString>) -> Result<Request, Failure> {
+    let request = cli::parse(argv.clone())?;
+    let Some(path) = request.options_file() else { return Ok(request) };
+    let words = config::option_file::read_named(path)?.into_iter().flatten();
+    // Behind the names of the program and of the command.
+    argv.splice(2..2, words);
+    Ok(cli::parse(argv)?)
 }
 
 /// Does what a mosquitto client does with these arguments.

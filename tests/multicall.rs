@@ -116,6 +116,32 @@ fn what_the_tls_library_has_not_is_told() {
 }
 
 #[test]
+fn mqt_reads_options_files_too() {
+    let broker = TestBroker::start();
+    let run = Mqt::new(["pub", "-q", "1", "-m", "x"]);
+    let file = run.home_file("options", format!("# where\n-p {}\n-t from file\n-q 2\n", broker.port()));
+    let outcome = run.arg("-d").arg("-o").arg(file).run();
+    outcome.assert_code(0).assert_stderr_has("\"from file\", QoS 1");
+    Mqt::new(["pub", "-t", "a", "-n", "-o", "/nowhere/at-all"])
+        .run()
+        .assert_code(1)
+        .assert_stderr_has("the options file /nowhere/at-all cannot be read");
+}
+
+#[test]
+fn an_alarm_is_a_time_limit() {
+    let broker = TestBroker::start();
+    let folder = TempDir::new().unwrap();
+    let mut running =
+        call(&linked(&folder, "mosquitto_sub"), &format!("-p {} -t a -d", broker.port())).start();
+    running.wait_for_stdout("received SUBACK");
+    running.signal(nix::sys::signal::Signal::SIGALRM);
+    let outcome = running.wait();
+    outcome.assert_code(27).assert_stderr("Timed out\n");
+    assert!(outcome.stdout().ends_with("Client null sending DISCONNECT\n"), "{outcome}");
+}
+
+#[test]
 fn links_are_installed_and_removed() {
     let run = Mqt::new(["install-links"]);
     let dir = run.home().join("bin");

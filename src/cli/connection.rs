@@ -126,6 +126,14 @@ pub struct ServerArgs {
     #[serde(deserialize_with = "read_flag")]
     pub ipv4: Option<bool>,
 
+    /// Ask the domain --host for its brokers: DNS SRV
+    ///
+    /// The record _mqtt._tcp.HOST, with TLS _secure-mqtt._tcp.HOST, names host and port. The name servers of
+    /// /etc/resolv.conf are asked. A TLS certificate has to be for the domain.
+    #[arg(short = 'S', long, num_args = 0, default_missing_value = "true")]
+    #[serde(deserialize_with = "read_flag")]
+    pub srv: Option<bool>,
+
     /// Send small packets at once: it is always so
     ///
     /// TCP_NODELAY is on without it too: what is ready together is written together anyway. For scripts made
@@ -175,6 +183,14 @@ pub struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     #[serde(skip)]
     pub profile: Option<String>,
+
+    /// Read further options from this file
+    ///
+    /// One option a line, the rest of the line its value, lines that begin with # left out: the form of the options
+    /// files of mosquitto. What stands on the command line wins.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    #[serde(skip)]
+    pub options_file: Option<PathBuf>,
 }
 
 /// User name and password.

@@ -18,6 +18,7 @@ mod usage;
 pub mod values;
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, FromArgMatches};
@@ -57,6 +58,21 @@ pub enum Request {
     ExitCodes,
     /// A help text or the version, to be printed on stdout.
     Text(String),
+}
+
+impl Request {
+    /// The options file that the command line names (`-o`).
+    #[must_use]
+    pub fn options_file(&self) -> Option<&Path> {
+        let connection = match self {
+            Self::Publish(args) => &args.connection,
+            Self::Subscribe(args) => &args.connection,
+            Self::Request(args) => &args.connection,
+            Self::Bench(args) => &args.load.connection,
+            _ => return None,
+        };
+        connection.server.options_file.as_deref()
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -118,7 +134,7 @@ fn has_variable(arg: &Arg) -> bool {
     const HEADINGS: &[&str] = &["Connection", "Login", "TLS", "Session", "Will", "Diagnostics"];
     arg.get_help_heading().is_some_and(|heading| HEADINGS.contains(&heading))
         && !arg.is_hide_set()
-        && !matches!(arg.get_long(), None | Some("password-stdin" | "password-prompt"))
+        && !matches!(arg.get_long(), None | Some("password-stdin" | "password-prompt" | "options-file"))
 }
 
 /// `--ws-path` → `MQT_WS_PATH`

@@ -6,6 +6,7 @@ use crate::config::Tool;
 use crate::connection::error::system_reason;
 use crate::connection::{ClientError, ConnectError, SetupError};
 use crate::error::{Failure, Kind};
+use crate::mqtt::codec::DecodeError;
 use crate::mqtt::session::{Refusal, SessionError};
 use crate::mqtt::{ReasonCode, Version};
 use crate::output::sanitize::escape;
@@ -61,19 +62,13 @@ fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
 fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure {
     let publishing = tool == Tool::Publish;
     match error {
+        // A broker that does not know MQTT 5 says so in the form of MQTT 3.
+        SessionError::Malformed(DecodeError::OldConnAck { .. }) => {
+            let reason = ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
+            failure.old(reason.0, connection_error(reason, publishing))
+        }
         SessionError::Refused { code, version: Version::V5, reason, .. } => {
-            let hint = if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                " Try connecting to an MQTT v5 broker, or use MQTT v3.x mode."
-            } else {
-                ""
-            };
-            let stop = if hint.is_empty() { "" } else { "." };
-            let mut text = format!("Connection error: {}{stop}{hint}", reason_text(*reason));
-            if publishing {
-                text.push('\n');
-                text.push_str(PROTOCOL_ERROR);
-            }
-            failure.old(*code, text)
+            failure.old(*code, connection_error(*reason, publishing))
         }
         SessionError::Refused { code, .. } => {
             let why = match code {
@@ -101,6 +96,19 @@ fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure
             failure.old_text(text)
         }
     }
+}
+
+/// A refusal of MQTT 5.
+fn connection_error(reason: ReasonCode, publishing: bool) -> String {
+    let mut text = format!("Connection error: {}", reason_text(reason));
+    if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+        text.push_str(". Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.");
+    }
+    if publishing {
+        text.push('\n');
+        text.push_str(PROTOCOL_ERROR);
+    }
+    text
 }
 
 /// A wrong file or option of the connection.

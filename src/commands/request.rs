@@ -43,7 +43,8 @@ pub fn run(work: RequestWork, ui: &Ui) -> Result<(), Failure> {
 
 async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let formatter = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
+        .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let payload = tokio::select! {
         biased;
         signal = signals.next() => return Ok(Some(signal)),
@@ -121,10 +122,13 @@ impl Asker<'_> {
             let due = self.due.filter(|_| self.may_send());
             tokio::select! {
                 biased;
-                signal = signals.next() => {
-                    self.signal = Some(signal);
-                    self.done = true;
-                }
+                signal = signals.next() => match signal {
+                    Signal::Alarm => self.give_up(true),
+                    signal => {
+                        self.signal = Some(signal);
+                        self.done = true;
+                    }
+                },
                 result = self.client.drive() => {
                     self.attend();
                     result?;

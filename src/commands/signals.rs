@@ -11,6 +11,8 @@ pub enum Signal {
     Terminate,
     /// The terminal is gone.
     Hangup,
+    /// An alarm clock, which is a time limit to a mosquitto client.
+    Alarm,
 }
 
 /// Listens for the signals that end a command.
@@ -28,7 +30,16 @@ impl Signals {
     /// # Errors
     /// The system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
+        Self::listen_also_to_alarm(false)
+    }
+
+    /// [`Self::listen`], and to SIGALRM where that is wanted.
+    ///
+    /// # Errors
+    /// The system refuses the handlers.
+    pub fn listen_also_to_alarm(wanted: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        let mut alarm = wanted.then(|| signal(SignalKind::alarm())).transpose()?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
@@ -39,6 +50,7 @@ impl Signals {
                     _ = interrupt.recv() => Signal::Interrupt,
                     _ = terminate.recv() => Signal::Terminate,
                     _ = hangup.recv() => Signal::Hangup,
+                    Some(_) = next_of(&mut alarm) => Signal::Alarm,
                 };
                 if sender.send(signal).await.is_err() {
                     return;
@@ -57,6 +69,15 @@ impl Signals {
     }
 }
 
+/// The next of a signal that may not be listened to.
+#[cfg(unix)]
+async fn next_of(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Listens for Ctrl-C.
 #[cfg(not(unix))]
 #[derive(Debug)]
@@ -70,6 +91,14 @@ impl Signals {
     /// None here.
     pub fn listen() -> io::Result<Self> {
         Ok(Self)
+    }
+
+    /// [`Self::listen`]: this system has no SIGALRM.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn listen_also_to_alarm(_: bool) -> io::Result<Self> {
+        Self::listen()
     }
 
     /// The next signal.
@@ -97,6 +126,7 @@ impl Signal {
         match self {
             Self::Hangup => 1,
             Self::Interrupt => 2,
+            Self::Alarm => 14,
             Self::Terminate => 15,
         }
     }

@@ -48,7 +48,8 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     if let Some(broker) = &broker {
         broker.show_how_to_publish(&settings.subscriptions, ui);
     }
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
+        .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
         let count = settings.count.and_then(|count| u16::try_from(count.get()).ok());
@@ -174,10 +175,13 @@ impl Subscriber<'_> {
             let idle = self.settings.idle.filter(|_| self.answered).map(|idle| self.last_message + idle);
             tokio::select! {
                 biased;
-                signal = signals.next() => {
-                    self.signal = Some(signal);
-                    self.end = Some(End::Signal);
-                }
+                signal = signals.next() => match signal {
+                    Signal::Alarm => self.end = Some(End::TimedOut),
+                    signal => {
+                        self.signal = Some(signal);
+                        self.end = Some(End::Signal);
+                    }
+                },
                 written = self.printer.changed(), if !self.written.is_empty() => self.acknowledge(written),
                 result = self.client.drive(), if !printing => {
                     self.attend();
@@ -303,7 +307,9 @@ impl Subscriber<'_> {
                     for (subscription, reason) in results {
                         self.subscribed(&subscription, reason, reason_string.as_deref());
                     }
-                    self.answers();
+                    // A mosquitto client does not wait for the answers to its unsubscriptions.
+                    let mosquitto = self.settings.ui.dialect.tool().is_some();
+                    self.answers(mosquitto && self.settings.exit_after_subscribe);
                 }
                 Event::Unsubscribed { results } => {
                     for (filter, reason) in results {
@@ -319,7 +325,7 @@ impl Subscriber<'_> {
                             );
                         }
                     }
-                    self.answers();
+                    self.answers(false);
                 }
                 Event::Refused { topic, refusal, .. } => {
                     let failure = from_refusal(&refusal, &topic, None);
@@ -447,9 +453,9 @@ impl Subscriber<'_> {
         }
     }
 
-    /// After every SUBACK and UNSUBACK is in: is there anything to wait for?
-    fn answers(&mut self) {
-        if self.answered || self.client.session_state().has_open_requests() {
+    /// After every SUBACK and UNSUBACK is in, or with `enough` before: is there anything to wait for?
+    fn answers(&mut self, enough: bool) {
+        if self.answered || (!enough && self.client.session_state().has_open_requests()) {
             return;
         }
         self.answered = true;

@@ -234,7 +234,7 @@ macro_rules! field_by_field {
 field_by_field! {
     ConnectionArgs { server, login, tls, session, will, talk, dialect }
     ServerArgs {
-        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, connect_timeout, retry,
+        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, srv, options_file, connect_timeout, retry,
         no_reconnect, profile,
     }
     LoginArgs { username, password, password_file, password_stdin, password_command, password_prompt }
@@ -278,7 +278,9 @@ mod tests {
         .unwrap();
         let mut options = crate::cli::tests::connection_option_names();
         // Typed only: which profile, and what stands on this terminal's input.
-        options.retain(|name| !["profile", "password-stdin", "password-prompt"].contains(&name.as_str()));
+        options.retain(|name| {
+            !["profile", "options-file", "password-stdin", "password-prompt"].contains(&name.as_str())
+        });
         for name in &mut options {
             // The short form of mosquitto is an alias of it.
             if name == "pw" {

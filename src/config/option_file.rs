@@ -32,6 +32,14 @@ pub fn read(
     }
 }
 
+/// The words of the options file of a command, line by line.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_named(path: &Path) -> Result<Vec<Vec<OsString>>, Failure> {
+    fs::read(path).map(|bytes| lines(&bytes)).map_err(|error| unreadable(path, &error))
+}
+
 fn is_missing(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -103,6 +103,12 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
             "--ws-path needs --ws",
             "or write the path into the URL, as in ws://HOST/PATH",
         ),
+        (
+            server.srv == Some(true)
+                && (server.proxy.is_some() || server.unix.is_some() || server.port.is_some()),
+            "--srv does not go with --port, --proxy and --unix: the records of the domain say host and port",
+            "",
+        ),
         (server.ipv4 == Some(true) && server.ipv6 == Some(true), "-4 does not go with -6", ""),
         (tls.cert.is_some() != tls.key.is_some(), "--cert and --key go together: one is missing", ""),
         (session.id.is_some() && session.id_prefix.is_some(), "-i does not go with -I", ""),

@@ -8,6 +8,7 @@ pub mod listen;
 pub mod options;
 pub mod proxy;
 pub mod reconnect;
+mod srv;
 pub mod tcp;
 pub mod tls;
 mod transport;

@@ -38,6 +38,8 @@ pub struct TransportOptions {
     pub head_start: Duration,
     /// The proxy in between.
     pub proxy: Option<Proxy>,
+    /// Ask the domain that the host names for its brokers (SRV records), and connect to the best one.
+    pub srv: bool,
     /// TLS; all at its default unless the endpoint's scheme has TLS.
     pub tls: TlsOptions,
     /// Further header fields of the WebSocket request; none unless the scheme has WebSocket.
@@ -54,6 +56,7 @@ impl Default for TransportOptions {
             user_timeout: None,
             head_start: HEAD_START,
             proxy: None,
+            srv: false,
             tls: TlsOptions::default(),
             ws_headers: Vec::new(),
         }
@@ -103,6 +106,7 @@ pub struct Transport {
     endpoint: Endpoint,
     tcp: TcpOptions,
     proxy: Option<Proxy>,
+    srv: bool,
     tls: Option<TlsClient>,
     ws_headers: Vec<WsHeader>,
     warnings: Vec<SetupWarning>,
@@ -114,8 +118,17 @@ impl Transport {
     /// # Errors
     /// [`SetupError`]: a file is wrong, or an option means nothing for this endpoint.
     pub fn new(options: TransportOptions) -> Result<Self, SetupError> {
-        let TransportOptions { endpoint, bind, family, user_timeout, head_start, proxy, tls, ws_headers } =
-            options;
+        let TransportOptions {
+            endpoint,
+            bind,
+            family,
+            user_timeout,
+            head_start,
+            proxy,
+            srv,
+            tls,
+            ws_headers,
+        } = options;
         let scheme = endpoint.scheme();
         if scheme == Scheme::Unix && (proxy.is_some() || bind.is_some() || family.is_some()) {
             return Err(SetupError::Combination(
@@ -136,7 +149,7 @@ impl Transport {
         let pending_lookup = PendingLookup::default();
         let tcp =
             TcpOptions { addresses: Vec::new(), bind, family, user_timeout, head_start, pending_lookup };
-        Ok(Self { source: None, endpoint, tcp, proxy, tls, ws_headers, warnings })
+        Ok(Self { source: None, endpoint, tcp, proxy, srv, tls, ws_headers, warnings })
     }
 
     /// Takes its streams from a function: for streams within a process, as simulations have them.
@@ -147,6 +160,7 @@ impl Transport {
             endpoint: Endpoint::default(),
             tcp: TcpOptions::default(),
             proxy: None,
+            srv: false,
             tls: None,
             ws_headers: Vec::new(),
             warnings: Vec::new(),
@@ -159,10 +173,27 @@ impl Transport {
     /// # Errors
     /// [`ConnectError`].
     pub async fn resolve(&mut self) -> Result<(), ConnectError> {
-        if self.endpoint.scheme() != Scheme::Unix && self.proxy.is_none() {
+        if self.endpoint.scheme() != Scheme::Unix && self.proxy.is_none() && !self.srv {
             self.tcp.addresses = tcp::lookup(self.endpoint.host(), self.endpoint.port(), &self.tcp).await?;
         }
         Ok(())
+    }
+
+    /// Connects to the brokers that the domain names, the best first; the certificate is checked for the domain.
+    async fn connect_to_service(&self, tls: bool) -> Result<(Stream, String), ConnectError> {
+        let domain = self.endpoint.host();
+        let failed = |reason| ConnectError::Lookup { host: domain.to_owned(), reason };
+        let services = super::srv::lookup(domain, tls).await.map_err(failed)?;
+        let mut outcome = Err(failed("there is no such SRV record".to_owned()));
+        for service in services {
+            outcome = tcp::connect(&service.host, service.port, &self.tcp).await;
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let stream = outcome?;
+        let peer = stream.peer_addr().map_or_else(|_| domain.to_owned(), |peer| peer.to_string());
+        Ok((Box::new(stream), peer))
     }
 
     /// What the user should hear about once.
@@ -196,6 +227,7 @@ impl Transport {
         let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy) {
             (Scheme::Unix, _) => super::unix::connect(endpoint.socket_path()).await?,
             (_, Some(proxy)) => proxy.connect(endpoint.host(), endpoint.port(), &self.tcp).await?,
+            (scheme, None) if self.srv => self.connect_to_service(scheme.is_tls()).await?,
             (_, None) => {
                 let stream = tcp::connect(endpoint.host(), endpoint.port(), &self.tcp).await?;
                 let peer = stream.peer_addr().map_or_else(|_| endpoint.address(), |peer| peer.to_string());

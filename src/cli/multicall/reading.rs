@@ -96,6 +96,7 @@ impl Reading {
         match option {
             Opt::WebSocket => connection.server.ws = Some(true),
             Opt::NoDelay => connection.server.nodelay = Some(true),
+            Opt::Srv => connection.server.srv = Some(true),
             Opt::StdinFile => self.payload(Payload::StdinFile)?,
             Opt::StdinLine => self.payload(Payload::StdinLine)?,
             Opt::NullMessage => self.payload(Payload::Null)?,
