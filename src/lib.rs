@@ -157,6 +157,13 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended
                 commands::request::run(settings, ui)
             })
         }
+        Request::Watch(args) => {
+            let Resolved { settings, warnings } = config::watch(*args, environment).map_err(Ended::early)?;
+            with_ui(settings.ui, |ui| {
+                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+                commands::watch::run(settings, ui)
+            })
+        }
         Request::Broker(args) => {
             let settings = config::broker(*args, environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| commands::broker::run(settings, ui))

@@ -16,6 +16,7 @@ pub mod request;
 pub mod subscribe;
 mod usage;
 pub mod values;
+pub mod watch;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -33,7 +34,8 @@ pub use publish::PublishArgs;
 pub use request::RequestArgs;
 pub use subscribe::SubscribeArgs;
 pub use usage::WrongUsage;
-pub use values::{ColorChoice, OnError, Overflow, SummaryFormat};
+pub use values::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
+pub use watch::WatchArgs;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Request {
     Bench(Box<BenchArgs>),
     /// `mqt rr`
     Request(Box<RequestArgs>),
+    /// `mqt watch`
+    Watch(Box<WatchArgs>),
     /// `mqt broker`
     Broker(Box<BrokerArgs>),
     /// `mqt profile`
@@ -93,6 +97,7 @@ const COMMANDS: &[(&str, Define)] = &[
     ("sub", subscribe::command),
     ("bench", bench::command),
     ("rr", request::command),
+    ("watch", watch::command),
     ("broker", broker::command),
     ("profile", profile::command),
     ("install-links", install_links::command),
@@ -104,9 +109,9 @@ const COMMANDS: &[(&str, Define)] = &[
 #[must_use]
 pub fn command() -> Command {
     let mut command = Command::new("mqt")
-        .about("Publish, subscribe, load-test and run a small broker: MQTT from the command line")
+        .about("Publish, subscribe, watch, load-test and run a small broker: MQTT from the command line")
         .long_about(
-            "Publish to and subscribe at any MQTT broker, over TCP, TLS, WebSocket and unix sockets, with MQTT \
+            "Publish to, subscribe at and watch any MQTT broker, over TCP, TLS, WebSocket and unix sockets, with MQTT \
              5, 3.1.1 and 3.1. Measure what a broker carries, and run a small one for development.",
         )
         .version(env!("CARGO_PKG_VERSION"))
@@ -181,6 +186,7 @@ fn help_command() -> Command {
                     "sub",
                     "rr",
                     "bench",
+                    "watch",
                     "broker",
                     "profile",
                     "install-links",
@@ -190,7 +196,7 @@ fn help_command() -> Command {
                 .hide_possible_values(true)
                 .help("Explain this")
                 .long_help(
-                    "Explain this.\n\npub, sub, rr, bench, broker, profile, install-links, generate or exit-codes.",
+                    "Explain this.\n\npub, sub, rr, bench, watch, broker, profile, install-links, generate or exit-codes.",
                 ),
         )
 }
@@ -319,6 +325,10 @@ fn parse_command(
         "rr" => RequestArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
             args.connection.session.property = properties;
             Request::Request(Box::new(args))
+        }),
+        "watch" => WatchArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
+            args.connection.session.property = properties;
+            Request::Watch(Box::new(args))
         }),
         "broker" => {
             BrokerArgs::from_arg_matches_mut(&mut matches).map(|args| Request::Broker(Box::new(args)))

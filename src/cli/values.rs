@@ -39,6 +39,9 @@ pub enum ValueError {
     /// No known protocol version.
     #[error("not a protocol version; it is auto, 5, 3.1.1 or 3.1")]
     Version,
+    /// No factor.
+    #[error("not a speed; write a factor, as in 2x, 10x or 0.5x")]
+    Speed,
     /// No number of tries.
     #[error("not a number of tries; write a number or forever")]
     Attempts,
@@ -240,6 +243,20 @@ impl FromStr for VersionName {
     }
 }
 
+/// How much faster than it was recorded: `10`, `10x`, `0.5x`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed(pub f64);
+
+impl FromStr for Speed {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_suffix(['x', 'X']).unwrap_or(text);
+        let speed: f64 = number.parse().map_err(|_| ValueError::Speed)?;
+        if (1e-3..=1e6).contains(&speed) { Ok(Self(speed)) } else { Err(ValueError::Speed) }
+    }
+}
+
 /// How often to try again: a number, or `forever`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tries(pub Attempts);
@@ -382,6 +399,21 @@ choices! {
         Stop,
         /// Report it and go on; the exit status tells it in the end
         Skip,
+    }
+    /// How `mqt watch` reads payloads.
+    Decode {
+        /// By the content type; without one as text, or as bytes where they are no UTF-8
+        Auto,
+        /// JSON
+        Json,
+        /// Text
+        Text,
+        /// Bytes in hexadecimal
+        Hex,
+        /// MessagePack
+        Msgpack,
+        /// CBOR
+        Cbor,
     }
     /// What to do when the reader of standard output is slower than the broker.
     Overflow {

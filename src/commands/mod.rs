@@ -17,6 +17,7 @@ mod serve;
 pub mod signals;
 pub mod subscribe;
 mod talk;
+pub mod watch;
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};

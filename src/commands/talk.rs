@@ -15,6 +15,16 @@ use super::failure::from_client;
 use super::mosquitto;
 use super::signals::Signal;
 
+/// A change of the connection's state in words.
+pub(super) struct Told {
+    /// It needs attention.
+    pub is_warning: bool,
+    /// The stable word in brackets.
+    pub keyword: &'static str,
+    /// One line.
+    pub text: String,
+}
+
 /// Tells the user what happens to the connection.
 pub(super) struct Talk<'a> {
     pub ui: &'a Ui,
@@ -58,6 +68,16 @@ impl<'a> Talk<'a> {
         if self.ui.settings().dialect.tool().is_some() {
             return;
         }
+        let Told { is_warning, keyword, text } = self.tell(notice);
+        if is_warning {
+            self.ui.warning(keyword, &text);
+        } else {
+            self.ui.note(keyword, &text);
+        }
+    }
+
+    /// A change of state in words.
+    pub fn tell(&self, notice: Notice) -> Told {
         let reason = |error| {
             let failure = from_client(&error, &self.endpoint, &self.client_id);
             match failure.causes.as_slice() {
@@ -65,28 +85,32 @@ impl<'a> Talk<'a> {
                 causes => format!("{}: {}", failure.what, causes.join(": ")),
             }
         };
-        match notice {
+        let (is_warning, keyword, text) = match notice {
             Notice::Fallback => {
-                self.ui.note("version", "the broker did not take MQTT 5; trying MQTT 3.1.1");
+                (false, "version", "the broker did not take MQTT 5; trying MQTT 3.1.1".to_owned())
             }
             Notice::Lost { error, pause } => {
-                self.ui.warning("lost", &format!("{}; trying again in {}", reason(error), Span(pause)));
+                (true, "lost", format!("{}; trying again in {}", reason(error), Span(pause)))
             }
-            Notice::Failed { error, pause } => {
-                self.ui.warning("connect", &format!("{}; trying again in {}, then less often", reason(error), Span(pause)));
-            }
+            Notice::Failed { error, pause } => (
+                true,
+                "connect",
+                format!("{}; trying again in {}, then less often", reason(error), Span(pause)),
+            ),
             Notice::Back { after, session_present } => {
                 let session = if session_present { "the session goes on" } else { "a new session" };
-                self.ui.note("back", &format!("connected again after {}; {session}", Span(after)));
+                (false, "back", format!("connected again after {}; {session}", Span(after)))
             }
-            Notice::TakeoverSuspected => self.ui.warning(
+            Notice::TakeoverSuspected => (
+                true,
                 "takeover?",
-                &format!(
+                format!(
                     "the connection is lost again and again right after CONNACK: does another client use the id \"{}\"?",
                     self.client_id
                 ),
             ),
-        }
+        };
+        Told { is_warning, keyword, text }
     }
 
     /// The packets, under `--debug`.

@@ -15,6 +15,8 @@ pub struct Environment<'a> {
     pub config_dir: Option<PathBuf>,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether standard input and output are a terminal: somebody looks and types.
+    pub is_interactive: bool,
     /// All of standard input.
     pub read_stdin: &'a dyn Fn() -> io::Result<Vec<u8>>,
     /// Asks for a secret on the terminal.
@@ -42,6 +44,7 @@ impl Environment<'static> {
             variable: &|name| std::env::var_os(name),
             config_dir: etcetera::choose_base_strategy().ok().map(|base| base.config_dir()),
             stderr_is_terminal: io::stderr().is_terminal(),
+            is_interactive: io::stdin().is_terminal() && io::stdout().is_terminal(),
             read_stdin: &|| {
                 let mut bytes = Vec::new();
                 io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)

@@ -18,19 +18,20 @@ mod request;
 mod rules;
 pub mod settings;
 mod subscribe;
+mod watch;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
-use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WrongUsage};
+use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WatchArgs, WrongUsage};
 use crate::error::Failure;
 
 pub use crate::cli::multicall::{Dialect, Tool};
 pub use crate::cli::values::Chance;
-pub use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
+pub use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 pub use bench::{BenchSettings, CompareSettings, MergeSettings};
 pub use environment::Environment;
 pub use settings::{
-    BrokerSettings, OutputFormat, PublishSettings, RequestSettings, RequestWork, RetainedChoice,
-    ServeSettings, Source, SubscribeSettings, UiSettings, View,
+    BrokerSettings, OutputFormat, PublishSettings, Replay, RequestSettings, RequestWork, RetainedChoice,
+    ServeSettings, Source, SubscribeSettings, UiSettings, View, WatchLimits, WatchMode, WatchSettings,
 };
 
 /// Something that works and that the user should know; printed as `mqt: warning[keyword]: text`.
@@ -79,6 +80,14 @@ pub fn subscribe(
 /// Options that do not go together, and files and variables that cannot be read.
 pub fn request(args: RequestArgs, environment: &Environment<'_>) -> Result<Resolved<RequestWork>, Failure> {
     request::resolve(args, environment)
+}
+
+/// What `mqt watch` is to do.
+///
+/// # Errors
+/// Options that do not go together, and files and variables that cannot be read.
+pub fn watch(args: WatchArgs, environment: &Environment<'_>) -> Result<Resolved<WatchSettings>, Failure> {
+    watch::resolve(args, environment)
 }
 
 /// What `mqt broker` is to do.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::cli::multicall::Dialect;
 use crate::cli::values::Chance;
-use crate::cli::{ColorChoice, OnError, Overflow, SummaryFormat};
+use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 use crate::connection::ClientOptions;
 use crate::connection::listen::{ListenAddress, ServerTls};
 use crate::mqtt::{Properties, QoS, Subscription, TopicFilter, TopicName};
@@ -270,6 +270,84 @@ pub struct ServeSettings {
     pub qos: QoS,
     /// PUBLISH properties of the answers.
     pub properties: Properties,
+    /// How to talk.
+    pub ui: UiSettings,
+}
+
+/// How much `mqt watch` keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchLimits {
+    /// Topics.
+    pub topics: usize,
+    /// Messages of a topic, the last among them.
+    pub history: usize,
+    /// Bytes of a payload; the rest of a longer one is not kept.
+    pub payload: usize,
+    /// Bytes of everything together, about.
+    pub memory: usize,
+}
+
+impl Default for WatchLimits {
+    fn default() -> Self {
+        Self { topics: 200_000, history: 100, payload: 64 * 1024, memory: 96 * 1024 * 1024 }
+    }
+}
+
+/// How `mqt watch` shows what it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchMode {
+    /// On the whole terminal.
+    Screen {
+        /// Listen to the mouse.
+        mouse: bool,
+    },
+    /// As tables on standard output.
+    Table {
+        /// As JSON objects, one a line.
+        json: bool,
+        /// From one to the next.
+        interval: Duration,
+        /// End after the first.
+        once: bool,
+        /// At most so many topics, the busiest; `None`: all.
+        top: Option<usize>,
+    },
+}
+
+/// A recording to show or to publish.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The file, JSON lines as `mqt sub --json` prints them.
+    pub file: PathBuf,
+    /// How much faster than it was recorded.
+    pub speed: f64,
+}
+
+/// What `mqt watch` is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchSettings {
+    /// The client.
+    pub client: ClientOptions,
+    /// What to watch, at least one.
+    pub filters: Vec<TopicFilter>,
+    /// Messages that match one of these are not shown.
+    pub filter_out: Vec<TopicFilter>,
+    /// The quality of service to subscribe with.
+    pub qos: QoS,
+    /// SUBSCRIBE properties.
+    pub subscribe_properties: Properties,
+    /// Start this dev broker first: the endpoint of `client` is to be replaced by its first listener.
+    pub with_broker: Option<BrokerSettings>,
+    /// Append each message to this file as a JSON line.
+    pub record: Option<PathBuf>,
+    /// Show this recording; there is no connection then.
+    pub replay: Option<Replay>,
+    /// How to read payloads.
+    pub decode: Decode,
+    /// How to show it all.
+    pub mode: WatchMode,
+    /// How much to keep.
+    pub limits: WatchLimits,
     /// How to talk.
     pub ui: UiSettings,
 }

@@ -39,6 +39,7 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
         },
         config_dir: Some(dir.path().to_owned()),
         stderr_is_terminal: around.terminal,
+        is_interactive: false,
         read_stdin: &|| Ok(around.stdin.into()),
         ask: &|prompt| Ok(format!("answer to {prompt}")),
         process_id: 42,

@@ -6,8 +6,14 @@ use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+/// Reads a time as records carry it: RFC 3339, or with an offset without colon.
+#[must_use]
+pub fn parse(text: &str) -> Option<SystemTime> {
+    text.parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
 /// Turns instants into local time. What is the same for a whole second is computed once a second.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LocalClock {
     zone: TimeZone,
     /// The start of the second that `zoned`, `date_time` and `offset` belong to, from the epoch.

@@ -122,6 +122,11 @@ fn tries_and_separators() {
     assert_eq!("forever".parse(), Ok(Tries(Attempts::Unlimited)));
     assert_eq!("3".parse(), Ok(Tries(Attempts::AtMost(3))));
     assert_eq!("often".parse::<Tries>(), Err(ValueError::Attempts));
+    assert_eq!("10x".parse(), Ok(Speed(10.0)));
+    assert_eq!("0.5".parse(), Ok(Speed(0.5)));
+    for bad in ["", "x", "0", "-1", "nan", "inf", "10y"] {
+        assert_eq!(bad.parse::<Speed>(), Err(ValueError::Speed), "{bad}");
+    }
     assert_eq!("\\t".parse(), Ok(Separator("\t".to_owned())));
     assert_eq!("\\\\t".parse(), Ok(Separator("\\t".to_owned())));
     assert_eq!("".parse::<Separator>(), Err(ValueError::Separator));

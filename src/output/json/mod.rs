@@ -10,13 +10,24 @@ mod number;
 mod reader;
 mod scanner;
 
-pub use reader::{JsonMessage, JsonMessageError, parse_message};
+pub use reader::{JsonMessage, JsonMessageError, parse_message, recorded_time};
+pub use scanner::{SyntaxError, Token};
 
 pub(super) use emitter::{Layout, Look};
 pub(super) use message::{Dialect, push_message, push_message_with_json_payload};
 
+use scanner::Scanner;
+
 use super::clock::LocalClock;
 use super::{Delivery, Formatter, Presentation};
+
+/// Reads one JSON text, token by token, and nothing after it but white space.
+///
+/// # Errors
+/// It is not JSON (RFC 8259), or nested deeper than 1,000 levels. What was visited until then stands.
+pub fn scan<'a>(text: &'a str, visit: &mut impl FnMut(Token<'a>)) -> Result<(), SyntaxError> {
+    Scanner::new(text).document(visit)
+}
 
 /// Prints each message as one JSON object, losslessly: on one line, or over several indented ones.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Reads a message from a JSON object: the line of `mqt sub --json`, or one written by hand.
 
+use std::time::SystemTime;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::super::clock;
 use super::super::sanitize::escape;
 use super::message::{USER_PROPERTIES, base64_name};
 use super::scanner::{Scanner, SyntaxError, Value};
@@ -82,6 +85,17 @@ impl From<SyntaxError> for JsonMessageError {
     fn from(error: SyntaxError) -> Self {
         Self::Syntax { at: error.at, expected: error.expected }
     }
+}
+
+/// When the message of a line was received: its `tst`.
+#[must_use]
+pub fn recorded_time(line: &[u8]) -> Option<SystemTime> {
+    let text = std::str::from_utf8(line).ok()?;
+    let members = Scanner::new(text).members().ok()?;
+    members.into_iter().find_map(|(key, value)| match value {
+        Value::String(time) if key == "tst" => clock::parse(&time),
+        _ => None,
+    })
 }
 
 const KNOWN: &str = "topic, payload, payload_base64, qos, retain, properties, and tst, dup, payloadlen, mid, \
@@ -283,6 +297,16 @@ mod tests {
         assert_eq!(message.topic.as_deref(), Some("a/bé"));
         assert_eq!(message.retain, Some(true));
         assert_eq!((message.payload, message.qos), (None, None));
+    }
+
+    #[test]
+    fn a_line_says_when_it_was_received() {
+        let time = recorded_time(br#"{"tst":"2026-11-20T11:37:41.581159+01:00","topic":"a"}"#).unwrap();
+        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!((since.as_secs(), since.subsec_nanos()), (1_795_171_061, 581_159_000));
+        for line in ["{}", "x", r#"{"tst":7}"#, r#"{"tst":"yesterday"}"#] {
+            assert_eq!(recorded_time(line.as_bytes()), None, "{line}");
+        }
     }
 
     #[test]

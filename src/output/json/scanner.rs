@@ -8,25 +8,31 @@ pub(super) const MAX_DEPTH: usize = 1_000;
 /// The text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not JSON: {expected} expected at byte {at}")]
-pub(super) struct SyntaxError {
+pub struct SyntaxError {
     /// Where, in bytes; the first is 1.
-    pub(super) at: usize,
+    pub at: usize,
     /// What would have been right there.
-    pub(super) expected: &'static str,
+    pub expected: &'static str,
 }
 
 /// A piece of a JSON text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Token<'a> {
+pub enum Token<'a> {
+    /// `{`
     BeginObject,
+    /// `}`
     EndObject,
+    /// `[`
     BeginArray,
+    /// `]`
     EndArray,
     /// The next value is an element of the open array.
     Element,
     /// The next value belongs to this key.
     Key(Cow<'a, str>),
+    /// A string, its escapes resolved.
     String(Cow<'a, str>),
+    /// A number as it is written.
     Number(&'a str),
     /// `true`, `false` or `null`.
     Literal(&'a str),

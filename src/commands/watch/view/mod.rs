@@ -1,0 +1,353 @@
+//! Drawing: pure functions of the state into a buffer of cells.
+
+mod chart;
+mod dialog;
+mod topics;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::output::units;
+
+use super::app::{App, Gravity, Link, Mode, Pane};
+use super::detail::Tab;
+use super::edit::Edit;
+use super::store::Dropped;
+use super::text::{Role, Span, put, short, short_rate, width};
+use super::tree::ROOT;
+
+/// A narrower terminal shows one half at a time.
+const BOTH_HALVES: u16 = 60;
+
+/// Where things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Areas {
+    /// The status line.
+    pub status: Rect,
+    /// The heads of the columns of the tree.
+    pub heads: Rect,
+    /// The tree of topics.
+    pub tree: Rect,
+    /// The names of the tabs.
+    pub tabs: Rect,
+    /// The line above the detail.
+    pub head: Rect,
+    /// The detail.
+    pub detail: Rect,
+    /// The last line.
+    pub foot: Rect,
+}
+
+impl Areas {
+    /// For a terminal of this size.
+    #[must_use]
+    pub fn of(size: Size, pane: Pane) -> Self {
+        let Size { width, height } = size;
+        let body = height.saturating_sub(3);
+        let (left, right) = if width >= BOTH_HALVES {
+            let left = (width / 2).clamp(40, 110).min(width - 21);
+            (Rect::new(0, 1, left, body + 1), Rect::new(left + 1, 1, width - left - 1, body + 1))
+        } else {
+            let whole = Rect::new(0, 1, width, body + 1);
+            let none = Rect::new(0, 1, 0, 0);
+            if pane == Pane::Topics { (whole, none) } else { (none, whole) }
+        };
+        let line = |area: Rect, row: u16| {
+            Rect::new(area.x, area.y + row.min(area.height), area.width, u16::from(row < area.height))
+        };
+        let below = |area: Rect, row: u16| {
+            let row = row.min(area.height);
+            Rect::new(area.x, area.y + row, area.width, area.height - row)
+        };
+        Self {
+            status: Rect::new(0, 0, width, height.min(1)),
+            heads: line(left, 0),
+            tree: below(left, 1),
+            tabs: line(right, 0),
+            head: line(right, 1),
+            detail: below(right, 2),
+            foot: Rect::new(0, height.saturating_sub(1), width, u16::from(height > 1)),
+        }
+    }
+}
+
+/// Colours by meaning. The palette keeps to colours that can be read on a light and on a dark background, and
+/// nothing is told by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// Whether there are colours.
+    pub colored: bool,
+}
+
+impl Theme {
+    /// How a piece of text looks.
+    #[must_use]
+    pub fn style(self, role: Role) -> Style {
+        let style = Style::default();
+        let plain = match role {
+            Role::Plain | Role::Text | Role::Number => style,
+            Role::Faint | Role::Removed => style.add_modifier(Modifier::DIM),
+            Role::Strong | Role::Key | Role::Literal | Role::Added | Role::Changed => {
+                style.add_modifier(Modifier::BOLD)
+            }
+            Role::Warning => style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+        };
+        if !self.colored {
+            return plain;
+        }
+        match role {
+            Role::Plain => style,
+            Role::Faint => style.add_modifier(Modifier::DIM),
+            Role::Strong => style.add_modifier(Modifier::BOLD),
+            Role::Key => style.fg(Color::Cyan),
+            Role::Text | Role::Added => style.fg(Color::Green),
+            Role::Number | Role::Literal | Role::Changed => style.fg(Color::Magenta),
+            Role::Removed => style.fg(Color::Red),
+            Role::Warning => style.fg(Color::Red).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// What is selected; in the half that has the keys it stands out more.
+    #[must_use]
+    pub fn selected(self, has_keys: bool) -> Modifier {
+        if has_keys { Modifier::REVERSED } else { Modifier::UNDERLINED }
+    }
+}
+
+/// Draws everything. The state has to be prepared.
+pub fn draw(app: &App, theme: Theme, buffer: &mut Buffer) {
+    let areas = Areas::of(app.size, app.pane);
+    status(app, theme, areas.status, buffer);
+    topics::draw(app, theme, areas, buffer);
+    if areas.tree.width > 0 && areas.tabs.width > 0 {
+        for y in areas.heads.y..areas.foot.y {
+            put(buffer, areas.tabs.x - 1, y, 1, "│", theme.style(Role::Faint));
+        }
+    }
+    detail(app, theme, areas, buffer);
+    foot(app, theme, areas.foot, buffer);
+    let body = Rect::new(0, areas.heads.y, app.size.width, areas.foot.y.saturating_sub(areas.heads.y));
+    match &app.mode {
+        Mode::Publish(form) => dialog::publish(app, form, theme, body, buffer),
+        Mode::Clear(clearing) => dialog::clear(app, clearing, theme, body, buffer),
+        Mode::Help(top) => dialog::help(*top, theme, body, buffer),
+        Mode::Normal | Mode::Search(_) | Mode::Filter(_) | Mode::Write(_) => {}
+    }
+}
+
+/// Draws pieces of text one after the other and returns the column behind them.
+fn put_spans(buffer: &mut Buffer, x: u16, y: u16, columns: u16, spans: &[Span], theme: Theme) -> u16 {
+    let end = x + columns;
+    let mut at = x;
+    for span in spans {
+        if at >= end {
+            break;
+        }
+        at = put(buffer, at, y, end - at, &span.text, theme.style(span.role));
+    }
+    at
+}
+
+fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let root = app.store.tree.node(ROOT);
+    let (link, role) = match &app.link {
+        Link::Connecting => ("connecting".to_owned(), Role::Warning),
+        Link::Online { version, resumed } => {
+            let session = if *resumed { "session kept" } else { "new session" };
+            (format!("MQTT {version}, {session}"), Role::Plain)
+        }
+        Link::Lost => ("NOT CONNECTED".to_owned(), Role::Warning),
+        Link::Replay { ended: false } => ("replay".to_owned(), Role::Plain),
+        Link::Replay { ended: true } => ("replay, at its end".to_owned(), Role::Plain),
+    };
+    let rate = |rate| match short_rate(rate) {
+        text if text.is_empty() => "0/s".to_owned(),
+        text => text,
+    };
+    let (asked, confirmed) = app.published;
+    let sent = match asked - confirmed {
+        0 => format!("out {}", short(asked)),
+        open => format!("out {} ({open} open)", short(asked)),
+    };
+    let parts = [
+        Span::new(format!(" {}  ", app.source), Role::Strong),
+        Span::new(link, role),
+        Span::plain(format!("  in {}  {sent}", rate(root.rate(app.now)))),
+        Span::plain(format!("  {} topics", short(root.topics.into()))),
+        Span::plain(format!("  {} msgs", short(root.messages))),
+        Span::plain(format!("  {}", units::Size(app.memory() as u64))),
+    ];
+    put_spans(buffer, area.x, area.y, area.width, &parts, theme);
+    for x in area.left()..area.right() {
+        if let Some(cell) = buffer.cell_mut((x, area.y)) {
+            cell.modifier.insert(Modifier::REVERSED);
+        }
+    }
+}
+
+/// What is between the names of the tabs.
+const TAB_GAP: u16 = 1;
+
+/// The tab whose name stands in this column.
+#[must_use]
+pub fn tab_at(area: Rect, column: u16) -> Option<Tab> {
+    let mut at = area.x;
+    for tab in Tab::ALL {
+        let end = at + tab.name().len() as u16;
+        if (at..end).contains(&column) {
+            return Some(tab);
+        }
+        at = end + TAB_GAP;
+    }
+    None
+}
+
+fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
+    let Areas { tabs, head, detail: area, .. } = areas;
+    if tabs.width == 0 || tabs.height == 0 {
+        return;
+    }
+    let has_keys = app.pane == Pane::Detail;
+    let mut at = tabs.x;
+    for tab in Tab::ALL {
+        let style = if tab == app.detail.tab {
+            theme.style(Role::Strong).add_modifier(theme.selected(has_keys))
+        } else {
+            theme.style(Role::Plain)
+        };
+        at = put(buffer, at, tabs.y, tabs.right().saturating_sub(at), tab.name(), style) + TAB_GAP;
+    }
+    if head.height > 0 {
+        put_spans(buffer, head.x, head.y, head.width, &app.detail.head, theme);
+    }
+    if app.detail.tab == Tab::Chart && !app.detail.series.points.is_empty() && app.detail.lines.is_empty() {
+        return chart::draw(&app.detail.series, theme, area, buffer);
+    }
+    for (row, line) in app.detail.lines.iter().enumerate().take(usize::from(area.height)) {
+        let y = area.y + row as u16;
+        let indent = (2 * line.depth as u16).min(area.width / 2);
+        put_spans(buffer, area.x + indent, y, area.width - indent, &line.spans, theme);
+        if app.detail.cursor == Some(app.detail.top + row) && has_keys {
+            select(buffer, Rect::new(area.x, y, area.width, 1), Modifier::REVERSED);
+        }
+    }
+    let shown = app.detail.lines.len();
+    if app.detail.total > shown && area.height > 0 {
+        let text = format!(" {}/{} ", app.detail.top + shown, app.detail.total);
+        let wide = text.len() as u16;
+        let x = area.right().saturating_sub(wide);
+        put(buffer, x, head.y, wide, &text, theme.style(Role::Faint));
+    }
+}
+
+fn select(buffer: &mut Buffer, area: Rect, modifier: Modifier) {
+    for x in area.left()..area.right() {
+        if let Some(cell) = buffer.cell_mut((x, area.y)) {
+            // What is dim or coloured could not be read in reverse.
+            let style = if modifier == Modifier::REVERSED { Style::reset() } else { cell.style() };
+            cell.set_style(style.add_modifier(modifier));
+        }
+    }
+}
+
+/// What is dropped, in words; empty when nothing is.
+fn dropped(dropped: &Dropped) -> String {
+    let parts = [
+        (dropped.of_topics, "of more topics"),
+        (dropped.of_history, "old"),
+        (dropped.while_paused, "while paused"),
+        (dropped.cut, "cut"),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", short(*count)))
+        .collect();
+    if said.is_empty() { String::new() } else { format!("dropped: {}", said.join(", ")) }
+}
+
+const HINTS: &str = "/ search  f filter  space pause  s sort  p publish  tab pane  ? help  q quit";
+
+fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    match &app.mode {
+        Mode::Search(edit) => return prompt("search: ", edit, app, theme, area, buffer),
+        Mode::Filter(edit) => return prompt("filter: ", edit, app, theme, area, buffer),
+        Mode::Write(edit) => return prompt("write to file: ", edit, app, theme, area, buffer),
+        Mode::Normal | Mode::Publish(_) | Mode::Clear(_) | Mode::Help(_) => {}
+    }
+    let mut parts = Vec::new();
+    if app.paused {
+        parts.push(Span::new(format!("PAUSED, {} new", short(app.pending() as u64)), Role::Warning));
+    }
+    if app.recording.is_some() {
+        parts.push(Span::new("REC", Role::Warning));
+    }
+    if !app.store.filter().is_empty() {
+        let count = app.store.tree.matching();
+        parts.push(Span::new(format!("filter \"{}\": {count}", app.store.filter().text()), Role::Key));
+    }
+    let lost = dropped(&app.store.dropped);
+    if !lost.is_empty() {
+        parts.push(Span::new(lost, Role::Warning));
+    }
+    match &app.notice {
+        Some(notice) => {
+            let role = if notice.gravity == Gravity::Warning { Role::Warning } else { Role::Plain };
+            parts.insert(0, Span::new(notice.text.clone(), role));
+        }
+        None => parts.push(Span::new(HINTS, Role::Faint)),
+    }
+    let mut at = area.x;
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            at = put(buffer, at, area.y, area.right().saturating_sub(at), "  ", Style::default());
+        }
+        at = put(buffer, at, area.y, area.right().saturating_sub(at), &part.text, theme.style(part.role));
+    }
+}
+
+fn prompt(name: &str, edit: &Edit, app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mut at = put(buffer, area.x, area.y, area.width, name, theme.style(Role::Strong));
+    at = put_edit(buffer, at, area.y, area.right().saturating_sub(at), edit, true, theme);
+    if let Some(notice) = &app.notice {
+        let role = if notice.gravity == Gravity::Warning { Role::Warning } else { Role::Faint };
+        put(buffer, at + 2, area.y, area.right().saturating_sub(at + 2), &notice.text, theme.style(role));
+    }
+}
+
+/// A text that is being typed, in one line, the end of a long one. With the keys it has a cursor.
+fn put_edit(
+    buffer: &mut Buffer,
+    x: u16,
+    y: u16,
+    columns: u16,
+    edit: &Edit,
+    has_keys: bool,
+    theme: Theme,
+) -> u16 {
+    let (before, after) = edit.split();
+    let room = usize::from(columns).saturating_sub(3);
+    let mut start = 0;
+    while width(&before[start..]) > room {
+        start += before[start..].chars().next().map_or(1, char::len_utf8);
+    }
+    let plain = theme.style(Role::Plain);
+    let mut at = put(buffer, x, y, columns, &before[start..], plain);
+    let end = x + columns;
+    let mut rest = after.chars();
+    if has_keys {
+        let under = rest.next().map_or_else(|| " ".to_owned(), String::from);
+        at = put(buffer, at, y, end.saturating_sub(at), &under, plain.add_modifier(Modifier::REVERSED));
+    }
+    put(buffer, at, y, end.saturating_sub(at), rest.as_str(), plain)
+}
+
+#[cfg(test)]
+mod tests;
