@@ -31,6 +31,10 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("indicatif", &["ui/"]),
     ("toml", &["config/"]),
     ("rpassword", &["config/"]),
+    ("ratatui", &["commands/watch/"]),
+    ("regex_lite", &["commands/watch/filter.rs"]),
+    ("ciborium", &["commands/watch/document.rs"]),
+    ("rmpv", &["commands/watch/document.rs"]),
     ("tokio", &["connection/", "broker/", "commands/", "ui/"]),
 ];
 
@@ -58,6 +62,9 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "verdict.rs",
     "warning.rs",
 ];
+
+/// Where `mqt watch` has a loop and threads; the rest of it is pure and names no tokio.
+const LOOP_OF_WATCH: &[&str] = &["mod.rs", "recorder.rs", "replay.rs", "terminal.rs"];
 
 /// The client side of `connection/`, which the broker must not see.
 const CLIENT_SIDE: &[&str] = &["client", "driver", "reconnect", "options", "proxy"];
@@ -205,6 +212,20 @@ fn what_a_load_test_computes_knows_no_runtime() {
         }
     }
     assert_eq!(found.len(), WITHOUT_RUNTIME.len(), "all of them are there");
+}
+
+#[test]
+fn the_state_of_watch_is_pure() {
+    for source in sources() {
+        let Some(name) = source.path.strip_prefix("commands/watch/") else { continue };
+        if !LOOP_OF_WATCH.contains(&name) {
+            for outer in
+                ["tokio", "crate::connection", "crate::ui", "std::io::std", "Instant::now", "SystemTime::now"]
+            {
+                assert!(!source.code.contains(outer), "src/{} names {outer}", source.path);
+            }
+        }
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn resolve(
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let settings = WatchSettings {
         subscribe_properties: client::properties(&merged.args, Place::Subscribe)?,
-        ui: client::ui(&merged.args.talk),
+        ui: client::ui(&merged.args),
         client,
         filters,
         filter_out: args.filter_out,

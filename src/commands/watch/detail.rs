@@ -111,7 +111,8 @@ pub struct Detail {
     field: Option<String>,
     made: Option<Made>,
     document: Document,
-    /// How many columns the layout has.
+    /// How many lines of it differ, in words.
+    changes: Option<String>,
     height: usize,
 }
 
@@ -249,9 +250,12 @@ impl Detail {
             }
             (Tab::Diff, Some(topic), Some(kept)) => match self.compared_with(topic, kept) {
                 Some(other) => {
-                    let text = format!("  compared with {}", clock_text(other.at));
+                    let text = format!("{} → ", clock_text(other.at));
                     self.lay_out(id, kept, Some(other), decode, columns);
-                    self.head.push(Span::new(text, Role::Faint));
+                    self.head.truncate(1);
+                    self.head.insert(0, Span::plain(text));
+                    let changes = self.changes.as_deref().unwrap_or_default();
+                    self.head.push(Span::new(format!("  {changes}"), Role::Changed));
                     self.show_document(false);
                 }
                 None => {
@@ -274,25 +278,25 @@ impl Detail {
         }
         self.made = Some(made);
         let document = read(&kept.payload, kept.content_type(), decode, columns.saturating_sub(2));
+        self.changes = None;
         self.document = match other {
             None => document,
             Some(other) => {
                 let before = read(&other.payload, other.content_type(), decode, columns.saturating_sub(2));
                 let (lines, changes) = diff(&before, &document);
-                let fault = match changes {
-                    0 => Some("no difference".to_owned()),
-                    1 => Some("1 difference".to_owned()),
-                    _ => Some(format!("{changes} differences")),
-                };
-                Document { lines, fault, ..document }
+                self.changes = Some(match changes {
+                    0 => "no difference".to_owned(),
+                    1 => "1 difference".to_owned(),
+                    _ => format!("{changes} differences"),
+                });
+                Document { lines, ..document }
             }
         };
     }
 
     fn show_document(&mut self, with_cursor: bool) {
-        self.head.push(Span::new(format!("  {}", self.document.name), Role::Key));
-        if let Some(fault) = &self.document.fault {
-            self.head.push(Span::new(format!("  {fault}"), Role::Warning));
+        if with_cursor {
+            self.head.push(Span::new(format!("  {}", self.document.name), Role::Key));
         }
         self.scroll(self.document.lines.len());
         self.lines.extend(self.document.lines.iter().skip(self.top).take(self.height).cloned());
@@ -410,9 +414,9 @@ pub fn preview(kept: &Kept, decode: Decode) -> String {
     if is_bytes {
         return beginning.iter().take(64).map(|byte| format!("{byte:02x} ")).collect();
     }
-    let text = escape_bytes(beginning.trim_ascii());
-    // Laid-out JSON in one line.
-    text.replace("\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    // Several lines become one.
+    let words = beginning.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.map(|word| escape_bytes(word).into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 fn no_messages(store: &Store, id: NodeId) -> Vec<Line> {
@@ -420,8 +424,11 @@ fn no_messages(store: &Store, id: NodeId) -> Vec<Line> {
         return vec![plain_line("waiting for messages", Role::Faint)];
     }
     let node = store.tree.node(id);
-    let text = format!("a level with {} topics below it, and no message of its own", node.topics);
-    vec![plain_line(text, Role::Faint)]
+    let below = if node.topics == 1 { "one topic".to_owned() } else { format!("{} topics", node.topics) };
+    vec![
+        plain_line(format!("{below} below this level, which"), Role::Faint),
+        plain_line("has no message of its own", Role::Faint),
+    ]
 }
 
 fn row(name: &str, value: impl Into<String>) -> Line {

@@ -41,7 +41,7 @@ impl Line {
 pub struct Document {
     /// What it is laid out as.
     pub name: &'static str,
-    /// Why it is not laid out as it should be.
+    /// Why it is not laid out as it should be; its first lines say so too.
     pub fault: Option<String>,
     /// Its lines.
     pub lines: Vec<Line>,
@@ -64,19 +64,21 @@ pub fn read(payload: &[u8], content_type: Option<&str>, choice: Decode, columns:
         Decode::Json => Some(("JSON", json(payload))),
         Decode::Msgpack => Some(("MessagePack", message_pack(payload))),
         Decode::Cbor => Some(("CBOR", cbor(payload))),
-        Decode::Hex => return hex(payload, columns, None),
+        Decode::Hex => return hex(payload, columns),
         Decode::Auto | Decode::Text => None,
     };
     match tree {
-        None => text(payload, columns, None),
+        None => text(payload, columns),
         Some((name, Ok(lines))) => Document { name, fault: None, lines },
         Some((name, Err(why))) => {
-            let fault = Some(format!("not {name}: {why}"));
-            if std::str::from_utf8(payload).is_ok() {
-                text(payload, columns, fault)
-            } else {
-                hex(payload, columns, fault)
-            }
+            let fault = format!("not {name}: {why}");
+            let told = wrap(&fault, columns).into_iter();
+            let told =
+                told.map(|line| Line { spans: vec![Span::new(line, Role::Warning)], ..Line::default() });
+            let is_text = std::str::from_utf8(payload).is_ok();
+            let mut document = if is_text { text(payload, columns) } else { hex(payload, columns) };
+            document.lines.splice(0..0, told);
+            Document { fault: Some(fault), ..document }
         }
     }
 }
@@ -102,7 +104,7 @@ fn looks_whole(payload: &[u8]) -> bool {
         && std::str::from_utf8(payload).is_ok_and(|text| scan(text, &mut |_| {}).is_ok())
 }
 
-fn text(payload: &[u8], columns: usize, fault: Option<String>) -> Document {
+fn text(payload: &[u8], columns: usize) -> Document {
     let (name, text) = match std::str::from_utf8(payload) {
         Ok(text) => ("text", text.into()),
         Err(_) => ("text, not all UTF-8", escape_bytes(payload)),
@@ -112,10 +114,10 @@ fn text(payload: &[u8], columns: usize, fault: Option<String>) -> Document {
     if payload.is_empty() {
         lines = vec![Line { spans: vec![Span::new("(empty)", Role::Faint)], ..Line::default() }];
     }
-    Document { name, fault, lines }
+    Document { name, fault: None, lines }
 }
 
-fn hex(payload: &[u8], columns: usize, fault: Option<String>) -> Document {
+fn hex(payload: &[u8], columns: usize) -> Document {
     let wide = if columns >= 76 { 16 } else { 8 };
     let line = |(row, bytes): (usize, &[u8])| {
         let mut digits = String::new();
@@ -137,7 +139,7 @@ fn hex(payload: &[u8], columns: usize, fault: Option<String>) -> Document {
         Line { spans, ..Line::default() }
     };
     let lines = payload.chunks(wide).take(MAX_LINES).enumerate().map(line).collect();
-    Document { name: "bytes", fault, lines }
+    Document { name: "bytes", fault: None, lines }
 }
 
 /// Collects the lines of a tree.
@@ -442,7 +444,7 @@ mod tests {
     fn what_cannot_be_decoded_is_shown_all_the_same_with_the_reason() {
         let document = read(b"{\"a\" 1}", None, Decode::Json, 80);
         assert_eq!(document.fault.as_deref(), Some("not JSON: ':' expected at byte 6"));
-        assert_eq!(lines(&document), ["{\"a\" 1}"]);
+        assert_eq!(lines(&document), ["not JSON: ':' expected at byte 6", "{\"a\" 1}"]);
         let document = read(b"\xa1\xff", None, Decode::Cbor, 80);
         assert!(document.fault.unwrap().starts_with("not CBOR: "));
         assert_eq!(document.name, "bytes");

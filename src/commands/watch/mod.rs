@@ -10,6 +10,8 @@ mod diff;
 mod document;
 mod edit;
 mod filter;
+#[cfg(test)]
+mod fixture;
 mod form;
 mod recorder;
 pub(in crate::commands) mod replay;
@@ -638,3 +640,6 @@ async fn written(recorder: &mut Option<Recorder>) -> Result<Option<u64>, crate::
 fn write_new(path: &Path, bytes: &Bytes) -> std::io::Result<()> {
     std::fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -844,7 +844,9 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 33) % below
         };
+        let mut most = 0;
         for step in 0..6_000_u64 {
+            most = most.max(tree.rows());
             match next(10) {
                 0..5 => {
                     let topic = format!("{}/{}/{}", next(8), next(12), next(5));
@@ -870,7 +872,7 @@ mod tests {
                 assert_eq!(shown(&tree), walk(&tree));
             }
         }
-        assert!(tree.rows() > 20);
+        assert!(most > 100, "{most}");
     }
 
     fn walk(tree: &Tree) -> Vec<&str> {

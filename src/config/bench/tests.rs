@@ -16,6 +16,7 @@ fn resolve_in(line: &str, variables: &[(&str, &str)]) -> Result<BenchSettings, F
         variable: &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()),
         config_dir: None,
         stderr_is_terminal: false,
+        is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),
         ask: &|_| Ok(String::new()),
         process_id: 42,

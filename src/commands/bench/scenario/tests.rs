@@ -11,6 +11,7 @@ fn settings(line: &str) -> BenchSettings {
         variable: &|_| None,
         config_dir: None,
         stderr_is_terminal: false,
+        is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),
         ask: &|_| Ok(String::new()),
         process_id: 42,

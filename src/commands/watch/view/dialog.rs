@@ -130,29 +130,30 @@ pub(super) fn clear(app: &App, clearing: &Clearing, theme: Theme, body: Rect, bu
 const HELP: &[(&str, &str)] = &[
     ("Moving", ""),
     ("up down, j k", "to the next topic, or line"),
-    ("PgUp PgDn, Home End, g G", "by a page, to the end"),
-    ("left right, h l", "close or open a level; in the right half: turn to another tab"),
+    ("PgUp PgDn, g G", "by a page, to the end"),
+    ("left right, h l", "close or open a level; on the right: turn to a tab"),
     ("Enter", "open or close; on a topic: go to its detail"),
     ("o  O", "open all, close all"),
     ("Tab", "the other half"),
-    ("1-6, [ ]", "value, history, diff, chart, properties, statistics"),
-    ("mouse", "click, wheel; m leaves the mouse to the terminal"),
+    ("1-6, [ ]", "value, history, diff, chart, properties, stats"),
+    ("mouse", "click, wheel; m leaves it to the terminal"),
     ("Finding", ""),
     ("/  n N", "search topics for a word or /regex/; next, previous"),
-    ("f", "filter. All words must match: a word of the topic, /regex/,"),
-    ("", "a topic filter with + or #, p:word or p:/regex/ of the payload"),
+    ("f", "filter; all words must match: a part of the topic,"),
+    ("", "/regex/, a topic filter with + or #; of the payload:"),
+    ("", "p:word, p:/regex/"),
     ("Esc", "no filter; the newest message again"),
     ("s", "sort by name, rate, last change"),
     ("space", "pause, and go on"),
     ("Values", ""),
-    ("v", "read the payloads of this topic as JSON, text, bytes, MessagePack, CBOR"),
+    ("v", "read this topic as JSON, text, hex, MessagePack, CBOR"),
     ("Enter in History", "mark a message; on a second one: compare the two"),
     ("c", "chart the payload, or the field under the cursor"),
     ("y  Y", "copy the payload, the topic"),
     ("w", "write the payload to a file"),
     ("The broker", ""),
     ("p", "publish, beginning with the selected message"),
-    ("Delete, D", "clear the retained messages of this topic and below"),
+    ("Delete, D", "clear retained messages of this topic and below"),
     ("r", "record to a file, on and off"),
     ("This program", ""),
     ("Ctrl-L  Ctrl-Z", "draw anew, suspend"),
@@ -161,7 +162,7 @@ const HELP: &[(&str, &str)] = &[
 
 pub(super) fn help(top: usize, theme: Theme, body: Rect, buffer: &mut Buffer) {
     let tall = (HELP.len() as u16 + 2).min(body.height);
-    let area = frame("keys", "up down: more  any other key: close", (96, tall), theme, body, buffer);
+    let area = frame("keys", "up down: more  any other key: close", (78, tall), theme, body, buffer);
     let top = top.min(HELP.len().saturating_sub(usize::from(area.height)));
     let names = HELP.iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| width(key)).max();
     let names = names.unwrap_or(0) as u16 + 2;

@@ -157,7 +157,7 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (link, role) = match &app.link {
         Link::Connecting => ("connecting".to_owned(), Role::Warning),
         Link::Online { version, resumed } => {
-            let session = if *resumed { "session kept" } else { "new session" };
+            let session = if *resumed { "kept session" } else { "new session" };
             (format!("MQTT {version}, {session}"), Role::Plain)
         }
         Link::Lost => ("NOT CONNECTED".to_owned(), Role::Warning),
@@ -173,20 +173,41 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         0 => format!("out {}", short(asked)),
         open => format!("out {} ({open} open)", short(asked)),
     };
-    let parts = [
-        Span::new(format!(" {}  ", app.source), Role::Strong),
-        Span::new(link, role),
-        Span::plain(format!("  in {}  {sent}", rate(root.rate(app.now)))),
-        Span::plain(format!("  {} topics", short(root.topics.into()))),
-        Span::plain(format!("  {} msgs", short(root.messages))),
-        Span::plain(format!("  {}", units::Size(app.memory() as u64))),
+    let figures = [
+        format!("in {}", rate(root.rate(app.now))),
+        sent,
+        plural(root.topics.into(), "topic"),
+        units::Size(app.memory() as u64).to_string(),
+        plural(root.messages, "message"),
     ];
-    put_spans(buffer, area.x, area.y, area.width, &parts, theme);
+    // What there is no room for is left out, the last first; the source is what gives way.
+    let mut room = usize::from(area.width);
+    let mut parts = Vec::new();
+    room = room.saturating_sub(width(&link) + 3 + SOURCE.min(width(&app.source)));
+    for figure in figures {
+        room = match room.checked_sub(figure.len() + 2) {
+            Some(room) => room,
+            None => break,
+        };
+        parts.push(Span::plain(format!("  {figure}")));
+    }
+    let source = area.width.min((room + SOURCE.min(width(&app.source))) as u16);
+    let at = put(buffer, area.x + 1, area.y, source, &app.source, theme.style(Role::Strong)) + 2;
+    parts.insert(0, Span::new(link, role));
+    put_spans(buffer, at, area.y, area.right().saturating_sub(at), &parts, theme);
     for x in area.left()..area.right() {
         if let Some(cell) = buffer.cell_mut((x, area.y)) {
             cell.modifier.insert(Modifier::REVERSED);
         }
     }
+}
+
+/// The name of what is watched keeps so many columns.
+const SOURCE: usize = 24;
+
+/// `1 topic`, `2 topics`.
+fn plural(count: u64, what: &str) -> String {
+    format!("{} {what}{}", short(count), if count == 1 { "" } else { "s" })
 }
 
 /// What is between the names of the tabs.

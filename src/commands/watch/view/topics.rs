@@ -7,7 +7,7 @@ use super::super::app::{App, Pane};
 use super::super::detail::preview;
 use super::super::text::{Role, put, short, short_age, short_rate};
 use super::super::tree::{NodeId, Order};
-use super::{Areas, Theme, select};
+use super::{Areas, Theme, plural, select};
 
 /// The columns on the right: retained, messages, rate, age, with what is between them.
 const RETAINED: u16 = 2;
@@ -68,7 +68,7 @@ fn topic(app: &App, id: NodeId, theme: Theme, line: Rect, buffer: &mut Buffer) {
     let value = match topic.and_then(|topic| topic.last()) {
         Some(kept) => Some((preview(kept, app.decode_of(id)), Role::Text)),
         None if topic.is_some() => Some(("(dropped)".to_owned(), Role::Faint)),
-        None if !node.open => Some((format!("{} topics", short(node.topics.into())), Role::Faint)),
+        None if !node.open => Some((plural(node.topics.into(), "topic"), Role::Faint)),
         None => None,
     };
     let name_role = match (is_mixed(node.name()), node.has_children()) {
