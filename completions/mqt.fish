@@ -31,6 +31,7 @@ complete -c mqt -n "__fish_mqt_needs_command" -f -a "pub" -d 'Publish messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "sub" -d 'Subscribe and print messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "bench" -d 'Put load on a broker and measure it'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "rr" -d 'Send a request and print the answer, or answer requests'
+complete -c mqt -n "__fish_mqt_needs_command" -f -a "watch" -d 'See a broker live: topics, values, rates, history'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "broker" -d 'Run a small broker for development'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "profile" -d 'List and show profiles'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "install-links" -d 'Make links named mosquitto_pub, mosquitto_sub and mosquitto_rr'
@@ -449,6 +450,95 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s d -l debug -d 'Show packe
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l quiet -d 'Print no errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s t -l topic -d 'Watch this topic filter; repeatable [default: #]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s T -l filter-out -d 'Leave out messages that match this filter; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l record -d 'Append each message to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l replay -d 'Show a recording instead of a broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l speed -d 'Show the recording so much faster [default: 1x]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l decode -d 'Read payloads as auto, json, text, hex, msgpack or cbor [default: auto]' -r -f -a "auto\t'By the content type; without one as text, or as bytes where they are no UTF-8'
+json\t'JSON'
+text\t'Text'
+hex\t'Bytes in hexadecimal'
+msgpack\t'MessagePack'
+cbor\t'CBOR'"
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l once -d 'Print one table or object and end [default: after --interval]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l interval -d 'Print a table or object this often [default: 2s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l top -d 'Print at most this many topics, the busiest first [default: 20, with --json all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-topics -d 'Keep at most this many topics [default: 200000]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l history -d 'Keep at most this many messages of a topic [default: 100]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-payload -d 'Keep at most this much of a payload [default: 64k]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l memory -d 'Keep at most this much of everything together [default: 96M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s L -l url -d 'Connect to the broker at this URL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s h -l host -d 'Connect to this host [default: localhost]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l unix -d 'Connect to this unix socket' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ws-path -d 'Request this path for WebSocket [default: /mqtt]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l proxy -d 'Connect through this proxy' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s A -l bind -d 'Connect from this local address' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s u -l username -d 'Log in with this user name' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s P -l pw -l password -d 'Log in with this password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-file -d 'Read the password from this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-command -d 'Run this command for the password' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l cafile -d 'Trust the CA certificates in this file only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l cert -d 'Show this client certificate to the broker' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-alpn -d 'Offer this protocol by ALPN' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-version -d 'Refuse TLS versions older than this: tlsv1.2 or tlsv1.3 [default: tlsv1.2]' -r -f -a "tlsv1.2\t'TLS 1.2 or 1.3'
+tlsv1.3\t'TLS 1.3'"
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ciphers -d 'Offer these cipher suites only' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l psk -d 'Not available: TLS with a pre-shared key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l psk-identity -d 'Not available: the identity of --psk' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l keyform -d 'Not available but for pem: the form of --key' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-keylog -d 'Append the session secrets to this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-payload -d 'Use this payload for the will [default: empty]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-file -d 'Use the content of this file as payload of the will' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l summary -d 'Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]' -r -f -a "text\t'A line for people'
+json\t'One JSON object in one line'"
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l sys -d 'Watch what the broker says about itself, $SYS/#, too'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l with-broker -d 'Start a dev broker and watch it'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l plain -d 'Print tables as plain lines instead of using the whole terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l json -d 'Print JSON objects, one a line, instead of using the whole terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-mouse -d 'Leave the mouse to the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ws -d 'Speak MQTT over WebSocket'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l nodelay -d 'Send small packets at once: it is always so'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-reconnect -d 'End when the connection is lost'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-stdin -d 'Read the password from standard input'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-prompt -d 'Ask for the password on the terminal'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls -d 'Speak TLS'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l insecure -d 'Do not check the broker\'s certificate'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-tls -d 'Do not speak TLS, whatever other options say'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-retain -d 'Have the will retained'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s d -l debug -d 'Show packets as they go by'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l quiet -d 'Print no errors, warnings, notes and progress'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l help -d 'Print the whole help'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -s p -l port -d 'Listen on this TCP port [default: 1883]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l ws-port -d 'Listen for WebSocket on this port' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l tls-port -d 'Listen for TLS on this port' -r

@@ -53,4 +53,6 @@ mod tls;
 #[cfg(test)]
 mod transport;
 #[cfg(test)]
+mod watch;
+#[cfg(test)]
 mod websocket;

@@ -20,7 +20,7 @@ use super::tree::{NodeId, ROOT};
 use crate::output::sanitize::escape;
 
 /// The topics with the highest rates, and how many there are.
-fn busiest<'a>(app: &'a App, top: Option<usize>) -> Vec<(NodeId, &'a Topic)> {
+fn busiest(app: &App, top: Option<usize>) -> Vec<(NodeId, &Topic)> {
     let tree = &app.store.tree;
     let mut topics: Vec<(NodeId, &Topic)> = app.store.topics().collect();
     let compare = |a: &(NodeId, &Topic), b: &(NodeId, &Topic)| -> Ordering {
@@ -52,7 +52,7 @@ pub fn plain(app: &App, top: Option<usize>, columns: usize) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{} topics, {} messages, {}, {} payload",
+        "topics {}  messages {}  rate {}  payload {}",
         root.topics,
         root.messages,
         Rate(root.rate(app.now)),

@@ -4,7 +4,6 @@
 //! further frame is made. Another thread waits for keys.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -33,6 +32,8 @@ pub const CLIPBOARD: usize = 74_994;
 
 /// Whether the terminal is taken over: for the panic hook.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// How many pieces the thread that writes has not written yet.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// The terminal while it is taken over. Dropping it gives it back.
 pub struct Screen {
@@ -41,7 +42,6 @@ pub struct Screen {
     last: Buffer,
     bytes: Vec<u8>,
     writer: Option<Sender<Vec<u8>>>,
-    waiting: Arc<AtomicUsize>,
 }
 
 impl Screen {
@@ -51,14 +51,12 @@ impl Screen {
     /// Standard input or output is no terminal, or a thread cannot be started.
     pub fn open(theme: Theme, mouse: bool) -> io::Result<Self> {
         let (writer, frames) = channel::<Vec<u8>>();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let written = Arc::clone(&waiting);
         let mut out = direct_stdout()?;
         std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
             while let Ok(bytes) = frames.recv() {
                 // A terminal that is gone is noticed by the signal that tells it.
                 let _ = out.write_all(&bytes).and_then(|()| out.flush());
-                written.fetch_sub(1, Ordering::SeqCst);
+                WAITING.fetch_sub(1, Ordering::SeqCst);
             }
         })?;
         give_back_on_panic();
@@ -100,10 +98,7 @@ impl Screen {
         }
         self.bytes.extend_from_slice(&farewell());
         self.send();
-        let until = Instant::now() + LAST_WORDS;
-        while !self.is_idle() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until_written();
         // Nothing can be done about a terminal that is gone.
         let _ = disable_raw_mode();
     }
@@ -151,7 +146,7 @@ impl Screen {
     /// Whether the terminal has taken everything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) == 0
+        WAITING.load(Ordering::SeqCst) == 0
     }
 
     /// Draws what has changed since the last time, if something has.
@@ -176,9 +171,9 @@ impl Screen {
             return;
         }
         if let Some(writer) = &self.writer {
-            self.waiting.fetch_add(1, Ordering::SeqCst);
+            WAITING.fetch_add(1, Ordering::SeqCst);
             if writer.send(std::mem::take(&mut self.bytes)).is_err() {
-                self.waiting.fetch_sub(1, Ordering::SeqCst);
+                WAITING.fetch_sub(1, Ordering::SeqCst);
             }
         }
     }
@@ -211,6 +206,14 @@ impl Drop for Screen {
     }
 }
 
+/// Waits for a terminal that takes bytes, but not for ever.
+fn wait_until_written() {
+    let until = Instant::now() + LAST_WORDS;
+    while WAITING.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// What gives the terminal back.
 fn farewell() -> Vec<u8> {
     let mut bytes = MOUSE_OFF.to_vec();
@@ -238,6 +241,7 @@ fn give_back_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if TAKEN.swap(false, Ordering::SeqCst) {
+            wait_until_written();
             let _ = disable_raw_mode();
             let _ = direct_stdout().and_then(|mut out| out.write_all(&farewell()));
         }
@@ -316,5 +320,57 @@ impl Stops {
     /// Never.
     pub async fn next(&mut self) -> Stop {
         std::future::pending().await
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+
+    use nix::pty::{Winsize, openpty};
+    use nix::sys::termios::tcgetattr;
+
+    use super::*;
+
+    const ASKED: &str = "MQT_TEST_PANIC";
+
+    /// The program of the next test, in a terminal.
+    #[test]
+    fn child_that_panics() {
+        if std::env::var_os(ASKED).is_some() {
+            let _screen = Screen::open(Theme { colored: true }, true).unwrap();
+            panic!("a defect on the screen");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_reported() {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "commands::watch::terminal::tests::child_that_panics", "--nocapture"])
+            .env(ASKED, "1")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), before);
+        drop(pty.slave);
+        let mut bytes = Vec::new();
+        // The end of a terminal is an error.
+        let _ = File::from(pty.master).read_to_end(&mut bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text:?}"));
+        let entered = place("\x1b[?1049h");
+        let left = place("\x1b[?1049l");
+        assert!(entered < left && left < place("a defect on the screen"), "{text:?}");
+        assert!(place("\x1b[?25l") < place("\x1b[?25h"));
+        assert!(place("\x1b[?1000h") < place("\x1b[?1000l"));
     }
 }
