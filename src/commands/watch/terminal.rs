@@ -61,7 +61,7 @@ impl Screen {
         })?;
         give_back_on_panic();
         let mut screen =
-            Self { theme, mouse, last: Buffer::default(), bytes: Vec::new(), writer: Some(writer), waiting };
+            Self { theme, mouse, last: Buffer::default(), bytes: Vec::new(), writer: Some(writer) };
         screen.enter()?;
         Ok(screen)
     }
