@@ -1731,7 +1731,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__watch)
-            opts="-t -T -q -L -h -p -A -4 -6 -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -q -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1862,6 +1862,14 @@ _mqt() {
                     return 0
                     ;;
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --options-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -480,6 +480,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -s A -l bind -d 'Connect 
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s P -l pw -l password -d 'Log in with this password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-file -d 'Read the password from this file' -r -F
@@ -524,6 +525,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l json -d 'Print JSON ob
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-mouse -d 'Leave the mouse to the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ws -d 'Speak MQTT over WebSocket'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s S -l srv -d 'Ask the domain --host for its brokers: DNS SRV'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l nodelay -d 'Send small packets at once: it is always so'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-reconnect -d 'End when the connection is lost'

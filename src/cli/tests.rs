@@ -193,7 +193,7 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt profile", "a command is missing", "`mqt profile --help`"),
         ("mqt generate completions tcsh", "does not know the value 'tcsh'", "it is one of bash, "),
         ("mqt help watc", "'watc' is not known here", "it is one of pub, sub"),
-        ("mqt watch", "unknown command 'watch'", "`mqt --help`"),
+        ("mqt wach", "unknown command 'wach'", "`mqt --help`"),
     ] {
         let usage = wrong(line);
         assert_eq!(usage.keyword, "usage", "{line}");
