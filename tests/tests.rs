@@ -11,6 +11,9 @@ mod codec_round_trip;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+#[cfg(unix)]
+mod dropin;
+#[cfg(test)]
 mod end_of_input;
 #[cfg(test)]
 mod exit_codes;

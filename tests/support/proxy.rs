@@ -72,6 +72,8 @@ pub struct Record {
     pub up: Vec<u8>,
     /// From the broker.
     pub down: Vec<u8>,
+    /// Nothing more comes, from either.
+    pub ended: bool,
 }
 
 /// The proxy.
@@ -230,6 +232,10 @@ async fn forward(mut client: TcpStream, number: usize, cut: Option<Cut>, shared:
         tokio::pin!(up, down);
         let (mut up_open, mut down_open) = (true, true);
         loop {
+            if !up_open && !down_open {
+                shared.records.lock().unwrap()[number].ended = true;
+                break None;
+            }
             tokio::select! {
                 biased;
                 changed = commands.changed() => break changed.ok().map(|()| commands.borrow().1),
@@ -245,7 +251,6 @@ async fn forward(mut client: TcpStream, number: usize, cut: Option<Cut>, shared:
                     }
                     down_open = false;
                 }
-                else => break None,
             }
         }
     };

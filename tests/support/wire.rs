@@ -1,7 +1,7 @@
 //! A raw connection: bytes written by hand go out, and exactly the expected bytes must come back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than anything takes; only a test that fails waits for it.
@@ -24,6 +24,11 @@ impl Wire {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         Self { stream }
+    }
+
+    /// Where the other end is.
+    pub fn peer_address(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
     }
 
     /// Sends bytes, see [`bytes`].
