@@ -94,7 +94,9 @@ fn debug_shows_the_last_packets_too() {
     let outcome = Mqt::new(["sub", "-L", &url, "-t", "a", "-C", "1", "-q", "2", "-d"]).run();
     outcome.assert_code(0).assert_stdout("x\n");
     let sent: Vec<&str> = outcome.stderr().lines().filter(|line| line.starts_with("> ")).collect();
-    assert_eq!(sent[2..], ["> PUBREC id 1, success (0x00)", "> DISCONNECT success (0x00)"], "{outcome}");
+    let last =
+        ["> PUBREC id 1, success (0x00)", "> PUBCOMP id 1, success (0x00)", "> DISCONNECT success (0x00)"];
+    assert_eq!(sent[2..], last, "{outcome}");
 }
 
 #[cfg(unix)]
