@@ -41,6 +41,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 /// Parts of `mqt bench` that decide and compute: they know no runtime.
 const WITHOUT_RUNTIME: &[&str] = &[
     "chart.rs",
+    "clock.rs",
     "compare.rs",
     "comparison.rs",
     "csv.rs",
@@ -53,10 +54,12 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "recorder.rs",
     "result.rs",
     "run_config.rs",
+    "scenario.rs",
     "schedule.rs",
     "snapshot.rs",
     "stamp.rs",
     "svg.rs",
+    "tally.rs",
     "text.rs",
     "tracker.rs",
     "verdict.rs",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::broker::{
-    Activity, BrokerError, BrokerOptions, Observer, PasswordFile, PasswordFileError, Server,
+    Activity, BrokerError, BrokerOptions, Limits, Observer, PasswordFile, PasswordFileError, Server,
 };
 use crate::config::BrokerSettings;
 use crate::connection::Endpoint;
@@ -70,7 +70,15 @@ pub(super) fn reaching(endpoint: &Endpoint, clients_go_elsewhere: bool) -> Strin
 /// The options of a broker that tells nobody what goes on.
 pub(super) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
     let password_file = settings.password_file.as_deref().map(PasswordFile::read).transpose();
+    let usual = Limits::default();
+    let limits = Limits {
+        connections: usual.connections.max(settings.clients),
+        sessions: usual.sessions.max(settings.clients),
+        subscriptions: usual.subscriptions.max(settings.clients),
+        ..usual
+    };
     Ok(BrokerOptions {
+        limits,
         listeners: settings.listen.clone(),
         server_tls: settings.tls.clone(),
         password_file: password_file.map_err(|error| from_password_file(&error))?,

@@ -218,6 +218,18 @@ fn referenced(failure: Failure, server_reference: Option<&ByteString>) -> Failur
     }
 }
 
+/// A subscription that the broker refuses.
+pub(super) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Option<&str>) -> Failure {
+    let kind = match reason {
+        ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+        | ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
+        | ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => Kind::Unsupported,
+        _ => Kind::Denied,
+    };
+    let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
+    Failure::new(kind, format!("subscribe \"{}\": {reason}{said}", escape(filter)))
+}
+
 /// A publish that will not be confirmed. `place` says where its input stood: `line 7`.
 pub(super) fn from_refusal(refusal: &Refusal, topic: &str, place: Option<&str>) -> Failure {
     let place = place.map(|place| format!(" ({place})")).unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::output::sanitize::escape;
 use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
-use super::failure::{from_refusal, from_setup};
+use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, random_seed, records, run_to_end, sleep_until};
@@ -425,15 +425,7 @@ impl Subscriber<'_> {
     fn subscribed(&mut self, subscription: &Subscription, reason: ReasonCode, reason_string: Option<&str>) {
         let filter = escape(&subscription.filter);
         if reason.is_error() {
-            let kind = match reason {
-                ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
-                | ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
-                | ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => Kind::Unsupported,
-                _ => Kind::Denied,
-            };
-            let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
-            let failure = Failure::new(kind, format!("subscribe \"{filter}\": {reason}{said}"))
-                .old_text("All subscription requests were denied.");
+            let failure = from_suback(&subscription.filter, reason, reason_string);
             if self.settings.strict {
                 self.fail(failure);
             } else {

@@ -23,6 +23,7 @@ pub(super) fn resolve(args: BrokerArgs, environment: &Environment<'_>) -> Result
         anonymous: args.allow_anonymous,
         password_file: args.password_file,
         verbose: args.verbose,
+        clients: 0,
         // A profile that cannot be read is no matter of the broker.
         clients_go_elsewhere: client::leads_elsewhere(environment).unwrap_or(true),
         ui: UiSettings {
@@ -76,6 +77,7 @@ pub(super) fn beside(endpoint: &Endpoint, merged: &Merged) -> Result<BrokerSetti
         password_file: None,
         anonymous: false,
         verbose: false,
+        clients: 0,
         clients_go_elsewhere: merged.leads_elsewhere,
         ui: client::ui(&merged.args),
     })

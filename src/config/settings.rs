@@ -366,6 +366,8 @@ pub struct BrokerSettings {
     pub anonymous: bool,
     /// Say who connects, subscribes and leaves.
     pub verbose: bool,
+    /// How many clients are known to come, where that is more than it usually lets in.
+    pub clients: usize,
     /// Variables or a profile lead clients to another broker, or there in another way: who is told what to
     /// type has to be told the address too.
     pub clients_go_elsewhere: bool,

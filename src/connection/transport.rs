@@ -196,6 +196,13 @@ impl Transport {
         Ok((Box::new(stream), peer))
     }
 
+    /// Tries this address first, if it is one of those that [`Self::resolve`] has found: it has answered before.
+    pub fn prefer(&mut self, peer: &str) {
+        if let Some(place) = self.tcp.addresses.iter().position(|address| address.to_string() == peer) {
+            self.tcp.addresses.swap(0, place);
+        }
+    }
+
     /// What the user should hear about once.
     #[must_use]
     pub fn warnings(&self) -> &[SetupWarning] {
@@ -241,5 +248,25 @@ impl Transport {
             stream = websocket::connect(stream, endpoint, &self.ws_headers).await?;
         }
         Ok(Connected { stream, peer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_address_that_has_answered_is_tried_first() {
+        let mut transport = Transport::new(TransportOptions::default()).unwrap();
+        transport.prefer("127.0.0.1:1883");
+        transport.resolve().await.unwrap();
+        let addresses = |transport: &Transport| {
+            transport.tcp.addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses(&transport), ["[::1]:1883", "127.0.0.1:1883"]);
+        transport.prefer("127.0.0.1:1883");
+        assert_eq!(addresses(&transport), ["127.0.0.1:1883", "[::1]:1883"]);
+        transport.prefer("192.0.2.1:1883");
+        assert_eq!(addresses(&transport), ["127.0.0.1:1883", "[::1]:1883"]);
     }
 }

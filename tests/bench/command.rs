@@ -13,6 +13,7 @@ use mqt::commands::bench::result::ResultFile;
 #[cfg(unix)]
 use nix::sys::signal::Signal;
 
+use super::faulty_broker::FaultyBroker;
 use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Outcome};
 
@@ -161,6 +162,58 @@ fn the_highest_rate_is_searched_and_each_step_is_shown() {
     // No rate is so good: it goes down to one message a second.
     outcome.assert_code(9).assert_stderr_has("missed").assert_stderr_has("error[verdict]");
     assert!(outcome.stdout().contains("No rate held the objectives"), "{outcome}");
+}
+
+/// A broker that carries 250 messages a second and drops what is meant to be sent faster. It knows from the
+/// stamps: however fast the machine is, the answer is the same.
+#[test]
+fn the_search_finds_the_highest_rate_that_holds() {
+    let mut before = 0;
+    let broker = FaultyBroker::start(Box::new(move |_, publish| {
+        let topic = usize::from(publish[2]) << 8 | usize::from(publish[3]);
+        let stamp = &publish[2 + 2 + topic + 1..];
+        let intended = u64::from_be_bytes(stamp[16..24].try_into().unwrap());
+        let gap = intended.abs_diff(std::mem::replace(&mut before, intended));
+        if gap < 4_000_000 { vec![] } else { vec![publish] }
+    }));
+    let outcome = mqt("bench --publishers 1 -r 50 --duration 380ms --warmup 0 --drain 100ms --find-max")
+        .args(["--slo", "loss=0", "-L", &broker.endpoint().to_string(), "--json", "-"])
+        .run();
+    outcome.assert_code(0);
+    let file = ResultFile::parse(outcome.stdout()).unwrap();
+    let held = file.steps.iter().filter(|step| step.held).map(|step| step.rate).fold(0.0, f64::max);
+    assert!((238.0..=250.0).contains(&held), "{outcome}");
+    assert!(file.steps.iter().all(|step| step.held == (step.rate <= 250.0)), "{:?}", file.steps);
+    assert_eq!(file.runs[0].counts.lost, 0, "the run is the one at the rate that was found");
+}
+
+#[test]
+fn a_search_with_too_few_samples_says_so_and_ends() {
+    let outcome = mqt("bench --with-broker -p 0 --publishers 1 -r 20 --duration 100ms --warmup 0")
+        .args(["--drain", "100ms", "--find-max", "--slo", "p99<1h"])
+        .run();
+    outcome.assert_code(9).assert_stderr_has("cannot be told");
+    assert_eq!(outcome.stderr().matches("missed").count(), 1, "{outcome}");
+}
+
+#[test]
+fn what_the_broker_refuses_is_said_first_and_is_status_12() {
+    let broker = FaultyBroker::start(Box::new(|_, publish| vec![publish]));
+    let url = broker.endpoint().to_string();
+    let publishing = "bench pub -t refused/{i} -r 1k --count 20";
+    let outcome = mqt(publishing).args(["-L", &url]).run();
+    outcome.assert_code(12).assert_stderr_has("error[denied]: publish \"refused/0\": ");
+    assert!(outcome.stdout().starts_with("!!! the broker refused 20 publishes\n"), "{outcome}");
+    assert_eq!(figure(&outcome, "refused"), "20", "{outcome}");
+    // Whoever has thresholds decides alone.
+    mqt(publishing).args(["-L", &url, "--fail-if", "refused>20"]).run().assert_code(0);
+    let outcome = mqt("bench sub --filter refused/# --duration 100ms --warmup 0").args(["-L", &url]).run();
+    outcome.assert_code(12).assert_stderr_has("error[denied]: subscribe \"refused/#\": ");
+    assert!(outcome.stdout().contains("!!! the broker refused a subscription\n"), "{outcome}");
+    let outcome = mqt("bench sub --filter refused/# --duration 100ms --warmup 0 --fail-if refused>0")
+        .args(["-L", &url])
+        .run();
+    outcome.assert_code(9);
 }
 
 #[test]

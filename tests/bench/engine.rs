@@ -6,7 +6,8 @@ use std::time::Duration;
 use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
 use mqt::commands::bench::engine::{Finished, Stopped, measure};
 use mqt::commands::bench::merge::merge;
-use mqt::commands::bench::result::{ResultFile, Rule, RunResult};
+use mqt::commands::bench::random::Random;
+use mqt::commands::bench::result::{ConnectSecond, ResultFile, Rule, RunResult};
 use mqt::commands::bench::run_config::run_id;
 use mqt::commands::bench::verdict;
 use mqt::commands::bench::warning::warnings;
@@ -18,7 +19,7 @@ use mqt::error::Failure;
 use mqt::mqtt::{Properties, QoS};
 use mqt::ui::Ui;
 
-use super::faulty_broker::FaultyBroker;
+use super::faulty_broker::{FaultyBroker, Welcome};
 use crate::support::broker::TestBroker;
 use crate::support::wire::Wire;
 
@@ -282,14 +283,79 @@ fn churn_drops_some_again_and_again_and_a_storm_all_at_once() {
         let broker = TestBroker::start();
         let mut settings = settings(&broker.endpoints()[0]);
         settings.groups = vec![Group { connections: 100, load: Load::None, ..group(scenario, 0, 0) }];
-        (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(450)));
+        (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(1)));
         let result = run(&settings).unwrap().result;
         assert_eq!((result.connects.established, result.connects.lost), (100, 0), "{result:?}");
         let reconnected = result.connects.reconnected;
-        let range = if scenario == Scenario::Storm { 400..=400 } else { 10..=80 };
-        assert!(range.contains(&reconnected), "{scenario}: {reconnected}");
+        // Nine rounds; a machine that is overrun may miss some, never add one.
+        let drawn = |number: u64, round: u64| Random::new(number << 32 ^ round).fraction() < 0.1;
+        let most = match scenario {
+            Scenario::Storm => 900,
+            _ => (0..100).map(|number| (1..10).filter(|round| drawn(number, *round)).count() as u64).sum(),
+        };
+        let least = if scenario == Scenario::Storm { 100 } else { 1 };
+        assert!((least..=most).contains(&reconnected), "{scenario}: {reconnected} of {most}");
         assert_eq!(result.latency.connect.count(), 100 + reconnected);
     }
+}
+
+#[test]
+fn failed_attempts_are_counted_and_so_is_who_gives_up() {
+    let busy = |number| if matches!(number, 2 | 3) { Welcome::Busy } else { Welcome::Yes };
+    let broker = FaultyBroker::start_with(Box::new(|_, publish| vec![publish]), busy);
+    let mut settings = settings(broker.endpoint());
+    settings.client.first_connect = Attempts::AtMost(3);
+    settings.groups = vec![Group { connections: 4, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(50)));
+    let result = run(&settings).unwrap().result;
+    let connects = &result.connects;
+    assert_eq!((connects.established, connects.failed_attempts), (4, 2), "{result:?}");
+    assert!(connects.failed.is_empty() && connects.given_up == 0, "{connects:?}");
+    let sum = |read: fn(&ConnectSecond) -> u64| result.connecting.iter().map(read).sum::<u64>();
+    assert_eq!((sum(|second| second.opened), sum(|second| second.failed)), (4, 2));
+    // A subscriber that is told to go and may not return.
+    let broker = FaultyBroker::start(Box::new(|number, publish| match number {
+        50 => vec![vec![0xE0, 1, 0x8B]],
+        _ => vec![publish],
+    }));
+    let mut settings = self::settings(broker.endpoint());
+    settings.client.reconnect = Attempts::AtMost(0);
+    settings.timing.count = NonZeroU64::new(100);
+    settings.timing.drain = Duration::from_millis(100);
+    let result = run(&settings).unwrap().result;
+    assert_eq!((result.connects.lost, result.connects.given_up), (1, 1), "{result:?}");
+    let told = warnings(&result);
+    assert!(told.iter().any(|warning| warning.text.contains("could not be opened again")), "{told:?}");
+}
+
+#[test]
+fn what_a_client_got_counts_though_it_still_connects_at_the_end() {
+    // The subscriber is told to go after half of the messages, and hears nothing from the broker when it returns.
+    let quiet = |number| if number < 3 { Welcome::Yes } else { Welcome::Silence };
+    let broker = FaultyBroker::start_with(
+        Box::new(|number, publish| if number == 50 { vec![vec![0xE0, 1, 0x8B]] } else { vec![publish] }),
+        quiet,
+    );
+    let mut settings = settings(broker.endpoint());
+    settings.timing.count = NonZeroU64::new(100);
+    settings.timing.drain = Duration::from_millis(1_500);
+    let result = run(&settings).unwrap().result;
+    let counts = result.counts;
+    assert_eq!((counts.sent, counts.delivered, counts.lost), (100, 50, 50), "{result:?}");
+    let [anomaly] = &result.anomalies[..] else { panic!("{:?}", result.anomalies) };
+    assert_eq!((anomaly.lost, anomaly.subscriber), (50, Some(0)));
+}
+
+#[test]
+fn many_filters_go_in_packets_that_brokers_take() {
+    let broker = FaultyBroker::start(Box::new(|_, publish| vec![publish]));
+    let mut settings = settings(broker.endpoint());
+    settings.groups[0].topics = vec!["t/7".parse().unwrap()];
+    settings.groups[0].filters = Some((0..1_200).map(|n| format!("t/{n}").parse().unwrap()).collect());
+    settings.timing.count = NonZeroU64::new(10);
+    let result = run(&settings).unwrap().result;
+    assert_eq!((result.counts.delivered, result.counts.lost), (10, 0), "{result:?}");
+    assert_eq!(broker.filters(), (500, 1_200));
 }
 
 #[test]
@@ -319,34 +385,6 @@ fn new_subscribers_get_what_is_retained() {
         wire.send("C0 00");
         wire.expect("D0 00");
     }
-}
-
-#[test]
-fn subscribers_alone_receive_what_others_publish() {
-    let broker = TestBroker::start();
-    let endpoint = &broker.endpoints()[0];
-    let mut publishing = settings(endpoint);
-    publishing.groups =
-        vec![Group { topics: vec!["others/{i}".parse().unwrap()], ..group(Scenario::Pub, 2, 0) }];
-    at_rate(&mut publishing, 1_000.0, Duration::from_millis(1_500), Arrival::Constant);
-    let mut subscribing = settings(endpoint);
-    subscribing.client_id = "sub-{i}".parse().unwrap();
-    subscribing.groups = vec![Group {
-        load: Load::None,
-        filters: Some(vec!["others/#".parse().unwrap()]),
-        ..group(Scenario::Sub, 0, 2)
-    }];
-    (subscribing.timing.count, subscribing.timing.duration) = (None, Some(Duration::from_millis(500)));
-    let publisher = std::thread::spawn(move || run(&publishing).unwrap().result);
-    std::thread::sleep(Duration::from_millis(500));
-    let result = run(&subscribing).unwrap().result;
-    let counts = result.counts;
-    assert!((600..=1_400).contains(&counts.delivered), "{result:?}");
-    assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (0, 0, 0));
-    assert_eq!(result.latency.response.count(), counts.delivered);
-    let published = publisher.join().unwrap();
-    assert_eq!((published.counts.sent, published.counts.confirmed), (1_500, 1_500));
-    assert_eq!(published.latency.response.count(), 1_500, "to the acknowledgement, as nobody subscribes");
 }
 
 #[test]

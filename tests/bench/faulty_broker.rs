@@ -13,6 +13,17 @@ use mqt::connection::Endpoint;
 /// and in which order.
 pub type Meddle = Box<dyn FnMut(u64, Vec<u8>) -> Vec<Vec<u8>> + Send>;
 
+/// What becomes of a CONNECT, by its number from 0 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcome {
+    /// It is let in.
+    Yes,
+    /// CONNACK says that the server is busy, and the connection ends.
+    Busy,
+    /// Nothing is said.
+    Silence,
+}
+
 /// The broker, on a free port of 127.0.0.1. Ends with the test.
 pub struct FaultyBroker {
     endpoint: Endpoint,
@@ -23,6 +34,10 @@ pub struct FaultyBroker {
 struct Shared {
     subscribers: Mutex<Vec<TcpStream>>,
     meddle: Mutex<(u64, Meddle)>,
+    welcome: fn(u64) -> Welcome,
+    /// The largest number of filters in a SUBSCRIBE, and how many there were in all of them.
+    most_filters: AtomicU64,
+    all_filters: AtomicU64,
     /// CONNECTs and DISCONNECTs.
     connects: AtomicU64,
     disconnects: AtomicU64,
@@ -32,11 +47,19 @@ struct Shared {
 impl FaultyBroker {
     /// Begins to serve.
     pub fn start(meddle: Meddle) -> Self {
+        Self::start_with(meddle, |_| Welcome::Yes)
+    }
+
+    /// Begins to serve, and lets in whom the function says.
+    pub fn start_with(meddle: Meddle, welcome: fn(u64) -> Welcome) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             subscribers: Mutex::default(),
             meddle: Mutex::new((0, meddle)),
+            welcome,
+            most_filters: 0.into(),
+            all_filters: 0.into(),
             connects: 0.into(),
             disconnects: 0.into(),
             is_over: false.into(),
@@ -62,6 +85,11 @@ impl FaultyBroker {
 
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// How many filters the largest SUBSCRIBE had, and how many all of them.
+    pub fn filters(&self) -> (u64, u64) {
+        (self.shared.most_filters.load(Ordering::SeqCst), self.shared.all_filters.load(Ordering::SeqCst))
     }
 
     /// How many CONNECTs came, and how many DISCONNECTs.
@@ -109,15 +137,15 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     while let Some((first, body)) = packet(&mut stream) {
         match first >> 4 {
             // CONNACK: no session, success, no properties.
-            1 => {
-                shared.connects.fetch_add(1, Ordering::SeqCst);
-                stream.write_all(&[0x20, 3, 0, 0, 0]).unwrap();
-            }
-            // SUBACK: granted QoS 0 for the one filter.
-            8 => {
-                shared.subscribers.lock().unwrap().push(stream.try_clone().unwrap());
-                stream.write_all(&[0x90, 4, body[0], body[1], 0, 0]).unwrap();
-            }
+            1 => match (shared.welcome)(shared.connects.fetch_add(1, Ordering::SeqCst)) {
+                Welcome::Yes => stream.write_all(&[0x20, 3, 0, 0, 0]).unwrap(),
+                Welcome::Busy => {
+                    stream.write_all(&[0x20, 3, 0, 0x89, 0]).unwrap();
+                    return;
+                }
+                Welcome::Silence => {}
+            },
+            8 => subscribe(&body, &mut stream, shared),
             3 => publish(first, &body, &mut stream, shared),
             // PINGRESP
             12 => stream.write_all(&[0xD0, 0]).unwrap(),
@@ -133,6 +161,36 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     }
 }
 
+/// SUBACK: granted QoS 0 for each filter, but for those that begin with "refused": not authorized.
+fn subscribe(body: &[u8], stream: &mut TcpStream, shared: &Shared) {
+    assert_eq!(body[2], 0, "no properties");
+    let (mut at, mut reasons) = (3, Vec::new());
+    while at < body.len() {
+        let length = usize::from(body[at]) << 8 | usize::from(body[at + 1]);
+        reasons.push(if body[at + 2..].starts_with(b"refused") { 0x87 } else { 0 });
+        at += 2 + length + 1;
+    }
+    let count = reasons.len() as u64;
+    shared.most_filters.fetch_max(count, Ordering::SeqCst);
+    shared.all_filters.fetch_add(count, Ordering::SeqCst);
+    let peer = stream.peer_addr().unwrap();
+    let mut subscribers = shared.subscribers.lock().unwrap();
+    if reasons.contains(&0) && subscribers.iter().all(|one| one.peer_addr().ok() != Some(peer)) {
+        subscribers.push(stream.try_clone().unwrap());
+    }
+    drop(subscribers);
+    let length = reasons.len() + 3;
+    let mut suback = vec![0x90];
+    if length > 127 {
+        suback.extend([(length & 127) as u8 | 128, (length >> 7) as u8]);
+    } else {
+        suback.push(length as u8);
+    }
+    suback.extend([body[0], body[1], 0]);
+    suback.extend(reasons);
+    stream.write_all(&suback).unwrap();
+}
+
 fn publish(first: u8, body: &[u8], stream: &mut TcpStream, shared: &Shared) {
     let topic_end = 2 + (usize::from(body[0]) << 8 | usize::from(body[1]));
     let mut rest = &body[topic_end..];
@@ -141,6 +199,13 @@ fn publish(first: u8, body: &[u8], stream: &mut TcpStream, shared: &Shared) {
         rest = &rest[2..];
         [0x40, 2, id[0], id[1]]
     });
+    if body[2..].starts_with(b"refused") {
+        // PUBACK: not authorized.
+        if let Some([_, _, high, low]) = acknowledgement {
+            stream.write_all(&[0x40, 3, high, low, 0x87]).unwrap();
+        }
+        return;
+    }
     // As QoS 0, without an identifier.
     let mut out = vec![0x30];
     let length = topic_end + rest.len();
@@ -158,9 +223,8 @@ fn publish(first: u8, body: &[u8], stream: &mut TcpStream, shared: &Shared) {
     meddle.0 += 1;
     let sent = (meddle.1)(number, out);
     let mut subscribers = shared.subscribers.lock().unwrap();
-    for subscriber in &mut *subscribers {
-        subscriber.write_all(&sent.concat()).unwrap();
-    }
+    // Whoever was told to go may be gone.
+    subscribers.retain_mut(|subscriber| subscriber.write_all(&sent.concat()).is_ok());
     drop(subscribers);
     drop(meddle);
     if let Some(bytes) = acknowledgement {

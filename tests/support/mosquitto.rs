@@ -48,6 +48,8 @@ pub struct MosquittoOptions<'a> {
     pub users: &'a [(&'a str, &'a str)],
     /// Keep sessions and retained messages over a restart.
     pub persistence: bool,
+    /// Keep any number of messages for a client that is slow.
+    pub endless_queues: bool,
 }
 
 /// The four listeners.
@@ -108,6 +110,9 @@ impl Mosquitto {
         writeln!(text, "allow_anonymous {}", options.users.is_empty()).unwrap();
         if !options.users.is_empty() {
             writeln!(text, "password_file {folder}/users").unwrap();
+        }
+        if options.endless_queues {
+            text.push_str("max_queued_messages 0\n");
         }
         if options.persistence {
             writeln!(text, "persistence true\npersistence_location {folder}/").unwrap();

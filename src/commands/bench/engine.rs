@@ -19,9 +19,10 @@ use crate::ui::Ui;
 
 use super::clock::Clock;
 use super::recorder::Interval;
-use super::result::{ClockOffset, Phases, RunResult, Second};
+use super::result::{ClockOffset, ConnectSecond, Phases, RunResult, Second};
 use super::run_config::run_id;
 use super::scenario::{Plan, PlanError, Role, Spec};
+use super::setup::Probed;
 use super::shards::{Offset, Shards};
 use super::tally::{Gathered, tally};
 use super::usage::CpuTime;
@@ -191,8 +192,8 @@ pub async fn measure(
     };
     let fan_out = plan.fan_out().map_err(Failure::from)?;
     limits::prepare(&setup::demand(settings, specs.len()))?;
-    let version = unless_ended(signals, setup::probe(settings, &plan, first)).await?;
-    let transports = unless_ended(signals, setup::transports(settings, ui)).await?;
+    let Probed { version, peers } = unless_ended(signals, setup::probe(settings, &plan, first)).await?;
+    let transports = unless_ended(signals, setup::transports(settings, &peers, ui)).await?;
     let logins = unless_ended(signals, setup::logins(settings)).await?;
     unless_ended(signals, setup::wait_for(settings.start_at)).await?;
     let mut clock = Clock::start();
@@ -229,6 +230,8 @@ pub async fn measure(
         login: logins.own,
         group_trackers: settings.groups.iter().map(|_| GroupTracker::new()).collect(),
         connect_from: clock.now(),
+        opened: AtomicU64::new(0),
+        failed_attempts: AtomicU64::new(0),
         settled: AtomicU64::new(0),
         done: AtomicU64::new(0),
         changed: Notify::new(),
@@ -248,6 +251,7 @@ pub async fn measure(
         clients: count(specs.len()),
         publishers: count(specs.iter().filter(|spec| spec.role == Role::Publisher).count()),
         intervals: BTreeMap::new(),
+        connecting: Vec::new(),
         series: Vec::new(),
         outcomes: Vec::new(),
     };
@@ -320,6 +324,7 @@ struct Run<'a> {
     publishers: u64,
     /// Seconds that some threads have told about, and how many.
     intervals: BTreeMap<u64, (usize, Interval)>,
+    connecting: Vec<ConnectSecond>,
     series: Vec<Second>,
     outcomes: Vec<Outcome>,
 }
@@ -349,10 +354,11 @@ impl Run<'_> {
         let connected = shared.clock.now();
         // The gauges show what has been by the next tick.
         self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
+        self.close_connect_second();
         let mut cpu = CpuTime::default();
         let mut is_complete = false;
         let mut start = None;
-        if self.signal.is_none() && self.sums().online > 0 {
+        if self.signal.is_none() && shared.opened.load(Ordering::Relaxed) > 0 {
             match self.common_start().await {
                 Ok(time) => start = time,
                 Err(failure) => {
@@ -459,6 +465,7 @@ impl Run<'_> {
             plan,
             specs,
             outcomes: std::mem::take(&mut self.outcomes),
+            connecting: std::mem::take(&mut self.connecting),
             series: std::mem::take(&mut self.series),
             phases,
             cpu,
@@ -530,8 +537,12 @@ impl Run<'_> {
             Stretch::Drain => timeline.end,
         };
         let mut shown = 0;
+        let is_connecting = stretch == Stretch::Connecting;
         while self.signal.is_none() && !is_done(self) {
             let now = clock.now();
+            if is_connecting && now.saturating_sub(from) / 1_000_000_000 > count(self.connecting.len()) {
+                self.close_connect_second();
+            }
             if end.is_some_and(|end| now >= end) {
                 return;
             }
@@ -648,10 +659,27 @@ impl Run<'_> {
                 }
             }
             Told::Failed(failure) => {
-                self.failure.get_or_insert(failure);
+                self.failure = Some(match self.failure.take() {
+                    Some(first) => first.graver(failure),
+                    None => failure,
+                });
             }
             Told::Ended(outcome) => self.outcomes.push(*outcome),
         }
+    }
+
+    /// Adds what has happened since the last second of connecting.
+    fn close_connect_second(&mut self) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (opened, failed) = (read(&self.shared.opened), read(&self.shared.failed_attempts));
+        let total = |read: fn(&ConnectSecond) -> u64| self.connecting.iter().map(read).sum::<u64>();
+        let second = ConnectSecond {
+            t_ms: count(self.connecting.len()) * 1_000,
+            opened: opened.saturating_sub(total(|second| second.opened)),
+            failed: failed.saturating_sub(total(|second| second.failed)),
+            connections: self.sums().online,
+        };
+        self.connecting.push(second);
     }
 
     fn close_second(&mut self, second: u64, interval: &Interval) {

@@ -37,7 +37,10 @@ impl Live {
 
     /// Shows what the run has come to, in a log: to be called once a second.
     pub fn second(&mut self, snapshot: &Snapshot) {
-        if self.line.is_none() {
+        // What is left of a second at the end, and nothing in it.
+        let is_rest =
+            snapshot.phase == Phase::Draining && snapshot.second.delivered + snapshot.second.acked == 0;
+        if self.line.is_none() && !is_rest {
             self.seconds += 1;
             if self.seconds <= OFTEN || self.seconds.is_multiple_of(SELDOM) {
                 self.ui.status(&format!("mqt: {}", describe(snapshot)));

@@ -9,7 +9,8 @@ use thiserror::Error;
 use crate::output::units::Span;
 
 use super::result::{
-    ANOMALIES_KEPT, ClockOffset, Counts, Phases, Resources, ResultFile, RunResult, Second, Warning,
+    ANOMALIES_KEPT, ClockOffset, ConnectSecond, Counts, Phases, Resources, ResultFile, RunResult, Second,
+    Warning,
 };
 use super::warning::KEYWORDS;
 
@@ -235,8 +236,16 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
     let mut whole = parts.next().cloned().ok_or(MergeError::Nothing)?;
     let mut errors: BTreeMap<String, u64> = whole.errors.drain(..).collect();
     let mut series: BTreeMap<u64, Second> = BTreeMap::new();
+    let mut connecting: BTreeMap<u64, ConnectSecond> = BTreeMap::new();
     let mut told: Vec<Warning> = Vec::new();
     for (_, run) in shards {
+        for second in &run.connecting {
+            let sum = connecting.entry(second.t_ms / 1_000).or_default();
+            sum.t_ms = second.t_ms;
+            sum.opened += second.opened;
+            sum.failed += second.failed;
+            sum.connections += second.connections;
+        }
         for second in &run.series {
             add_second(series.entry(second.t_ms / 1_000).or_default(), second);
         }
@@ -257,6 +266,8 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
         let (connects, more) = (&mut whole.connects, &run.connects);
         connects.asked += more.asked;
         connects.established += more.established;
+        connects.failed_attempts += more.failed_attempts;
+        connects.given_up += more.given_up;
         connects.lost += more.lost;
         connects.reconnected += more.reconnected;
         for (keyword, count) in &more.failed {
@@ -278,6 +289,7 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
     whole.counts.lost = whole.counts.expected.saturating_sub(whole.counts.delivered);
     whole.shard = None;
     whole.errors = errors.into_iter().collect();
+    whole.connecting = connecting.into_values().collect();
     whole.series = series.into_values().collect();
     whole.anomalies.sort_by_key(|one| std::cmp::Reverse(one.lost + one.duplicates + one.out_of_order));
     whole.anomalies.truncate(ANOMALIES_KEPT);
@@ -329,6 +341,7 @@ fn add_resources(whole: &mut Resources, part: &Resources) {
     whole.cpu_user_ms += part.cpu_user_ms;
     whole.cpu_sys_ms += part.cpu_sys_ms;
     whole.max_rss_bytes += part.max_rss_bytes;
+    whole.busiest_thread_ms = whole.busiest_thread_ms.max(part.busiest_thread_ms);
     whole.threads += part.threads;
     whole.cores += part.cores;
 }

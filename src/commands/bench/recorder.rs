@@ -106,6 +106,8 @@ impl Recorder {
             (&mut own.bytes_received, theirs.bytes_received),
             (&mut self.connects.asked, other.connects.asked),
             (&mut self.connects.established, other.connects.established),
+            (&mut self.connects.failed_attempts, other.connects.failed_attempts),
+            (&mut self.connects.given_up, other.connects.given_up),
             (&mut self.connects.lost, other.connects.lost),
             (&mut self.connects.reconnected, other.connects.reconnected),
             (&mut self.foreign, other.foreign),

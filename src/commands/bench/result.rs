@@ -63,6 +63,8 @@ pub struct RunResult {
     pub anomalies: Vec<Anomaly>,
     /// How many there are, kept or not.
     pub anomalies_total: u64,
+    /// How the connections were opened, second by second.
+    pub connecting: Vec<ConnectSecond>,
     /// Second by second, from the start of the ramp.
     pub series: Vec<Second>,
     /// What the generator itself took.
@@ -75,6 +77,9 @@ pub struct RunResult {
     /// What the reader must know, the gravest first.
     pub warnings: Vec<Warning>,
 }
+
+/// The keyword of a refused subscription among the errors.
+pub const SUBSCRIPTION_REFUSED: &str = "subscription-refused";
 
 /// How many [`Anomaly`] entries a result holds at most.
 pub const ANOMALIES_KEPT: usize = 100;
@@ -136,8 +141,12 @@ pub struct Connects {
     pub established: u64,
     /// Could not be opened, by keyword of the exit-status table: `connect`, `timeout`, `login`, ….
     pub failed: BTreeMap<String, u64>,
+    /// Attempts that failed: of first connects and of later ones, whether or not another one followed.
+    pub failed_attempts: u64,
     /// Ended without being told to.
     pub lost: u64,
+    /// Were lost or dropped, and could not be opened again.
+    pub given_up: u64,
     /// Opened again after a loss or, with `churn` and `storm`, after being dropped.
     pub reconnected: u64,
 }
@@ -150,7 +159,7 @@ pub struct Latency {
     pub response: Histogram,
     /// From the actual time of sending to the same.
     pub service: Histogram,
-    /// From the start of a connect to its CONNACK.
+    /// From the start of a connect to its CONNACK; with a rate of connects, from when it was due.
     pub connect: Histogram,
     /// From the intended time of sending to the time at which the generator turned to the message: its own
     /// lateness, without waiting for the broker (a full window, a full socket).
@@ -197,6 +206,19 @@ pub struct Second {
     pub max_us: u64,
 }
 
+/// A second of connecting, or the rest of one at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectSecond {
+    /// Its beginning, in milliseconds from the first connect.
+    pub t_ms: u64,
+    /// Connections that were opened in it.
+    pub opened: u64,
+    /// Attempts that failed in it.
+    pub failed: u64,
+    /// Open connections at its end.
+    pub connections: u64,
+}
+
 /// What the generator itself took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resources {
@@ -206,6 +228,8 @@ pub struct Resources {
     pub cpu_sys_ms: u64,
     /// The most memory that was in use; 0 when it is not known.
     pub max_rss_bytes: u64,
+    /// CPU time of the thread that used most, measured phase; 0 when it is not known.
+    pub busiest_thread_ms: u64,
     /// Threads that drove clients.
     pub threads: u32,
     /// Cores that they could use.
@@ -339,6 +363,16 @@ impl RunResult {
     pub fn refused_connects(&self) -> u64 {
         const REFUSALS: [&str; 4] = ["login", "auth", "unavailable", "denied"];
         REFUSALS.iter().filter_map(|keyword| self.connects.failed.get(*keyword)).sum()
+    }
+
+    /// Subscriptions that the broker refused.
+    #[must_use]
+    pub fn refused_subscriptions(&self) -> u64 {
+        self.errors
+            .iter()
+            .filter(|(keyword, _)| keyword == SUBSCRIPTION_REFUSED)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Errors of all kinds.

@@ -7,7 +7,7 @@ use crate::commands::signals::{Signal, Signals};
 use crate::commands::talk::outcome;
 use crate::commands::{local_broker, run_to_end};
 use crate::config::BenchSettings;
-use crate::config::bench::{Load, OpenStage, Payload};
+use crate::config::bench::{Group, Load, OpenStage, Payload};
 use crate::error::{Failure, Kind};
 use crate::ui::{Summary, Ui};
 
@@ -293,6 +293,17 @@ fn judge_step(run: &RunResult, settings: &BenchSettings, rate: f64) -> (SearchSt
     (step, is_known)
 }
 
+/// How many of all messages the publishers of this process send.
+fn own_part(settings: &BenchSettings, count: u64) -> u64 {
+    let all: u64 = settings.groups.iter().map(|group| u64::from(group.publishers)).sum();
+    let own = |group: &Group| match settings.shard {
+        Some(shard) => u64::from(shard.part_of(group.publishers).end - shard.part_of(group.publishers).start),
+        None => group.publishers.into(),
+    };
+    let own: u64 = settings.groups.iter().map(own).sum();
+    u64::try_from(u128::from(count) * u128::from(own) / u128::from(all.max(1))).unwrap_or(count)
+}
+
 /// Shows how a run goes, on stderr and to whoever asks for metrics.
 struct Watch {
     ui: Ui,
@@ -315,7 +326,7 @@ impl Watch {
         if let Some(server) = &metrics {
             ui.note("openmetrics", &format!("metrics at http://{}/metrics", server.address()));
         }
-        let planned_count = settings.timing.count.map(std::num::NonZeroU64::get);
+        let planned_count = settings.timing.count.map(|count| own_part(settings, count.get()));
         Ok(Self { ui: ui.clone(), live: None, metrics, snapshot: Snapshot::default(), planned_count })
     }
 
@@ -357,5 +368,54 @@ impl Observer for Watch {
         if let Some(live) = &mut self.live {
             live.second(&self.snapshot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Request, parse};
+    use crate::config::{Environment, bench};
+
+    fn settings(line: &str) -> BenchSettings {
+        let environment = Environment {
+            variable: &|_| None,
+            config_dir: None,
+            stderr_is_terminal: false,
+            read_stdin: &|| Ok(Vec::new()),
+            ask: &|_| Ok(String::new()),
+            process_id: 1,
+        };
+        match parse(["mqt", "bench"].into_iter().chain(line.split(' ')).map(Into::into)).unwrap() {
+            Request::Bench(args) => bench(args.load, &environment).unwrap().settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_dev_broker_has_room_for_all_clients() {
+        let broker = settings("connect --with-broker -n 20k").with_broker.unwrap();
+        let limits = crate::commands::broker::options(&broker).unwrap().limits;
+        assert!(limits.connections > 20_000 && limits.sessions > 20_000);
+    }
+
+    #[test]
+    fn the_bar_of_a_part_is_full_when_its_own_messages_are_sent() {
+        assert_eq!(own_part(&settings("--publishers 5"), 1_000), 1_000);
+        let parts = ["0/2", "1/2"]
+            .map(|shard| own_part(&settings(&format!("--publishers 5 --run-id x --shard {shard}")), 1_000));
+        assert_eq!(parts, [400, 600]);
+    }
+
+    #[test]
+    fn a_step_takes_as_long_as_its_objectives_need() {
+        let seconds =
+            |line: &str, rate| long_enough(&settings(line), rate, Duration::from_secs(1)).as_secs_f64();
+        let line = "--find-max --duration 1s --slo p99<1s,loss=0";
+        assert!((seconds(line, 2_000.0) - 1.0).abs() < 1e-9);
+        assert!((seconds(line, 500.0) - 2.2).abs() < 1e-9, "1,000 samples and a tenth");
+        assert!((seconds(line, 1.0) - 10.0).abs() < 1e-9, "not without end");
+        assert!((seconds(&format!("fan-out --subscribers 100 {line}"), 11.0) - 1.0).abs() < 1e-9);
+        assert!((seconds("--find-max --slo loss=0", 1.0) - 1.0).abs() < 1e-9);
     }
 }

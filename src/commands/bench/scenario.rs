@@ -1,7 +1,7 @@
 //! From settings to clients: who connects, publishes and subscribes where, and how many deliveries each
 //! message is to have.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::cli::bench::{Piece, Scenario, Shard, Template};
@@ -196,6 +196,7 @@ impl<'a> Plan<'a> {
         let mut filters: Vec<TopicFilter> = Vec::new();
         let Some(group) = self.group(subscriber) else { return Ok(Filters { filters, is_shared: false }) };
         let client = self.client_id(subscriber);
+        let mut known = HashSet::new();
         let mut add = |template: &Template, text: String| {
             let text = match &group.share_name {
                 Some(name) => format!("$share/{name}/{text}"),
@@ -206,7 +207,7 @@ impl<'a> Plan<'a> {
                 text: template.to_string(),
                 source,
             })?;
-            if !filters.contains(&filter) {
+            if known.insert(filter.to_string()) {
                 filters.push(filter);
             }
             Ok(())

@@ -40,17 +40,22 @@ pub(super) fn demand(settings: &BenchSettings, clients: usize) -> limits::Demand
     }
 }
 
+/// What the first look has shown.
+pub(super) struct Probed {
+    /// The protocol version that all brokers speak.
+    pub version: Version,
+    /// The address of each broker that answered.
+    pub peers: Vec<String>,
+}
+
 /// Connects once as the first client will: what is wrong with the options is found before the load, and
 /// told as the other commands tell it.
-pub(super) async fn probe(
-    settings: &BenchSettings,
-    plan: &Plan<'_>,
-    spec: &Spec,
-) -> Result<Version, Failure> {
+pub(super) async fn probe(settings: &BenchSettings, plan: &Plan<'_>, spec: &Spec) -> Result<Probed, Failure> {
     let mut version = match settings.client.version {
         VersionChoice::Auto => Version::V5,
         VersionChoice::Only(version) => version,
     };
+    let mut peers = Vec::new();
     let login = plan.group(spec).and_then(|group| group.credentials.get(login_place(group, spec)?));
     for transport in &settings.brokers {
         let mut options = settings.client.clone();
@@ -69,15 +74,20 @@ pub(super) async fn probe(
             while client.take_notice().is_some() {}
         }
         version = version.min(client.session_state().version());
+        peers.push(client.peer().to_owned());
         client.close(ReasonCode::SUCCESS).await;
     }
-    Ok(version)
+    Ok(Probed { version, peers })
 }
 
 /// The ways to the brokers, each from each local address, looked up once.
-pub(super) async fn transports(settings: &BenchSettings, ui: &Ui) -> Result<Vec<Transport>, Failure> {
+pub(super) async fn transports(
+    settings: &BenchSettings,
+    peers: &[String],
+    ui: &Ui,
+) -> Result<Vec<Transport>, Failure> {
     let mut transports = Vec::new();
-    for broker in &settings.brokers {
+    for (broker, peer) in settings.brokers.iter().zip(peers) {
         let binds: Vec<Option<String>> = if settings.binds.is_empty() {
             vec![broker.bind.clone()]
         } else {
@@ -92,6 +102,7 @@ pub(super) async fn transports(settings: &BenchSettings, ui: &Ui) -> Result<Vec<
                 }
             }
             transport.resolve().await.map_err(|error| from_connect(&error))?;
+            transport.prefer(peer);
             transports.push(transport);
         }
     }

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::in_parts;
 use super::recorder::Recorder;
-use super::result::{ANOMALIES_KEPT, Anomaly, ClockOffset, Phases, Resources, RunConfig, RunResult, Second};
+use super::result::{
+    ANOMALIES_KEPT, Anomaly, ClockOffset, ConnectSecond, Phases, Resources, RunConfig, RunResult, Second,
+};
 use super::scenario::{Plan, Role, Spec};
 use super::tracker::Tracker;
 use super::usage::{CpuTime, max_memory};
@@ -19,6 +21,7 @@ pub(super) struct Gathered<'a> {
     pub specs: &'a [Spec],
     /// What each thread has recorded.
     pub outcomes: Vec<Outcome>,
+    pub connecting: Vec<ConnectSecond>,
     pub series: Vec<Second>,
     pub phases: Phases,
     /// CPU time of the measured phase.
@@ -36,6 +39,7 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         plan,
         specs,
         outcomes,
+        connecting,
         mut series,
         phases,
         cpu,
@@ -50,6 +54,7 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
     let mut recorder = Recorder::default();
     let mut sent = HashMap::new();
     let mut trackers = Vec::new();
+    let busiest_thread_ms = outcomes.iter().map(|outcome| outcome.cpu_ms).max().unwrap_or(0);
     for outcome in outcomes {
         recorder.merge(&outcome.recorder);
         sent.extend(outcome.sent);
@@ -88,11 +93,13 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         latency: recorder.latency,
         anomalies,
         anomalies_total,
+        connecting,
         series,
         resources: Resources {
             cpu_user_ms: cpu.user_ms,
             cpu_sys_ms: cpu.system_ms,
             max_rss_bytes: max_memory(),
+            busiest_thread_ms,
             threads: u32::try_from(shared.gauges.len()).unwrap_or(u32::MAX),
             cores: std::thread::available_parallelism()
                 .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),

@@ -39,6 +39,18 @@ impl CpuTime {
     }
 }
 
+/// CPU time of the calling thread; `None` where the system does not tell.
+#[must_use]
+pub fn thread_cpu_time() -> Option<std::time::Duration> {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(std::time::Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 #[cfg(unix)]
 fn ticks_per_second() -> u64 {
     rustix::param::clock_ticks_per_second()
@@ -71,6 +83,18 @@ pub fn available_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_thread_has_a_time_of_its_own() {
+        let begin = thread_cpu_time().unwrap();
+        let mut now = begin;
+        // Whatever else the machine does: only this loop makes it go on.
+        while now.saturating_sub(begin) < std::time::Duration::from_millis(2) {
+            now = thread_cpu_time().unwrap();
+        }
+        assert!(std::thread::spawn(thread_cpu_time).join().unwrap().unwrap() < now);
+    }
 
     #[test]
     fn proc_files_are_read() {

@@ -115,7 +115,9 @@ fn count(run: &RunResult, kind: CountKind, bound: Bound) -> Result<(f64, String)
             ("messages out of order", counts.out_of_order)
         }
         CountKind::Errors => ("errors", run.error_count()),
-        CountKind::Refused => ("refused", counts.refused + run.refused_connects()),
+        CountKind::Refused => {
+            ("refused", counts.refused + run.refused_connects() + run.refused_subscriptions())
+        }
         CountKind::Disconnects => ("connections lost", run.connects.lost),
     };
     Ok((count as f64, format!("{} {name}", Count(count))))

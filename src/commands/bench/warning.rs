@@ -24,6 +24,7 @@ pub const KEYWORDS: &[&str] = &[
     "overloaded",
     "lost-connections",
     "failed-connects",
+    "refused",
     "loss",
     "own-broker",
     "clocks",
@@ -41,6 +42,7 @@ pub fn warnings(run: &RunResult) -> Vec<Warning> {
         overloaded,
         connections_lost,
         connections_failed,
+        refused,
         messages_lost,
         own_broker,
         other_clock,
@@ -78,10 +80,12 @@ fn generator_bound(run: &RunResult) -> Option<Warning> {
     )
 }
 
-/// The share of its cores that the generator used in the measured phase, in per cent.
+/// The share of its cores that the generator used in the measured phase, in per cent; of no more cores than it
+/// had threads.
 #[must_use]
 pub fn cpu_percent(run: &RunResult) -> f64 {
-    let available = run.phases.measured_ms as f64 * f64::from(run.resources.cores);
+    let cores = run.resources.cores.min(run.resources.threads);
+    let available = run.phases.measured_ms as f64 * f64::from(cores);
     if available <= 0.0 {
         return 0.0;
     }
@@ -91,7 +95,18 @@ pub fn cpu_percent(run: &RunResult) -> f64 {
 fn generator_busy(run: &RunResult) -> Option<Warning> {
     let percent = cpu_percent(run);
     if percent <= BUSY_PERCENT {
-        return None;
+        let busiest =
+            run.resources.busiest_thread_ms as f64 * 100.0 / (run.phases.measured_ms as f64).max(1.0);
+        if busiest <= BUSY_PERCENT {
+            return None;
+        }
+        return warning(
+            "generator-busy",
+            format!(
+                "a thread of the generator was busy {:.0} % of the time: the broker may carry more than this shows",
+                busiest.min(100.0)
+            ),
+        );
     }
     warning(
         "generator-busy",
@@ -160,7 +175,18 @@ fn drops_on_purpose(run: &RunResult) -> bool {
 }
 
 fn connections_lost(run: &RunResult) -> Option<Warning> {
+    let given_up = match run.connects.given_up {
+        0 => String::new(),
+        given_up => format!("; {} of them could not be opened again", Count(given_up)),
+    };
     match run.connects.lost {
+        _ if !given_up.is_empty() => {
+            let gone = run.connects.lost.max(run.connects.given_up);
+            warning(
+                "lost-connections",
+                format!("{} connections were lost while it ran{given_up}", Count(gone)),
+            )
+        }
         0 => None,
         _ if drops_on_purpose(run) => None,
         1 => warning("lost-connections", "a connection was lost while it ran".to_owned()),
@@ -184,6 +210,19 @@ fn connections_failed(run: &RunResult) -> Option<Warning> {
             reasons.join(", ")
         ),
     )
+}
+
+fn refused(run: &RunResult) -> Option<Warning> {
+    let many = |count: u64, one: &str| match count {
+        0 => None,
+        1 => Some(format!("a {one}")),
+        _ => Some(format!("{} {one}s", Count(count))),
+    };
+    let refused = [many(run.refused_subscriptions(), "subscription"), many(run.counts.refused, "publish")];
+    let list: Vec<String> =
+        refused.into_iter().flatten().map(|text| text.replace("publishs", "publishes")).collect();
+    (!list.is_empty()).then_some(())?;
+    warning("refused", format!("the broker refused {}", list.join(" and ")))
 }
 
 fn messages_lost(run: &RunResult) -> Option<Warning> {
@@ -329,6 +368,29 @@ mod tests {
     fn each_doubt_has_its_words() {
         assert_told(|run| run.connects.lost = 2, "lost-connections", "2 connections were lost");
         assert_told(|run| run.resources.cpu_user_ms = 18_000, "generator-busy", "92 % of its cores");
+        assert_told(
+            |run| (run.resources.threads, run.resources.cpu_user_ms) = (1, 8_000),
+            "generator-busy",
+            "83 % of its cores",
+        );
+        assert_told(
+            |run| run.resources.busiest_thread_ms = 9_000,
+            "generator-busy",
+            "a thread of the generator was busy 90 % of the time",
+        );
+        assert_told(
+            |run| (run.connects.lost, run.connects.given_up) = (3, 2),
+            "lost-connections",
+            "3 connections were lost while it ran; 2 of them could not be opened again",
+        );
+        assert_told(
+            |run| {
+                run.counts.refused = 2;
+                run.errors = vec![(super::super::result::SUBSCRIPTION_REFUSED.to_owned(), 1)];
+            },
+            "refused",
+            "the broker refused a subscription and 2 publishes",
+        );
         assert_told(
             |run| run.connects.failed = [("timeout".to_owned(), 3)].into(),
             "failed-connects",

@@ -13,7 +13,7 @@ use crate::cli::bench::{
 };
 use crate::cli::values::{ColorChoice, KeepAlive, Span};
 use crate::config::environment::Environment;
-use crate::config::settings::UiSettings;
+use crate::config::settings::{BrokerSettings, UiSettings};
 use crate::config::{Resolved, Warning, broker, client, rules};
 use crate::connection::TransportOptions;
 use crate::error::Failure;
@@ -105,6 +105,12 @@ pub(in crate::config) fn run(
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let groups = groups(&args)?;
+    let clients: u64 = groups.iter().map(Group::clients).sum();
+    let with_broker = with_broker.map(|broker| BrokerSettings {
+        // And the one that looks whether it is there.
+        clients: usize::try_from(clients.saturating_add(1)).unwrap_or(usize::MAX),
+        ..broker
+    });
     let settings = BenchSettings {
         timing: timing(&args, &groups)?,
         publish_properties: client::properties(&merged.args, Place::Publish)?,

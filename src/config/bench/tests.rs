@@ -154,6 +154,11 @@ fn brokers_and_addresses_are_lists() {
 }
 
 #[test]
+fn the_dev_broker_lets_all_clients_of_the_run_in() {
+    assert_eq!(settings("connect --with-broker -n 20k").with_broker.unwrap().clients, 20_001);
+}
+
+#[test]
 fn the_index_of_a_shard_comes_from_kubernetes_when_it_is_not_typed() {
     let shard = |line: &str, index: &str| {
         resolve_in(line, &[("JOB_COMPLETION_INDEX", index)])

@@ -125,6 +125,7 @@ fn write_run(run: &RunResult, of: &str, out: &mut String) {
         );
     }
     write_tiles(run, out);
+    write_connecting(run, out);
     write_series(run, out);
     write_percentiles(run, out);
     write_distribution(run, out);
@@ -219,6 +220,16 @@ fn write_series(run: &RunResult, out: &mut String) {
             .fold(f64::INFINITY, f64::min);
         draw("Response time of each second", x, Scale::log(lowest, highest), &latency_text, &latencies, out);
     }
+}
+
+/// How the connections were opened, where that took a while.
+fn write_connecting(run: &RunResult, out: &mut String) {
+    let whole = run.connecting.get(..run.connecting.len().saturating_sub(1)).unwrap_or_default();
+    let Some(last) = whole.last().filter(|_| whole.len() > 2) else { return };
+    let points = whole.iter().map(|second| (second.t_ms as f64 / 1e3, second.opened as f64)).collect();
+    let lines = [Line { name: "opened".to_owned(), color: 1, points }];
+    let x = Scale::Linear(last.t_ms as f64 / 1e3);
+    draw("Connections opened per second", x, Scale::linear(most(&lines)), &rate_text, &lines, out);
 }
 
 fn most(lines: &[Line]) -> f64 {
@@ -346,16 +357,18 @@ fn write_rest(run: &RunResult, out: &mut String) {
     let (connects, counts, resources) = (&run.connects, &run.counts, &run.resources);
     let _ = write!(
         out,
-        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} lost, {} opened again</p>\n\
+        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} attempts failed, {} lost, {} opened again, {} not</p>\n\
          <p>{} sent, {} received</p>\n<p>The generator used {:.1} % of {} cores and {}</p>\n",
         Count(connects.established),
         Count(connects.asked),
+        Count(connects.failed_attempts),
         Count(connects.lost),
         Count(connects.reconnected),
+        Count(connects.given_up),
         Size(counts.bytes_sent),
         Size(counts.bytes_received),
         cpu_percent(run),
-        resources.cores,
+        resources.cores.min(resources.threads),
         Size(resources.max_rss_bytes)
     );
     if let Some(clock) = &run.clock {

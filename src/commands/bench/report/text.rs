@@ -108,6 +108,7 @@ impl Page<'_> {
         self.messages(run);
         self.latencies(run);
         self.distribution(run);
+        self.connecting(run);
         self.rate(run);
         self.anomalies(run);
         self.footer(run);
@@ -246,6 +247,27 @@ impl Page<'_> {
         }
     }
 
+    /// How the connections were opened, where that took a while.
+    fn connecting(&mut self, run: &RunResult) {
+        // The last one may be a part of a second.
+        let whole = run.connecting.len().saturating_sub(1);
+        let values: Vec<u64> = run.connecting.iter().take(whole).map(|second| second.opened).collect();
+        let (Some(low), Some(high)) = (values.iter().min(), values.iter().max()) else { return };
+        if *high == 0 || values.len() < 3 {
+            return;
+        }
+        self.blank();
+        self.title(&format!(
+            "Connections opened over {}: {} to {}",
+            millis(values.len() as u64 * 1_000),
+            Throughput(*low as f64),
+            Throughput(*high as f64)
+        ));
+        let line = sparkline(&squeeze(&values, self.width));
+        let painted = self.style.paint(Role::Key, &line).into_owned();
+        self.line(&painted);
+    }
+
     fn rate(&mut self, run: &RunResult) {
         let read: fn(&crate::commands::bench::result::Second) -> u64 = if run.has_deliveries() {
             |second| second.delivered
@@ -316,9 +338,15 @@ impl Page<'_> {
             let rate = connects.established as f64 * 1_000.0 / run.phases.connect_ms as f64;
             let _ = write!(line, " ({})", Throughput(rate));
         }
+        if connects.failed_attempts > 0 {
+            let _ = write!(line, ", {} attempts failed", Count(connects.failed_attempts));
+        }
         let _ = write!(line, ", {} lost", Count(connects.lost));
         if connects.reconnected > 0 {
             let _ = write!(line, ", {} opened again", Count(connects.reconnected));
+        }
+        if connects.given_up > 0 {
+            let _ = write!(line, ", {} not opened again", Count(connects.given_up));
         }
         self.words("  ", &line, None);
         if let Some(clock) = &run.clock {
@@ -337,7 +365,12 @@ impl Page<'_> {
             &format!("Traffic: {} sent, {} received", Size(counts.bytes_sent), Size(counts.bytes_received)),
             None,
         );
-        let mut line = format!("Generator: {:.1} % of {} cores", cpu_percent(run), resources.cores);
+        let cores = resources.cores.min(resources.threads);
+        let mut line = format!(
+            "Generator: {:.1} % of {cores} core{}",
+            cpu_percent(run),
+            if cores == 1 { "" } else { "s" }
+        );
         let lag = &run.latency.schedule_lag;
         if let Some(p99) = lag.percentile_us(99_000) {
             let _ = write!(line, ", late by p99 {} ({} samples)", Latency(p99), Count(lag.count()));

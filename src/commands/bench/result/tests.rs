@@ -77,6 +77,7 @@ pub(in super::super) fn run() -> RunResult {
         latency,
         anomalies: Vec::new(),
         anomalies_total: 0,
+        connecting: Vec::new(),
         series: (0..11)
             .map(|second| Second {
                 t_ms: second * 1_000,
@@ -95,6 +96,7 @@ pub(in super::super) fn run() -> RunResult {
             cpu_user_ms: 200,
             cpu_sys_ms: 300,
             max_rss_bytes: 12_000_000,
+            busiest_thread_ms: 300,
             threads: 2,
             cores: 2,
         },

@@ -1,14 +1,16 @@
 //! The task of one client: connect, do its job, connect again, end.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
 use crate::cli::bench::Scenario;
-use crate::commands::failure::from_client;
+use crate::commands::failure::{from_client, from_refusal, from_suback};
 use crate::config::bench::Load;
 use crate::connection::driver::Driver;
 use crate::connection::reconnect::Backoff;
@@ -18,6 +20,7 @@ use crate::mqtt::session::{Event, Session, SessionOptions};
 
 use super::super::random::Random;
 use super::super::recorder::micros;
+use super::super::result::SUBSCRIPTION_REFUSED;
 use super::super::scenario::{Plan, PlanError, Role, Spec, topic_template};
 use super::super::schedule::share;
 use super::publisher::{Publisher, Task};
@@ -27,6 +30,9 @@ use super::{Step, Worker, link};
 /// How many messages are retained, over all publishers, where each may have its own topic and no number is
 /// given.
 const RETAINED_BY_DEFAULT: u64 = 1_000;
+
+/// How many filters a SUBSCRIBE has at most.
+const FILTERS_AT_ONCE: usize = 500;
 
 /// What a client does while it is connected.
 #[derive(Debug)]
@@ -122,7 +128,7 @@ impl Client {
             }
         }
         let options = &settings.client;
-        let mut session = Session::new(
+        let session = Session::new(
             SessionOptions {
                 client_id,
                 clean_start: options.clean_start,
@@ -140,10 +146,21 @@ impl Client {
             Instant::now(),
         );
         let waits = plan.group(&spec).is_some_and(|group| group.scenario == Scenario::Retained);
-        if !waits && !held_back.is_empty() {
-            session.subscribe(std::mem::take(&mut held_back), settings.subscribe_properties.clone());
+        let mut client =
+            Self { spec, slot, session, job, held_back, drop_at: u64::MAX, is_settled: false, worker };
+        if !waits {
+            client.subscribe();
         }
-        Ok(Self { worker, spec, slot, session, job, held_back, drop_at: u64::MAX, is_settled: false })
+        Ok(client)
+    }
+
+    /// Subscribes to what has been held back, in packets that brokers take.
+    fn subscribe(&mut self) {
+        let mut left = std::mem::take(&mut self.held_back).into_iter().peekable();
+        while left.peek().is_some() {
+            let part = left.by_ref().take(FILTERS_AT_ONCE).collect();
+            self.session.subscribe(part, self.worker.shared.settings.subscribe_properties.clone());
+        }
     }
 
     /// Runs until the end of the run, or until there is no connection to be had.
@@ -158,7 +175,12 @@ impl Client {
             if worker.step() == Step::End {
                 break;
             }
-            match self.connect(is_first).await {
+            let due = if is_first { first_at } else { turn };
+            let Some(connected) = self.connect_unless_ended(is_first, due).await else {
+                self.session.lost();
+                break;
+            };
+            match connected {
                 Ok(mut driver) => {
                     is_first = false;
                     backoff.connected();
@@ -193,15 +215,19 @@ impl Client {
                             match self.next_try(&mut backoff, &error, worker.shared.settings.client.reconnect)
                             {
                                 Some(time) => turn = time,
-                                None => break,
+                                None => {
+                                    worker.given_up();
+                                    break;
+                                }
                             }
                         }
                     }
                 }
-                Err(_) if worker.step() == Step::End => break,
                 Err(error) => {
                     self.session.lost();
                     self.discard_events();
+                    worker.recorder().connects.failed_attempts += 1;
+                    worker.shared.failed_attempts.fetch_add(1, Ordering::Relaxed);
                     let options = &worker.shared.settings.client;
                     let allowed = if is_first { options.first_connect } else { options.reconnect };
                     match self.next_try(&mut backoff, &error, allowed) {
@@ -209,6 +235,9 @@ impl Client {
                         None => {
                             if is_first {
                                 worker.connect_failed(&error);
+                            } else {
+                                worker.given_up();
+                                worker.first_failure(&error);
                             }
                             break;
                         }
@@ -248,15 +277,33 @@ impl Client {
         .await;
     }
 
-    async fn connect(&mut self, is_first: bool) -> Result<Driver, ClientError> {
+    /// Connects; `None`: the run ended meanwhile, and whatever was begun is dropped.
+    async fn connect_unless_ended(
+        &mut self,
+        is_first: bool,
+        due: u64,
+    ) -> Option<Result<Driver, ClientError>> {
+        let (worker, slot) = (Rc::clone(&self.worker), self.slot);
+        let mut connecting = pin!(self.connect(is_first, due));
+        poll_fn(|cx| {
+            worker.register(slot, cx);
+            if worker.step() == Step::End {
+                return Poll::Ready(None);
+            }
+            connecting.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    /// Connects; `due` is when it was to begin.
+    async fn connect(&mut self, is_first: bool, due: u64) -> Result<Driver, ClientError> {
         let worker = &*self.worker;
         // So many at once that the queue of the broker's listener takes them.
         let permit = worker.connecting.acquire().await;
-        if worker.step() == Step::End {
-            return Err(ClientError::Lost { source: None });
-        }
         let shared = &*worker.shared;
-        let started = worker.now();
+        // By a schedule, waiting for earlier connects counts; otherwise the broker sets the pace.
+        let is_scheduled = is_first && shared.settings.timing.connect_rate.is_some();
+        let started = if is_scheduled { due } else { worker.now() };
         let Some(transport) = shared.transport(&self.spec) else {
             return Err(ClientError::Lost { source: None });
         };
@@ -264,6 +311,7 @@ impl Client {
         let session = &mut self.session;
         let driver = Box::pin(link::connect(transport, shared.terms, credentials, session)).await?;
         drop(permit);
+        shared.opened.fetch_add(u64::from(is_first), Ordering::Relaxed);
         let recorder = &mut *worker.recorder();
         let connects = &mut recorder.connects;
         *(if is_first { &mut connects.established } else { &mut connects.reconnected }) += 1;
@@ -321,8 +369,7 @@ impl Client {
                     if let Job::Subscribe(subscriber) = &mut self.job {
                         subscriber.subscribed_at = Some(worker.now());
                     }
-                    let properties = worker.shared.settings.subscribe_properties.clone();
-                    self.session.subscribe(std::mem::take(&mut self.held_back), properties);
+                    self.subscribe();
                 }
                 _ => {}
             }
@@ -358,15 +405,19 @@ impl Client {
                         subscriber.arrived(&publish, now, &self.session, &worker);
                     }
                 }
-                Event::Refused { ticket, .. } => {
+                Event::Refused { ticket, topic, refusal, .. } => {
                     if let Job::Publish(publisher) = &mut self.job {
                         publisher.refused(ticket, &worker);
                     }
+                    worker.first_denial(|| from_refusal(&refusal, &topic, None));
                 }
-                Event::Subscribed { results, .. } => {
-                    for (_, reason) in results {
+                Event::Subscribed { results, reason_string } => {
+                    for (subscription, reason) in results {
                         if reason.is_error() {
-                            worker.recorder().error("subscription-refused");
+                            worker.recorder().error(SUBSCRIPTION_REFUSED);
+                            worker.first_denial(|| {
+                                from_suback(&subscription.filter, reason, reason_string.as_deref())
+                            });
                         }
                     }
                 }

@@ -29,6 +29,7 @@ use super::clock::Clock;
 use super::recorder::{Interval, Recorder};
 use super::scenario::{Spec, login_place};
 use super::tracker::Tracker;
+use super::usage::thread_cpu_time;
 use client::{Client, END_WITHIN, keyword};
 use pacer::Pacer;
 use payload::PayloadPress;
@@ -105,6 +106,10 @@ pub(super) struct Shared {
     pub group_trackers: Vec<GroupTracker>,
     /// When the first connect may begin.
     pub connect_from: u64,
+    /// Connections that were opened for the first time.
+    pub opened: AtomicU64,
+    /// Attempts to open one that failed.
+    pub failed_attempts: AtomicU64,
     /// Clients whose first connect has come to an end.
     pub settled: AtomicU64,
     /// Publishers that have sent everything.
@@ -181,6 +186,8 @@ pub(super) struct Outcome {
     /// Each publisher with how many messages went out.
     pub sent: Vec<(u32, u64)>,
     pub trackers: Vec<Heard>,
+    /// CPU time of the measured phase, in milliseconds.
+    pub cpu_ms: u64,
 }
 
 /// A thread's own state.
@@ -200,6 +207,7 @@ pub(super) struct Worker {
     trackers: RefCell<Vec<Heard>>,
     told: mpsc::UnboundedSender<Told>,
     has_failed: Cell<bool>,
+    has_denied: Cell<bool>,
 }
 
 impl Worker {
@@ -277,6 +285,20 @@ impl Worker {
         self.first_failure(error);
     }
 
+    /// A connection that was lost will not be opened again.
+    fn given_up(&self) {
+        let mut recorder = self.recorder();
+        recorder.connects.given_up += 1;
+        recorder.error("given-up");
+    }
+
+    /// A subscription or a publish is refused.
+    fn first_denial(&self, failure: impl FnOnce() -> Failure) {
+        if !self.has_denied.replace(true) {
+            drop(self.told.send(Told::Failed(failure())));
+        }
+    }
+
     fn first_failure(&self, error: &ClientError) {
         if !self.has_failed.replace(true) {
             let endpoint = &self.shared.settings.client.transport.endpoint;
@@ -338,6 +360,29 @@ impl Worker {
     }
 }
 
+/// CPU time of a thread from the beginning of the measured phase to its end.
+#[derive(Default)]
+struct Busy {
+    from: Option<Duration>,
+    to: Option<Duration>,
+}
+
+impl Busy {
+    fn look(&mut self, now: u64, timeline: Timeline) {
+        if self.from.is_none() && now >= timeline.measured {
+            self.from = thread_cpu_time();
+        }
+        if self.from.is_some() && self.to.is_none() && now >= timeline.end {
+            self.to = thread_cpu_time();
+        }
+    }
+
+    fn millis(&self) -> u64 {
+        let used = self.to.zip(self.from).map_or(Duration::ZERO, |(to, from)| to.saturating_sub(from));
+        u64::try_from(used.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 /// Drives the clients of one thread to the end of the run. To be called in a thread of its own.
 ///
 /// # Errors
@@ -386,6 +431,7 @@ async fn drive(
         trackers: RefCell::default(),
         told,
         has_failed: Cell::new(false),
+        has_denied: Cell::new(false),
     });
     worker.recorder().connects.asked = u64::try_from(specs.len()).unwrap_or(u64::MAX);
     for (spec, slot) in specs.iter().zip(0_u32..) {
@@ -398,6 +444,7 @@ async fn drive(
     let pacing = Rc::clone(&worker);
     tokio::task::spawn_local(poll_fn(move |cx| pacing.pacer.poll(cx, |slot| pacing.wake(slot))));
     let mut second = 0;
+    let mut busy = Busy::default();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -409,10 +456,12 @@ async fn drive(
             _ = tick.tick() => {
                 worker.close_intervals(&mut second);
                 worker.show(place);
+                busy.look(worker.now(), worker.timeline());
             }
         }
     }
     let timeline = worker.timeline();
+    busy.look(worker.now(), Timeline { end: timeline.end.min(worker.now()), ..timeline });
     worker.go(Step::End, Timeline { end: timeline.end.min(worker.now()), ..timeline });
     let give_up = tokio::time::sleep(END_WITHIN);
     tokio::pin!(give_up);
@@ -431,5 +480,6 @@ async fn drive(
         recorder: worker.recorder.take(),
         sent: worker.sent.take(),
         trackers: worker.trackers.take(),
+        cpu_ms: busy.millis(),
     })
 }
