@@ -382,6 +382,7 @@ mod tests {
             variable: &|_| None,
             config_dir: None,
             stderr_is_terminal: false,
+            is_interactive: false,
             read_stdin: &|| Ok(Vec::new()),
             ask: &|_| Ok(String::new()),
             process_id: 1,
