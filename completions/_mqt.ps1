@@ -721,6 +721,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             break
         }
         'mqt;generate;man' {
+            [CompletionResult]::new('--mosquitto', '--mosquitto', [CompletionResultType]::ParameterName, 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the whole help')
             [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
             break

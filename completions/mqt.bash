@@ -681,7 +681,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__generate__subcmd__man)
-            opts="-? --help"
+            opts="-? --mosquitto --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

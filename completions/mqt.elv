@@ -703,6 +703,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand -? 'Print a short help'
         }
         &'mqt;generate;man'= {
+            cand --mosquitto 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead'
             cand --help 'Print the whole help'
             cand -? 'Print a short help'
         }

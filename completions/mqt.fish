@@ -578,6 +578,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_su
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Write the manual pages into a folder'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -l mosquitto -d 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand help" -l help -d 'Print the whole help'

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mqt::commands::generate::{all_completions, manual};
+use mqt::commands::old_manual::old_manual;
 
 use crate::support::mqt::Mqt;
 
@@ -49,7 +50,7 @@ fn completions_are_fresh() {
 
 #[test]
 fn manual_pages_are_fresh() {
-    assert_committed("man", manual().unwrap());
+    assert_committed("man", manual().unwrap().into_iter().chain(old_manual()).collect());
 }
 
 #[test]

@@ -21,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mqt::broker::{BrokerOptions, PasswordFile};
+use mqt::cli::multicall::differences;
 use mqt::error::EXIT_STATUS;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -281,7 +282,7 @@ impl Stage {
         let last = script.last().unwrap();
         shell.ready = if last.starts_with("mqt broker") {
             "mqt: dev broker on"
-        } else if last.contains("mqt sub") {
+        } else if last.contains("mqt sub") || last.contains("--serve") {
             "< SUBACK"
         } else {
             "< PUBACK"
@@ -536,6 +537,14 @@ fn the_table_of_exit_statuses_is_the_one_of_the_program() {
         .map(|status| (status.code, status.keyword.to_owned(), status.meaning.to_owned()))
         .collect();
     assert_eq!(shown, real);
+}
+
+#[test]
+fn the_differences_from_mosquitto_are_those_of_the_manual() {
+    for one in differences::EXIT_STATUSES.iter().chain(differences::BEHAVIOUR) {
+        let row = format!("| {} | {} | {} | {} |", one.what, one.mosquitto, one.here, one.reason);
+        assert!(README.lines().any(|line| line == row), "README.md lacks:\n{row}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ Examples:
     mqt generate completions bash > ~/.local/share/bash-completion/completions/mqt
   Manual pages:
     mqt generate man ~/.local/share/man/man1
+    mqt generate man --mosquitto ~/.local/share/man/man1
 ";
 
 /// What was typed after `mqt generate`.
@@ -45,6 +46,12 @@ pub enum GenerateTarget {
         /// Files of the same names are overwritten.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+
+        /// Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead
+        ///
+        /// Where `mqt install-links` has made these names: they hide the pages of mosquitto.
+        #[arg(long)]
+        mosquitto: bool,
     },
 }
 

@@ -6,6 +6,7 @@
 //! have in common is everything behind the words: defaults, texts and exit statuses differ by [`Dialect`].
 
 mod c_number;
+pub mod differences;
 mod help;
 mod option;
 mod property;
@@ -183,6 +184,18 @@ pub fn line_words(line: &str) -> Vec<OsString> {
     let property = value.split(' ').nth(1).unwrap_or_default();
     let parts = if property.eq_ignore_ascii_case("user-property") { 4 } else { 3 };
     std::iter::once(name).chain(value.splitn(parts, ' ')).map(OsString::from).collect()
+}
+
+/// What follows the name of the program in its usage.
+#[must_use]
+pub fn synopsis(tool: Tool) -> &'static str {
+    help::synopsis(tool)
+}
+
+/// The options of a program as its help shows them: names with the value, and what each does.
+#[must_use]
+pub fn option_texts(tool: Tool) -> Vec<(String, String)> {
+    help::option_texts(tool)
 }
 
 /// Understands the words of an options file, line by line, and those of the command line.

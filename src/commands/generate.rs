@@ -14,6 +14,8 @@ use crate::cli::{GenerateArgs, GenerateTarget, command, environment_variables};
 use crate::error::{EXIT_STATUS, Failure, Kind};
 use crate::ui::Ui;
 
+use super::old_manual::old_manual;
+
 /// Makes what is asked for.
 ///
 /// # Errors
@@ -21,7 +23,7 @@ use crate::ui::Ui;
 pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
     match args.target {
         GenerateTarget::Completions { shell } => ui.out(&completions(shell).1),
-        GenerateTarget::Man { dir } => write_manual(&dir).map_err(|error| {
+        GenerateTarget::Man { dir, mosquitto } => write_manual(&dir, mosquitto).map_err(|error| {
             Failure::new(Kind::Output, format!("the manual pages cannot be written to {}", dir.display()))
                 .source(&error)
         }),
@@ -42,9 +44,10 @@ pub fn all_completions() -> Vec<(String, Vec<u8>)> {
     [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh].map(completions).into()
 }
 
-fn write_manual(dir: &Path) -> io::Result<()> {
+fn write_manual(dir: &Path, mosquitto: bool) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    manual()?.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
+    let pages = if mosquitto { old_manual() } else { manual()? };
+    pages.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
 }
 
 /// The manual: file name and content of each page.
@@ -140,7 +143,7 @@ fn push(text: &mut String, more: &str) {
 }
 
 /// A line for roff: its escape character, hyphens, and what means something at the beginning of a line.
-fn escape(line: &str) -> String {
+pub(super) fn escape(line: &str) -> String {
     let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
     if line.starts_with('.') { format!("\\&{line}") } else { line }
 }

@@ -16,30 +16,23 @@ pub(super) fn version(tool: Tool) -> String {
 /// Width of the column with the names.
 const NAMES: usize = 38;
 
-/// The whole help.
-pub(super) fn usage(tool: Tool) -> String {
-    let (what, synopsis, command) = match tool {
-        Tool::Publish => (
-            "publishes messages to an MQTT broker and ends",
-            "-t TOPIC {-m TEXT | -f FILE | -s | -l | -n} [OPTION]...",
-            publish::command(),
-        ),
-        Tool::Subscribe => (
-            "subscribes at an MQTT broker and prints what arrives",
-            "-t FILTER [OPTION]...",
-            subscribe::command(),
-        ),
-        Tool::Request => (
-            "publishes a request and prints the answer",
-            "-t TOPIC -e TOPIC {-m TEXT | -f FILE | -s | -n} [OPTION]...",
-            request::command(),
-        ),
+/// What follows the name of the program.
+pub(super) const fn synopsis(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Publish => "-t TOPIC {-m TEXT | -f FILE | -s | -l | -n} [OPTION]...",
+        Tool::Subscribe => "-t FILTER [OPTION]...",
+        Tool::Request => "-t TOPIC -e TOPIC {-m TEXT | -f FILE | -s | -n} [OPTION]...",
+    }
+}
+
+/// Names with the value, and what each option does.
+pub(super) fn option_texts(tool: Tool) -> Vec<(String, String)> {
+    let command = match tool {
+        Tool::Publish => publish::command(),
+        Tool::Subscribe => subscribe::command(),
+        Tool::Request => request::command(),
     };
-    let name = tool.name();
-    let mut text = format!("{name} {what}.\n{}\n", version(tool));
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "Usage: {name} {synopsis}\n       {name} {{--help | --version}}\n\nOptions:");
-    for definition in Definition::of_tool(tool) {
+    let texts = Definition::of_tool(tool).map(|definition| {
         let mut names = match (definition.short, definition.long) {
             (short, "") => format!(" {short}"),
             ("", long) => format!("     {long}"),
@@ -50,20 +43,33 @@ pub(super) fn usage(tool: Tool) -> String {
             Value::Word(noun) => names.push_str(&format!(" <{noun}>")),
             Value::Property => names.push_str(" <command> <name> <value>"),
         }
-        let about = about(tool, definition, &command);
+        (names, about(tool, definition, &command))
+    });
+    texts.collect()
+}
+
+/// The whole help.
+pub(super) fn usage(tool: Tool) -> String {
+    let what = match tool {
+        Tool::Publish => "publishes messages to an MQTT broker and ends",
+        Tool::Subscribe => "subscribes at an MQTT broker and prints what arrives",
+        Tool::Request => "publishes a request and prints the answer",
+    };
+    let (name, synopsis) = (tool.name(), synopsis(tool));
+    let mut text = format!("{name} {what}.\n{}\n", version(tool));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "Usage: {name} {synopsis}\n       {name} {{--help | --version}}\n\nOptions:");
+    for (names, about) in option_texts(tool) {
         if names.len() < NAMES {
             let _ = writeln!(text, "{names:<NAMES$}{about}");
         } else {
             let _ = writeln!(text, "{names}\n{:<NAMES$}{about}", "");
         }
     }
-    text.push_str(
-        "\nOptions are whole words and values the words behind them. The options file, one option a line, is\n\
-         $XDG_CONFIG_HOME/",
-    );
     let _ = writeln!(
         text,
-        "{name} or $HOME/.config/{name}.\n\
+        "\nOptions are whole words and values the words behind them. The options file, one option a line, is\n\
+         $XDG_CONFIG_HOME/{name} or $HOME/.config/{name}.\n\
          The exit status is 0 when all went well; `man {name}` lists the others.\n\n\
          This is mqt in the manner of {name} {MOSQUITTO_VERSION}: see `mqt --help` for more."
     );
