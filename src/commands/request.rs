@@ -369,7 +369,7 @@ impl Asker<'_> {
             sent: ledger.sent,
             acked: ledger.confirmed,
             denied: ledger.refused,
-            unconfirmed: self.missing,
+            unconfirmed: ledger.open() + ledger.unknown,
             received: self.client.session_state().delivered(),
             printed: self.answered,
             duplicates: self.client.session_state().duplicates(),
