@@ -72,6 +72,7 @@ impl Request {
             Self::Publish(args) => &args.connection,
             Self::Subscribe(args) => &args.connection,
             Self::Request(args) => &args.connection,
+            Self::Watch(args) => &args.connection,
             Self::Bench(args) => &args.load.connection,
             _ => return None,
         };
