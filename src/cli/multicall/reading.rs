@@ -439,9 +439,12 @@ impl Reading {
         let session = &self.connection.session;
         let persistent = session.disable_clean_session == Some(true);
         let for_ever = session.session_expiry == Some(Expiry::NEVER);
+        // In MQTT 5 a session that is kept never expires, unless -x says otherwise.
+        let for_ever =
+            for_ever || (persistent && session.session_expiry.is_none() && self.version() == Version::V5);
         hold(&[
             (
-                persistent && session.id.is_none(),
+                persistent && !for_ever && session.id.is_none(),
                 "Error: You must provide a client id if you are using the -c option.",
             ),
             (

@@ -166,6 +166,11 @@ fn a_fault_ends_with_a_pointer_to_the_help() {
         ),
         ("-t a -n -c", "Error: You must provide a client id if you are using the -c option.", "\n\n"),
         (
+            "-t a -n -c -V 5",
+            "Error: You must provide a client id if you are using an infinite session expiry interval.",
+            "\n\n",
+        ),
+        (
             "-t a -n -x -1",
             "Error: You must provide a client id if you are using an infinite session expiry interval.",
             "\n\n",
