@@ -43,6 +43,8 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'Publish this text')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Publish the content of this file as one message')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Publish the content of this file as one message')
+            [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Publish the JSON objects in this file, each when it is its time')
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Publish the recording so much faster [default: 1x]')
             [CompletionResult]::new('--split-topic', '--split-topic', [CompletionResultType]::ParameterName, 'Split each line into topic, separator and payload')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Publish at this quality of service: 0, 1 or 2 [default: 0]')
             [CompletionResult]::new('--qos', '--qos', [CompletionResultType]::ParameterName, 'Publish at this quality of service: 0, 1 or 2 [default: 0]')

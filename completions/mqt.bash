@@ -765,7 +765,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__pub)
-            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -m -f -s -l -0 -n -q -r -L -h -p -A -4 -S -6 -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --replay --speed --split-topic --crlf --qos --retain --repeat --repeat-delay --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --srv --nodelay --ipv6 --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -792,6 +792,14 @@ _mqt() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

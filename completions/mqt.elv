@@ -39,6 +39,8 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --message 'Publish this text'
             cand -f 'Publish the content of this file as one message'
             cand --file 'Publish the content of this file as one message'
+            cand --replay 'Publish the JSON objects in this file, each when it is its time'
+            cand --speed 'Publish the recording so much faster [default: 1x]'
             cand --split-topic 'Split each line into topic, separator and payload'
             cand -q 'Publish at this quality of service: 0, 1 or 2 [default: 0]'
             cand --qos 'Publish at this quality of service: 0, 1 or 2 [default: 0]'

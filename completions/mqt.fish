@@ -40,6 +40,8 @@ complete -c mqt -n "__fish_mqt_needs_command" -f -a "help" -d 'Explain a command
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s t -l topic -d 'Publish to this topic; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s m -l message -d 'Publish this text' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s f -l file -d 'Publish the content of this file as one message' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l replay -d 'Publish the JSON objects in this file, each when it is its time' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l speed -d 'Publish the recording so much faster [default: 1x]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l split-topic -d 'Split each line into topic, separator and payload' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 0]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat -d 'Publish the message this many times [default: 1]' -r

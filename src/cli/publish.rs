@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Command};
 use crate::mqtt::{QoS, TopicName};
 
 use super::connection::ConnectionArgs;
-use super::values::{OnError, Separator, Span, topic_parser};
+use super::values::{OnError, Separator, Span, Speed, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +21,8 @@ Examples:
     tail -f sensor.log | mqt pub -t home/log -l -q 1
   Publish what another mqt has received, topics and properties too:
     mqt sub -L mqtt://old.example -t '#' --json | mqt pub -L mqtt://new.example --json
+  Publish a recording again, twice as fast:
+    mqt pub --json --replay today.jsonl --speed 2x
   Clear a retained message:
     mqt pub -t home/lamp -n -r
 ";
@@ -80,6 +82,19 @@ pub struct PublishArgs {
     /// properties. What an object lacks comes from -t, -q and -r.
     #[arg(long, group = "source")]
     pub json: bool,
+
+    /// Publish the JSON objects in this file, each when it is its time
+    ///
+    /// With --json. A file of `mqt watch --record` or `mqt sub --json`: the time from one message to the next is
+    /// that of their tst; one without is published at once.
+    #[arg(long, value_name = "FILE", requires = "json")]
+    pub replay: Option<PathBuf>,
+
+    /// Publish the recording so much faster [default: 1x]
+    ///
+    /// 10x is ten times as fast, 0.5x half as fast.
+    #[arg(long, value_name = "FACTOR", requires = "replay")]
+    pub speed: Option<Speed>,
 
     /// Split each line into topic, separator and payload
     ///

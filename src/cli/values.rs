@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -243,17 +243,31 @@ impl FromStr for VersionName {
     }
 }
 
-/// How much faster than it was recorded: `10`, `10x`, `0.5x`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Speed(pub f64);
+/// How much faster than it was recorded: `10`, `10x`, `0.5x`. In thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speed(pub NonZeroU64);
+
+impl Speed {
+    /// As fast as it was recorded.
+    pub const RECORDED: Self = Self(NonZeroU64::MIN.saturating_add(999));
+
+    /// The factor.
+    #[must_use]
+    pub fn factor(self) -> f64 {
+        self.0.get() as f64 / 1e3
+    }
+}
 
 impl FromStr for Speed {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.strip_suffix(['x', 'X']).unwrap_or(text);
-        let speed: f64 = number.parse().map_err(|_| ValueError::Speed)?;
-        if (1e-3..=1e6).contains(&speed) { Ok(Self(speed)) } else { Err(ValueError::Speed) }
+        let factor: f64 = number.parse().map_err(|_| ValueError::Speed)?;
+        if !(1e-3..=1e6).contains(&factor) {
+            return Err(ValueError::Speed);
+        }
+        NonZeroU64::new((factor * 1e3).round() as u64).map(Self).ok_or(ValueError::Speed)
     }
 }
 

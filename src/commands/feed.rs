@@ -11,12 +11,13 @@ use crate::config::{Dialect, OnError, PublishSettings, Source};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
-use crate::output::json::parse_message;
+use crate::output::json::{parse_message, recorded_time};
 use crate::output::sanitize::escape;
 use crate::ui::Amount;
 
 use super::input::{Record, Records, read_whole};
 use super::publish::{file_payload, too_large};
+use super::recording::{self, Pace};
 
 /// What [`Feed::next`] has.
 pub(super) enum Fetched<'a> {
@@ -41,7 +42,32 @@ enum Origin {
     Stream {
         records: Records,
         kind: RecordKind,
+        /// For a recording: when each record is due.
+        timing: Option<Timing>,
     },
+}
+
+/// Holds a record back until it is due.
+struct Timing {
+    pace: Pace,
+    held: Option<(Bytes, Instant)>,
+}
+
+impl Timing {
+    /// The next record that is due.
+    fn next(&mut self, records: &mut Records) -> Option<Record> {
+        if self.held.is_none() {
+            match records.next()? {
+                Record::Bytes(line) => {
+                    let (_, due) = self.pace.due(recorded_time(&line), Instant::now());
+                    self.held = Some((line, due));
+                }
+                other => return Some(other),
+            }
+        }
+        let now = Instant::now();
+        self.held.take_if(|(_, due)| *due <= now).map(|(line, _)| Record::Bytes(line))
+    }
 }
 
 enum RecordKind {
@@ -92,15 +118,21 @@ impl Feed {
                     Some(separator) => RecordKind::Split { separator: separator.clone(), crlf: *crlf },
                     None => RecordKind::Payload { crlf: *crlf },
                 };
-                Origin::Stream { records: Records::read(Stdin, *delimiter), kind }
+                Origin::Stream { records: Records::read(Stdin, *delimiter), kind, timing: None }
             }
             Source::JsonLines => {
-                Origin::Stream { records: Records::read(Stdin, b'\n'), kind: RecordKind::Json }
+                Origin::Stream { records: Records::read(Stdin, b'\n'), kind: RecordKind::Json, timing: None }
             }
+            Source::Recording(replay) => Origin::Stream {
+                records: recording::open(&replay.file)?,
+                kind: RecordKind::Json,
+                timing: Some(Timing { pace: Pace::new(replay.speed.factor()), held: None }),
+            },
         };
-        let input_size = match &origin {
-            Origin::Stream { .. } => stdin_size(),
-            Origin::Repeated { .. } => None,
+        let input_size = match (&origin, &settings.source) {
+            (_, Source::Recording(replay)) => std::fs::metadata(&replay.file).ok().map(|file| file.len()),
+            (Origin::Stream { .. }, _) => stdin_size(),
+            (Origin::Repeated { .. }, _) => None,
         };
         let current = Message {
             topic: settings.topics.first().cloned().unwrap_or_default(),
@@ -157,7 +189,10 @@ impl Feed {
                 *left -= 1;
                 payload.clone()
             }
-            Origin::Stream { records, kind } => match records.next() {
+            Origin::Stream { records, kind, timing } => match match timing {
+                Some(timing) => timing.next(records),
+                None => records.next(),
+            } {
                 None => return Fetched::Nothing,
                 Some(Record::Failed(error)) => {
                     self.stopped = true;
@@ -276,6 +311,9 @@ impl Feed {
     /// Waits until [`Self::next`] may have something. Cancel-safe.
     pub async fn ready(&mut self, drained: bool) {
         match &mut self.origin {
+            Origin::Stream { timing: Some(Timing { held: Some((_, due)), .. }), .. } => {
+                tokio::time::sleep_until(*due).await
+            }
             Origin::Stream { records, .. } => records.ready().await,
             Origin::Repeated { not_before: Some(time), .. } => tokio::time::sleep_until(*time).await,
             // Waits for the confirmation of the round before.
@@ -290,6 +328,7 @@ impl Feed {
     pub fn may_end(&self) -> bool {
         self.queued.is_empty()
             && match &self.origin {
+                Origin::Stream { timing: Some(Timing { held: Some(_), .. }), .. } => false,
                 Origin::Stream { records, .. } => records.is_empty(),
                 Origin::Repeated { .. } => false,
             }
@@ -301,6 +340,7 @@ impl Feed {
             && (self.stopped
                 || match &self.origin {
                     Origin::Repeated { left, .. } => *left == 0,
+                    Origin::Stream { timing: Some(Timing { held: Some(_), .. }), .. } => false,
                     Origin::Stream { records, .. } => records.is_at_end(),
                 })
     }
@@ -381,7 +421,7 @@ pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, 
             }
             Ok(payload)
         }
-        Source::Null | Source::Lines { .. } | Source::JsonLines => Ok(Bytes::new()),
+        Source::Null | Source::Lines { .. } | Source::JsonLines | Source::Recording(_) => Ok(Bytes::new()),
     }
 }
 

@@ -13,6 +13,7 @@ mod mosquitto;
 pub mod old_manual;
 pub mod profile;
 pub mod publish;
+mod recording;
 pub mod request;
 mod serve;
 pub mod signals;

@@ -5,11 +5,12 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 
 use crate::cli::PublishArgs;
+use crate::cli::values::Speed;
 use crate::error::Failure;
 use crate::mqtt::{Place, TopicName};
 
 use super::environment::{Environment, random_seed};
-use super::settings::{PublishSettings, Source};
+use super::settings::{PublishSettings, Replay, Source};
 use super::{Resolved, broker, client, mosquitto, rules};
 
 pub(super) fn resolve(
@@ -69,6 +70,8 @@ fn source(args: &PublishArgs) -> Source {
         Source::Lines { delimiter: 0, crlf: false }
     } else if args.stdin_line || args.split_topic.is_some() {
         Source::Lines { delimiter: b'\n', crlf: args.crlf }
+    } else if let Some(file) = &args.replay {
+        Source::Recording(Replay { file: file.clone(), speed: args.speed.unwrap_or(Speed::RECORDED) })
     } else if args.json {
         Source::JsonLines
     } else {

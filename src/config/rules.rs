@@ -282,7 +282,8 @@ pub(super) fn check_publish(args: &PublishArgs) -> Result<(), Failure> {
             "",
         ),
         (
-            args.connection.login.password_stdin == Some(true) && (stream || args.stdin_file),
+            args.connection.login.password_stdin == Some(true)
+                && (stream && args.replay.is_none() || args.stdin_file),
             "standard input cannot be the password and the messages at once",
             "use --password-file or --password-command",
         ),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cli::multicall::Dialect;
-use crate::cli::values::Chance;
+use crate::cli::values::{Chance, Speed};
 use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 use crate::connection::ClientOptions;
 use crate::connection::listen::{ListenAddress, ServerTls};
@@ -47,6 +47,8 @@ pub enum Source {
     /// A message for each JSON object on standard input (`--json`). Topic, QoS and retain that an object
     /// lacks come from the settings.
     JsonLines,
+    /// The same from a file, each message when it is its time (`--replay`).
+    Recording(Replay),
     /// One message with an empty payload (`-n`).
     Null,
 }
@@ -57,7 +59,7 @@ impl Source {
     pub const fn reads_stdin(&self) -> bool {
         match self {
             Self::StdinWhole | Self::Lines { .. } | Self::JsonLines => true,
-            Self::Message(_) | Self::File(_) | Self::Null => false,
+            Self::Message(_) | Self::File(_) | Self::Null | Self::Recording(_) => false,
         }
     }
 }
@@ -67,7 +69,7 @@ impl Source {
 pub struct PublishSettings {
     /// The client.
     pub client: ClientOptions,
-    /// Each message goes to each of them. Empty only with `split_topic` or [`Source::JsonLines`], where
+    /// Each message goes to each of them. Empty only with `split_topic`, [`Source::JsonLines`] and [`Source::Recording`], where
     /// the input names the topics.
     pub topics: Vec<TopicName>,
     /// Where the payloads come from.
@@ -315,16 +317,16 @@ pub enum WatchMode {
 }
 
 /// A recording to show or to publish.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// The file, JSON lines as `mqt sub --json` prints them.
     pub file: PathBuf,
     /// How much faster than it was recorded.
-    pub speed: f64,
+    pub speed: Speed,
 }
 
 /// What `mqt watch` is to do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchSettings {
     /// The client.
     pub client: ClientOptions,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::WatchArgs;
+use crate::cli::values::Speed;
 use crate::connection::Attempts;
 use crate::error::Failure;
 use crate::mqtt::{Place, TopicFilter};
@@ -62,7 +63,7 @@ pub(super) fn resolve(
         qos: args.qos.unwrap_or_default(),
         with_broker,
         record: args.record,
-        replay: args.replay.map(|file| Replay { file, speed: args.speed.map_or(1.0, |speed| speed.0) }),
+        replay: args.replay.map(|file| Replay { file, speed: args.speed.unwrap_or(Speed::RECORDED) }),
         decode: args.decode.unwrap_or_default(),
         mode,
         limits: {

@@ -54,3 +54,38 @@ fn what_is_recorded_is_what_is_replayed() {
     assert_eq!(tty.wait().code(), Some(0));
     wait_until("the restored terminal", || tty.is_cooked());
 }
+
+/// Until somebody has subscribed, a publish that wants a subscriber fails.
+fn wait_for_subscriber(port: &str) {
+    let probe = ["pub", "-p", port, "-t", "b/probe", "-n", "-q", "1", "--require-subscriber"];
+    wait_until("a subscriber", || Mqt::new(probe).run().code() == Some(0));
+}
+
+#[test]
+fn a_recording_is_published_with_its_timing() {
+    let broker = TestBroker::start();
+    let port = broker.port().to_string();
+    let mut sub = Mqt::new(["sub", "-p", &port, "-t", "#", "-v", "-C", "4", "-W", "30"]).start();
+    wait_for_subscriber(&port);
+    // An hour and half a second apart: a thousand times as fast, that is 3.6 s and next to nothing.
+    let pub_ = Mqt::new(["pub", "-p", &port, "--json", "--on-error", "skip", "--speed", "1000x", "--replay"]);
+    let file = pub_.home().join("r.jsonl");
+    std::fs::write(&file, RECORDING).unwrap();
+    let begun = std::time::Instant::now();
+    let outcome = pub_.arg(&file).run();
+    // The bad line is left out, and told.
+    outcome.assert_code(1).assert_stderr_has("line 2");
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(3_599));
+    sub.wait_for_stdout("a one");
+    sub.wait_for_stdout("a two");
+}
+
+#[test]
+fn a_recording_needs_json() {
+    Mqt::new(["pub", "--replay", "x"]).run().assert_code(1);
+    Mqt::new(["pub", "--json", "--replay", "nothing.jsonl"])
+        .run()
+        .assert_code(1)
+        .assert_stderr_has("nothing.jsonl");
+    Mqt::new(["pub", "--json", "--speed", "2x"]).run().assert_code(1);
+}

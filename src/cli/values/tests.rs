@@ -122,8 +122,9 @@ fn tries_and_separators() {
     assert_eq!("forever".parse(), Ok(Tries(Attempts::Unlimited)));
     assert_eq!("3".parse(), Ok(Tries(Attempts::AtMost(3))));
     assert_eq!("often".parse::<Tries>(), Err(ValueError::Attempts));
-    assert_eq!("10x".parse(), Ok(Speed(10.0)));
-    assert_eq!("0.5".parse(), Ok(Speed(0.5)));
+    let factor = |text: &str| text.parse().map(Speed::factor);
+    assert_eq!((factor("10x"), factor("0.5"), factor("1")), (Ok(10.0), Ok(0.5), Ok(1.0)));
+    assert_eq!(Speed::RECORDED.factor(), 1.0);
     for bad in ["", "x", "0", "-1", "nan", "inf", "10y"] {
         assert_eq!(bad.parse::<Speed>(), Err(ValueError::Speed), "{bad}");
     }

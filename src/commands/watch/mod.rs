@@ -14,7 +14,7 @@ mod filter;
 mod fixture;
 mod form;
 mod recorder;
-pub(in crate::commands) mod replay;
+mod replay;
 mod store;
 mod table;
 mod terminal;
@@ -201,7 +201,7 @@ impl<'a> Watcher<'a> {
     /// The time of the screen: since the start, or into the recording.
     fn now(&self) -> u64 {
         let now = match &self.replay {
-            Some(replay) => replay.into(Instant::now()),
+            Some(replay) => replay.position(Instant::now()),
             None => self.start.elapsed(),
         };
         u64::try_from(now.as_micros()).unwrap_or(u64::MAX)

@@ -1,0 +1,99 @@
+//! Recordings: files of messages as JSON lines, and when each message in them is due.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::connection::error::reason;
+use crate::error::Failure;
+
+use super::input::Records;
+
+/// Opens a recording, a message a line.
+///
+/// # Errors
+/// There is no such file, or it cannot be read.
+pub fn open(path: &Path) -> Result<Records, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("{}: {}", path.display(), reason(&error)))
+            .keyword("file")
+            .hint("a recording is made by mqt watch --record FILE or mqt sub --json > FILE")
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(Failure::usage(format!("{}: it is a folder", path.display())).keyword("file"));
+    }
+    Ok(Records::read(file, b'\n'))
+}
+
+/// When the messages of a recording are due.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    speed: f64,
+    /// The time of the first message in the recording, and when it was due here.
+    first: Option<(SystemTime, Instant)>,
+}
+
+impl Pace {
+    /// So much faster than it was recorded.
+    #[must_use]
+    pub fn new(speed: f64) -> Self {
+        Self { speed, first: None }
+    }
+
+    /// How far into the recording a message is, and when it is due. One without a time is due with the one
+    /// before it.
+    pub fn due(&mut self, recorded: Option<SystemTime>, now: Instant) -> (Duration, Instant) {
+        let Some(recorded) = recorded else { return (Duration::ZERO, now) };
+        let (first, begin) = *self.first.get_or_insert((recorded, now));
+        let into = recorded.duration_since(first).unwrap_or_default();
+        // What is further away than a year never comes.
+        let wait = Duration::try_from_secs_f64(into.as_secs_f64() / self.speed)
+            .unwrap_or(Duration::MAX)
+            .min(Duration::from_secs(31_536_000));
+        (into, begin + wait)
+    }
+
+    /// How far into the recording this moment is.
+    #[must_use]
+    pub fn position(&self, now: Instant) -> Duration {
+        self.first.map_or(Duration::ZERO, |(_, begin)| {
+            let factor = now.duration_since(begin).as_secs_f64() * self.speed;
+            Duration::try_from_secs_f64(factor).unwrap_or(Duration::MAX)
+        })
+    }
+
+    /// The time of the first message in the recording.
+    #[must_use]
+    pub fn began(&self) -> Option<SystemTime> {
+        self.first.map(|(recorded, _)| recorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_due_as_they_were_recorded_only_faster() {
+        let now = Instant::now();
+        let at = |millis| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        let mut pace = Pace::new(10.0);
+        assert_eq!(pace.due(None, now), (Duration::ZERO, now));
+        assert_eq!(pace.due(at(5_000), now), (Duration::ZERO, now));
+        let later = now + Duration::from_millis(3);
+        let due = now + Duration::from_millis(200);
+        assert_eq!(pace.due(at(7_000), later), (Duration::from_secs(2), due));
+        // The clock of the recorder was set back.
+        assert_eq!(pace.due(at(1_000), later), (Duration::ZERO, now));
+        assert_eq!(pace.position(now + Duration::from_secs(1)), Duration::from_secs(10));
+        // Neither the end of time nor a slow replay of it is a panic.
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        assert!(Pace::new(1e-3).due(Some(far), now).1 >= now);
+        let mut pace = Pace::new(1e-3);
+        pace.due(at(0), now);
+        assert!(pace.due(Some(far), now).1 > now);
+    }
+}
