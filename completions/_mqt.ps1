@@ -571,7 +571,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--max-topics', '--max-topics', [CompletionResultType]::ParameterName, 'Keep at most this many topics [default: 200000]')
             [CompletionResult]::new('--history', '--history', [CompletionResultType]::ParameterName, 'Keep at most this many messages of a topic [default: 100]')
             [CompletionResult]::new('--max-payload', '--max-payload', [CompletionResultType]::ParameterName, 'Keep at most this much of a payload [default: 64k]')
-            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Keep at most this much of everything together [default: 96M]')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Keep at most this much of everything together [default: 144M]')
             [CompletionResult]::new('-L', '-L ', [CompletionResultType]::ParameterName, 'Connect to the broker at this URL')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Connect to the broker at this URL')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Connect to this host [default: localhost]')

@@ -561,7 +561,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --max-topics 'Keep at most this many topics [default: 200000]'
             cand --history 'Keep at most this many messages of a topic [default: 100]'
             cand --max-payload 'Keep at most this much of a payload [default: 64k]'
-            cand --memory 'Keep at most this much of everything together [default: 96M]'
+            cand --memory 'Keep at most this much of everything together [default: 144M]'
             cand -L 'Connect to the broker at this URL'
             cand --url 'Connect to the broker at this URL'
             cand -h 'Connect to this host [default: localhost]'

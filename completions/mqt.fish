@@ -470,7 +470,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l top -d 'Print at most 
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-topics -d 'Keep at most this many topics [default: 200000]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l history -d 'Keep at most this many messages of a topic [default: 100]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-payload -d 'Keep at most this much of a payload [default: 64k]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -l memory -d 'Keep at most this much of everything together [default: 96M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l memory -d 'Keep at most this much of everything together [default: 144M]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s L -l url -d 'Connect to the broker at this URL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s h -l host -d 'Connect to this host [default: localhost]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r

@@ -1,14 +1,18 @@
 """The measuring part of scripts/watch-load: a publisher, the program in a pseudo-terminal, and a clock.
 
 One topic, `load/probe`, carries the time of its publish in milliseconds. What the screen shows of it, subtracted from the
-time at which it appears, is the age of the newest message shown. A key is timed from the write to the first bytes
-after it.
+time at which it appears, is the age of the newest message shown. Only cells that changed are drawn, so each message writes
+its digits in another of five alphabets. A key is timed from the write until the help that it opens is drawn.
 """
 import fcntl, os, pty, re, resource, select, socket, struct, subprocess, sys, termios, threading, time
 
 mqt, broker, topics, rate, seconds, other = sys.argv[1:7]
 topics, rate, seconds = int(topics), int(rate), float(seconds)
 host, port = broker.rsplit(":", 1)
+
+
+ALPHABETS = ["0123456789", "abcdefghij", "klmnopqrst", "ABCDEFGHIJ", "KLMNOPQRST"]
+TIMES = re.compile("|".join("[%s]{13}" % alphabet for alphabet in ALPHABETS).encode())
 
 
 def packet(topic, payload):
@@ -55,8 +59,9 @@ def publish():
             time.sleep(wait)
         else:
             late = max(late, -wait)
-        now = int(time.time() * 1000)
-        stream.sendall(packet("load/probe", b"%d" % now) + blocks[turn % len(blocks)])
+        now = "%d" % int(time.time() * 1000)
+        digits = now.translate(str.maketrans("0123456789", ALPHABETS[turn % 5]))
+        stream.sendall(packet("load/probe", digits.encode()) + blocks[turn % len(blocks)])
         turn += 1
         sent = turn * each
     stream.close()
@@ -109,38 +114,35 @@ thread.start()
 read(time.monotonic() + 3)
 os.write(terminal, b"/probe\r")
 begun = time.monotonic()
-cpu_before = usage(pid)[0]
+cpu_before, sent_before = usage(pid)[0], sent
 ages, keys = [], []
-next_key, pressed = begun + 1, None
-key = 0
+next_key = begun + 1
 newest = 0
 while time.monotonic() < begun + seconds:
     first, got = read(time.monotonic() + 0.05)
     now = time.time() * 1000
-    for digits in re.findall(rb"(1[0-9]{12})", got):
-        shown = int(digits)
+    for word in TIMES.findall(got):
+        alphabet = next(letters for letters in ALPHABETS if chr(word[0]) in letters)
+        shown = int(word.decode().translate(str.maketrans(alphabet, "0123456789")))
         if shown > newest:
             newest = shown
             ages.append(now - shown)
     if time.monotonic() >= next_key:
-        # Help on and off: what it shows is nowhere else on the screen.
-        mark, command = (b"PgUp", b"?") if key % 2 == 0 else (b"load", b"x")
         start = time.monotonic()
-        os.write(terminal, command)
+        os.write(terminal, b"?")
         seen = b""
-        while mark not in seen and time.monotonic() < start + 2:
+        while not re.search(b"Moving|Finding|Values|broker", seen) and time.monotonic() < start + 2:
             seen += read(time.monotonic() + 0.01)[1]
         keys.append((time.monotonic() - start) * 1000)
-        key += 1
-        next_key = time.monotonic() + 0.13
+        read(time.monotonic() + 0.05)
+        os.write(terminal, b"x")
+        next_key = time.monotonic() + 0.2
 cpu, resident, high = usage(pid)
-stop = True
+sent_at_end, stop = sent, True
 thread.join(2)
-if key % 2 == 1:
-    os.write(terminal, b"x")
 os.write(terminal, b"q")
 read(time.monotonic() + 1)
-print(f"{topics} topics, {rate} msg/s asked, {sent / (time.monotonic() - begun + 2):.0f} msg/s sent, {seconds:.0f} s")
+print(f"{topics} topics, {rate} msg/s asked, {(sent_at_end - sent_before) / seconds:.0f} msg/s sent, {seconds:.0f} s")
 print(f"publisher at most {late * 1000:.0f} ms late")
 print(f"age of the newest message shown: median {part(ages, 50):.0f} ms, p99 {part(ages, 99):.0f} ms, most {max(ages, default=float('nan')):.0f} ms ({len(ages)} seen)")
 print(f"key to screen: median {part(keys, 50):.0f} ms, p99 {part(keys, 99):.0f} ms, most {max(keys, default=float('nan')):.0f} ms ({len(keys)} keys)")

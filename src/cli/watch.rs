@@ -140,9 +140,10 @@ pub struct WatchArgs {
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub max_payload: Option<Size>,
 
-    /// Keep at most this much of everything together [default: 96M]
+    /// Keep at most this much of everything together [default: 144M]
     ///
-    /// The oldest messages go first; what is dropped is counted on the screen. Bytes, or a number with k, M, G.
+    /// The oldest messages go first; topics take at most three quarters. What is dropped is counted on the
+    /// screen. Bytes, or a number with k, M, G.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub memory: Option<Size>,
 

@@ -291,7 +291,7 @@ pub struct WatchLimits {
 
 impl Default for WatchLimits {
     fn default() -> Self {
-        Self { topics: 200_000, history: 100, payload: 64 * 1024, memory: 96 * 1024 * 1024 }
+        Self { topics: 200_000, history: 100, payload: 64 * 1024, memory: 144 * 1024 * 1024 }
     }
 }
 

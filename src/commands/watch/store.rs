@@ -282,9 +282,10 @@ impl Store {
         }
     }
 
+    /// Topics leave a quarter of the memory to the messages.
     fn has_room_for(&self, topic: &str) -> bool {
-        self.topics.len() < self.limits.topics
-            && self.tree.cost() + self.topics.len() * TOPIC_COST + Tree::cost_of(topic) < self.limits.memory
+        let topics = self.tree.cost() + self.topics.len() * TOPIC_COST + Tree::cost_of(topic);
+        self.topics.len() < self.limits.topics && topics < self.limits.memory / 4 * 3
     }
 
     /// Drops the oldest messages of all until the rest fits.

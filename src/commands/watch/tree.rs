@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 48;
 /// Rates fade with this time constant, in seconds.
 const FADE: f64 = 5.0;
 /// What a node takes besides its name, in bytes: itself, its places in two tables, and the allocations.
-const NODE_COST: usize = 352;
+const NODE_COST: usize = 280;
 
 /// What siblings are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
