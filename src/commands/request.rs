@@ -12,11 +12,10 @@ use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, ReasonCode, Version};
-use crate::output::sanitize::escape;
 use crate::output::{Delivery, Formatter};
 use crate::ui::{Summary, Ui};
 
-use super::failure::{from_refusal, from_setup};
+use super::failure::{from_refusal, from_setup, from_suback};
 use super::latency::{Latencies, in_words};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
@@ -227,15 +226,11 @@ impl Asker<'_> {
                     }
                     self.client.session().acknowledge(delivery);
                 }
-                Event::Subscribed { results, .. } => {
+                Event::Subscribed { results, reason_string } => {
                     for (subscription, reason) in results {
                         if reason.is_error() {
-                            let topic = escape(&subscription.filter).into_owned();
-                            let text = mosquitto::reason_text(reason);
-                            self.fail(
-                                Failure::new(Kind::Denied, format!("subscribe \"{topic}\": {reason}"))
-                                    .old_text(text),
-                            );
+                            let failure = from_suback(&subscription.filter, reason, reason_string.as_deref());
+                            self.fail(failure.old_text(mosquitto::reason_text(reason)));
                         }
                     }
                     self.subscribed = true;

@@ -17,7 +17,7 @@ use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Property, ReasonCode, TopicName
 use crate::output::sanitize::escape;
 use crate::ui::Ui;
 
-use super::failure::{from_refusal, from_setup};
+use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
 use super::talk::Talk;
 use super::{random_seed, run_in_shell};
@@ -127,12 +127,10 @@ impl Server<'_> {
                     self.open.insert(delivery);
                     self.waiting.push_back((publish, delivery));
                 }
-                Event::Subscribed { results, .. } => {
+                Event::Subscribed { results, reason_string } => {
                     for (subscription, reason) in results {
                         if reason.is_error() {
-                            let filter = escape(&subscription.filter);
-                            let failure =
-                                Failure::new(Kind::Denied, format!("subscribe \"{filter}\": {reason}"));
+                            let failure = from_suback(&subscription.filter, reason, reason_string.as_deref());
                             self.failure.get_or_insert(failure);
                         }
                     }
