@@ -112,9 +112,11 @@ fn ctrl_c_while_connecting_ends_too() {
         assert!(running.is_running());
         std::thread::sleep(Duration::from_millis(5));
     }
+    // Two at once are one: what ran is reported all the same.
     running.signal(Signal::SIGINT);
+    running.signal(Signal::SIGTERM);
     let outcome = running.wait();
-    outcome.assert_signal(Signal::SIGINT);
+    assert!(outcome.stdout().contains(" of 10,000 opened in "), "{outcome}");
     let (connects, disconnects) = broker.connects_and_disconnects();
     assert_eq!(connects, disconnects, "{outcome}");
 }

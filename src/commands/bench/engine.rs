@@ -42,6 +42,8 @@ const LONGEST_GRACE: Duration = Duration::from_millis(500);
 const LEAD_OF_ALL: Duration = Duration::from_secs(1);
 /// So long the other processes of the run are waited for: they may be started by hand, or by a scheduler.
 const OTHERS_WITHIN: Duration = Duration::from_secs(300);
+/// A second signal so soon after the first is the same one.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// So long an answer about the clock is waited for after the load.
 const CLOCK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -615,6 +617,7 @@ impl Run<'_> {
     async fn finish(&mut self) -> Result<(), Failure> {
         self.team.order(Order::Go(Step::End, Timeline::UNKNOWN));
         let mut again = None;
+        let patient_until = self.shared.clock.now().saturating_add(nanoseconds(SAME_SIGNAL));
         while self.outcomes.len() < self.team.orders.len() {
             tokio::select! {
                 told = self.team.told.recv() => match told {
@@ -623,6 +626,10 @@ impl Run<'_> {
                 },
                 // Whoever asks twice does not want to wait.
                 signal = self.signals.next() => {
+                    // Some send the same signal to the process and to its group.
+                    if self.signal.is_some() && self.shared.clock.now() < patient_until {
+                        continue;
+                    }
                     self.signal = Some(signal);
                     again = Some(signal);
                     break;

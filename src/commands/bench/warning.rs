@@ -14,6 +14,8 @@ const LAG_PART: u64 = 10;
 const LAG_SAMPLES: u64 = 100;
 /// The generator counts as busy when it used more of its cores than this.
 const BUSY_PERCENT: f64 = 80.0;
+/// In less time than this, in milliseconds, the clock of the CPU says too little.
+const BUSY_MS: u64 = 500;
 /// The queue grows when less than this part of what was due was done in the same time.
 const KEEPING_UP: f64 = 0.99;
 
@@ -89,10 +91,14 @@ pub fn cpu_percent(run: &RunResult) -> f64 {
     if available <= 0.0 {
         return 0.0;
     }
-    (run.resources.cpu_user_ms + run.resources.cpu_sys_ms) as f64 * 100.0 / available
+    // The system counts in hundredths of a second: a short time may come out as more than there is.
+    ((run.resources.cpu_user_ms + run.resources.cpu_sys_ms) as f64 * 100.0 / available).min(100.0)
 }
 
 fn generator_busy(run: &RunResult) -> Option<Warning> {
+    if run.phases.measured_ms < BUSY_MS {
+        return None;
+    }
     let percent = cpu_percent(run);
     if percent <= BUSY_PERCENT {
         let busiest =
@@ -261,6 +267,9 @@ fn other_clock(run: &RunResult) -> Option<Warning> {
 }
 
 fn few_samples(run: &RunResult) -> Option<Warning> {
+    if run.config.only_receives() && run.counts.delivered == 0 {
+        return warning("few-samples", "no message came in within the measured time".to_owned());
+    }
     let samples = run.latency.response.count();
     let needed = samples_needed(99_000);
     let publishes = run.config.groups.iter().any(|group| group.publishers > 0);
@@ -372,6 +381,19 @@ mod tests {
             |run| (run.resources.threads, run.resources.cpu_user_ms) = (1, 8_000),
             "generator-busy",
             "83 % of its cores",
+        );
+        assert_told(
+            |run| {
+                run.config.groups[0].publishers = 0;
+                (run.counts.delivered, run.counts.expected) = (0, 0);
+            },
+            "few-samples",
+            "no message came in",
+        );
+        assert_eq!(
+            told(|run| (run.phases.measured_ms, run.resources.cpu_user_ms) = (400, 4_000)),
+            [],
+            "too short to tell"
         );
         assert_told(
             |run| run.resources.busiest_thread_ms = 9_000,
