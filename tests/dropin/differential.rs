@@ -17,7 +17,7 @@ use super::stage::{Stage, Way};
 use super::table::{run_all, words};
 use crate::support::mosquitto::{Mosquitto, MosquittoOptions, Scheme};
 use crate::support::mqt::Mqt;
-use crate::support::proxy::FaultProxy;
+use crate::support::proxy::{Fault, FaultProxy};
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
@@ -37,6 +37,9 @@ struct Case {
     before: &'static [&'static str],
     /// The same, sent after so many SUBACK and UNSUBACK packets.
     then: (usize, &'static [&'static str]),
+    /// The connection is closed when the messages above are acknowledged, which wants QoS 1, and these follow when
+    /// it is made again.
+    again: &'static [&'static str],
     /// What answers the first message on the topic `q`.
     answer: Option<&'static str>,
     stdin: &'static str,
@@ -53,6 +56,7 @@ fn case(program: Program, line: impl Into<String>) -> Case {
         way: Way::Plain,
         before: &[],
         then: (1, &[]),
+        again: &[],
         answer: None,
         stdin: "",
         file: None,
@@ -80,6 +84,11 @@ impl Case {
 
     fn after_acks(mut self, count: usize) -> Self {
         self.then.0 = count;
+        self
+    }
+
+    fn again(mut self, packets: &'static [&'static str]) -> Self {
+        self.again = packets;
         self
     }
 
@@ -286,17 +295,29 @@ impl Case {
             running.write_stdin(self.stdin);
         }
         running.close_stdin();
-        if !self.then.1.is_empty() {
+        let received = |connection: usize, kinds: &[&str]| {
+            recorder.records().get(connection).map_or(0, |record| {
+                let packets = decode(&record.down, level(&record.up));
+                packets.iter().filter(|packet| kinds.contains(&packet.packet)).count()
+            })
+        };
+        let wait_for = |connection: usize, kinds: &[&str], count: usize| {
             let started = Instant::now();
-            wait_until("the subscription", || {
-                let records = recorder.records();
-                let acks = records.first().map_or(0, |record| {
-                    let packets = decode(&record.down, level(&record.up));
-                    packets.iter().filter(|packet| ["SUBACK", "UNSUBACK"].contains(&packet.packet)).count()
-                });
-                acks >= self.then.0 || started.elapsed() > LIMIT
-            });
+            // A program that has ended is found out below.
+            wait_until("packets", || received(connection, kinds) >= count || started.elapsed() > LIMIT);
+        };
+        if !self.then.1.is_empty() {
+            wait_for(0, &["SUBACK", "UNSUBACK"], self.then.0);
             publish(self.then.1);
+        }
+        if !self.again.is_empty() {
+            wait_until("acknowledgements", || {
+                let sent = decode(&recorder.records()[0].up, None);
+                sent.iter().filter(|packet| packet.packet == "PUBACK").count() == self.then.1.len()
+            });
+            recorder.cut(Fault::Close);
+            wait_for(1, &["SUBACK"], 1);
+            publish(self.again);
         }
         let outcome = running.wait();
         drop(answering);

@@ -72,7 +72,7 @@ pub struct Record {
     pub up: Vec<u8>,
     /// From the broker.
     pub down: Vec<u8>,
-    /// Nothing more comes, from either.
+    /// Nothing more is recorded: both ends are done, or the connection was broken.
     pub ended: bool,
 }
 
@@ -233,7 +233,6 @@ async fn forward(mut client: TcpStream, number: usize, cut: Option<Cut>, shared:
         let (mut up_open, mut down_open) = (true, true);
         loop {
             if !up_open && !down_open {
-                shared.records.lock().unwrap()[number].ended = true;
                 break None;
             }
             tokio::select! {
@@ -254,6 +253,7 @@ async fn forward(mut client: TcpStream, number: usize, cut: Option<Cut>, shared:
             }
         }
     };
+    shared.records.lock().unwrap()[number].ended = true;
     let Some(fault) = fault else { return };
     shared.cuts.fetch_add(1, Ordering::SeqCst);
     match fault {

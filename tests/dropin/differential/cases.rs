@@ -112,6 +112,7 @@ fn subscribes() -> Vec<Case> {
         cases.push(subscribe(&format!("{version} -t a/b -W 1 -v")).then(ONE));
         cases.push(subscribe(&format!("{version} -t a/b -q 1 -c -i me -E")));
         cases.push(subscribe(&format!("{version} -t a -u ann -P wrong")).login());
+        cases.push(subscribe(&format!("{version} -t a/b -q 1 -C 2 -v")).then(ONE).again(ONE));
     }
     for line in [
         "-t a/# -T a/c/# -T +/none -C 1 -v",
