@@ -180,7 +180,6 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("-t a -m x -D publish response-topic a/#", IN_TIME),
     ("-t a -m x -D connect receive-maximum 0", NAMES_IT),
     ("", "2.1 takes -U alone"),
-    ("-V 5 -t a -m x -c", "it names the option that asks for it"),
     ("-L http://localhost/a -m x", "2.1 begins with a capital"),
     ("-t a -m x --proxy http://localhost", "it names the scheme only"),
     ("-t a -f /nonexistent/file", "2.1 says why"),
