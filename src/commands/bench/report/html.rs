@@ -159,7 +159,8 @@ fn write_tiles(run: &RunResult, out: &mut String) {
 }
 
 fn seconds_text(seconds: f64) -> String {
-    format!("{seconds:.0} s")
+    // Marks are at round values: a fraction is there only where it is one.
+    format!("{} s", (seconds * 10.0).round() / 10.0)
 }
 
 fn rate_text(rate: f64) -> String {
@@ -237,6 +238,10 @@ fn most(lines: &[Line]) -> f64 {
 }
 
 fn draw(title: &str, x: Scale, y: Scale, y_text: &dyn Fn(f64) -> String, lines: &[Line], out: &mut String) {
+    // A point is no line.
+    if lines.iter().all(|line| line.points.len() < 2) {
+        return;
+    }
     let chart = Chart { label: title, x, y, x_marks: Chart::marks(x, seconds_text), y_text, lines };
     let _ = write!(out, "<h2>{title}</h2>\n{}", chart.draw());
 }
@@ -303,6 +308,9 @@ fn write_distribution(run: &RunResult, out: &mut String) {
 
 fn write_messages(run: &RunResult, out: &mut String) {
     let counts = &run.counts;
+    if flows(run).is_empty() {
+        return;
+    }
     out.push_str("<h2>Messages</h2>\n<table><tr><th></th><th>total</th><th>per second</th></tr>\n");
     let mut row = |name: &str, count: u64, rate: &str| {
         let _ = writeln!(out, "<tr><td>{name}</td><td>{}</td><td>{rate}</td></tr>", Count(count));
@@ -357,7 +365,7 @@ fn write_rest(run: &RunResult, out: &mut String) {
     let (connects, counts, resources) = (&run.connects, &run.counts, &run.resources);
     let _ = write!(
         out,
-        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} attempts failed, {} lost, {} opened again, {} not</p>\n\
+        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} attempts failed, {} lost, {} opened again, {} given up</p>\n\
          <p>{} sent, {} received</p>\n<p>The generator used {:.1} % of {} cores and {}</p>\n",
         Count(connects.established),
         Count(connects.asked),
@@ -494,6 +502,7 @@ mod tests {
         bare.series.iter_mut().for_each(|second| (second.p50_us, second.p99_us, second.max_us) = (0, 0, 0));
         let text = page(&ResultFile::new(vec![bare]));
         assert!(text.contains("Open connections") && !text.contains("Latency by percentile"));
+        assert_eq!([0.0, 0.5, 1.0, 30.0].map(seconds_text), ["0 s", "0.5 s", "1 s", "30 s"]);
         let mut empty = run();
         empty.series.clear();
         assert!(!page(&ResultFile::new(vec![empty])).contains("Messages per second"));
