@@ -132,6 +132,20 @@ async fn a_wrong_name_is_shown_with_the_right_ones() {
     assert_echo(connect("localhost", server.port, tls).await.unwrap()).await;
 }
 
+#[tokio::test]
+async fn any_name_will_do_where_that_is_asked_for_but_not_any_authority() {
+    let certs = Certs::new();
+    let identity = certs.authority.issue(&params("broker", &["other.example"]));
+    let server = serve_identity(&certs, &identity).await;
+    let tls = TlsOptions { any_name: true, ..trusting(&certs.ca) };
+    assert_echo(connect("localhost", server.port, tls).await.unwrap()).await;
+    let others = Certs::new();
+    let server = serve_identity(&certs, &identity).await;
+    let tls = TlsOptions { any_name: true, ..trusting(&others.ca) };
+    let fault = fault("localhost", server.port, tls).await;
+    assert!(!fault.to_string().contains("is not for"), "{fault}");
+}
+
 // F-80
 #[tokio::test]
 async fn an_expired_certificate_is_dated() {

@@ -23,6 +23,7 @@ struct Around {
 enum Settings {
     Publish(Resolved<PublishSettings>),
     Subscribe(Resolved<SubscribeSettings>),
+    Request(Resolved<RequestWork>),
     Broker(BrokerSettings),
 }
 
@@ -47,6 +48,7 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
     match parse(line.split(' ').map(|word| OsString::from(word.replace('_', " "))))? {
         Request::Publish(args) => publish(*args, &environment).map(Settings::Publish),
         Request::Subscribe(args) => subscribe(*args, &environment).map(Settings::Subscribe),
+        Request::Request(args) => request(*args, &environment).map(Settings::Request),
         Request::Broker(args) => broker(*args, &environment).map(Settings::Broker),
         other => panic!("{line}: {other:?}"),
     }
@@ -420,11 +422,54 @@ fn a_broker_listens_where_it_is_told_and_on_this_machine_by_itself() {
 }
 
 #[test]
+fn a_request_has_a_response_topic_of_its_own_unless_one_is_given() {
+    let asked = |line: &str| match resolve(format!("mqt rr -t a -n {line}").trim_end(), &Around::default()) {
+        Ok(Settings::Request(resolved)) => match resolved.settings {
+            RequestWork::Ask(settings) => *settings,
+            RequestWork::Serve(_) => panic!("{line} serves"),
+        },
+        Ok(_) => panic!("{line} is no request"),
+        Err(failure) => panic!("{line}: {failure}"),
+    };
+    let own = asked("");
+    assert_eq!(own.client.version, VersionChoice::Only(Version::V5));
+    let topic = own.properties.response_topic().unwrap();
+    assert!(topic.starts_with("mqt/rr/") && **topic == *own.subscription.filter, "{topic}");
+    assert_ne!(asked("").subscription.filter, own.subscription.filter);
+    let given = asked("-e b -q 1 -R");
+    assert_eq!(given.client.version, VersionChoice::Auto);
+    assert_eq!((&*given.subscription.filter, given.subscription.qos), ("b", QoS::AtLeastOnce));
+    assert_eq!(given.subscription.retain_handling, RetainHandling::Never);
+    let wild = resolve("mqt rr -t a/# -n", &Around::default());
+    assert!(wild.is_err_and(|failure| failure.keyword == "topic"));
+    let old = asked("-e b -V 3.1.1 -R");
+    assert!(old.properties.is_empty());
+    // MQTT 3 cannot be asked for that.
+    assert_eq!(old.subscription.retain_handling, RetainHandling::Always);
+    assert!(old.hide_retained);
+}
+
+#[test]
 fn options_that_do_not_go_together_are_refused() {
     for (line, expected) in [
         ("pub -t a -n -L mqtt://b -h c", "--url does not go with --host"),
         ("pub -t a -n -L mqtt://b -p 1", "--url does not go with --host, --port"),
         ("pub -t a -n -L mqtt://b --tls", "--url does not go with --tls"),
+        ("rr -n", "no topic is given"),
+        ("rr -t a", "no request is given"),
+        ("rr -t a -t b -n", "a request goes to one topic"),
+        ("rr -t a -n -V 3.1.1", "a request without a response topic (-e) needs MQTT 5"),
+        ("rr -t a -n -e b -D publish response-topic c", "the response topic is given twice"),
+        ("rr -t a -n -C 2 -D publish correlation-data c", "one correlation-data cannot tell"),
+        (
+            "rr -t a --serve --exec x -D publish correlation-data c",
+            "an answer has the correlation data of its",
+        ),
+        ("rr -t a -n -v -F x", "-v does not go with -F"),
+        ("pub -t a -n -S -p 1", "--srv does not go with --port"),
+        ("pub -t a -n -L mqtts://b --no-tls", "--no-tls does not go with a URL that says TLS"),
+        ("pub -t a -n --tls --psk 00", "--psk is not available"),
+        ("pub -t a -n --tls --keyform der", "--keyform is pem or engine"),
         ("pub -t a -n -L mqtt://b --ws", "--url does not go with --tls, --ws"),
         ("pub -t a -n --unix /s -p 1", "--unix does not go with"),
         ("pub -t a -n --ws-path /x", "--ws-path needs --ws"),
