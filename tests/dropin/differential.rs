@@ -15,7 +15,7 @@ use super::program::{Program, Programs};
 use super::relay::Relay;
 use super::stage::{Stage, Way};
 use super::table::{run_all, words};
-use crate::support::mosquitto::{Mosquitto, MosquittoOptions, Scheme};
+use crate::support::mosquitto::{Mosquitto, MosquittoOptions, Scheme, installed};
 use crate::support::mqt::Mqt;
 use crate::support::proxy::{Fault, FaultProxy};
 use crate::support::wait_until;
@@ -376,6 +376,10 @@ fn the_programs_do_what_the_installed_ones_do() {
     let ours = std::env::var_os("DROPIN_PROGRAMS").map_or_else(Programs::ours, Programs::in_folder);
     let stage = Stage::new();
     let mut cases = cases::all();
+    if installed("openssl").is_none() {
+        // Only it knows the names in a folder of CAs.
+        cases.retain(|case| !case.line.contains("--capath"));
+    }
     if std::env::var_os("DROPIN_PROGRAMS").is_some() {
         cases.iter_mut().for_each(|case| case.differences.clear());
     }
