@@ -94,6 +94,8 @@ fn read(text: &str) -> (Vec<Scene>, BTreeSet<String>) {
             let item = match info.split(' ').collect::<Vec<_>>().as_slice() {
                 ["console"] => console(false, number + 1, &block),
                 ["console", "running"] => console(true, number + 1, &block),
+                // Pictures of `mqt watch`, which scripts/watch-pictures makes.
+                ["text", "screen"] => continue,
                 ["sh", "not-run"] => {
                     not_run.extend(block.iter().map(|line| (*line).to_owned()));
                     continue;

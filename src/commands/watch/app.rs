@@ -346,6 +346,12 @@ impl App {
         }
     }
 
+    /// For how long no message has come in.
+    #[must_use]
+    pub fn quiet_for(&self) -> Duration {
+        Duration::from_micros(self.now.saturating_sub(self.store.tree.node(ROOT).changed))
+    }
+
     /// Whether [`Self::work`] has something to do.
     #[must_use]
     pub fn has_work(&self) -> bool {

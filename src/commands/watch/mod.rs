@@ -58,6 +58,8 @@ use view::Theme;
 const FRAME: Duration = Duration::from_millis(33);
 /// Ages and rates are looked at so often.
 const TICK: Duration = Duration::from_secs(1);
+/// The same while nothing comes in: an idle terminal is to cost nothing.
+const QUIET_TICK: Duration = Duration::from_secs(3);
 /// So many unacknowledged messages of QoS 1 and 2 may be on their way.
 const RECEIVE_MAXIMUM: u16 = 10_000;
 /// At the end, so long for what is being published and recorded.
@@ -466,9 +468,10 @@ impl<'a> Watcher<'a> {
             }
             let now = Instant::now();
             if now >= next_tick {
-                next_tick = now + TICK;
                 let time = self.now();
                 self.app.update(Action::Tick(time));
+                let quiet = self.app.quiet_for() >= QUIET_TICK;
+                next_tick = now + if quiet { QUIET_TICK } else { TICK };
             }
             if self.app.is_dirty() && now >= next_frame && screen.is_idle() {
                 let time = self.now();
