@@ -555,8 +555,8 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             break
         }
         'mqt;watch' {
-            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Watch this topic filter; repeatable [default: #]')
-            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Watch this topic filter; repeatable [default: #]')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Watch this topic filter; repeatable [default: all topics]')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Watch this topic filter; repeatable [default: all topics]')
             [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Leave out messages that match this filter; repeatable')
             [CompletionResult]::new('--filter-out', '--filter-out', [CompletionResultType]::ParameterName, 'Leave out messages that match this filter; repeatable')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]')

@@ -545,8 +545,8 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand -? 'Print a short help'
         }
         &'mqt;watch'= {
-            cand -t 'Watch this topic filter; repeatable [default: #]'
-            cand --topic 'Watch this topic filter; repeatable [default: #]'
+            cand -t 'Watch this topic filter; repeatable [default: all topics]'
+            cand --topic 'Watch this topic filter; repeatable [default: all topics]'
             cand -T 'Leave out messages that match this filter; repeatable'
             cand --filter-out 'Leave out messages that match this filter; repeatable'
             cand -q 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]'

@@ -452,7 +452,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s d -l debug -d 'Show packe
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l quiet -d 'Print no errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l help -d 'Print the whole help'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ? -d 'Print a short help'
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -s t -l topic -d 'Watch this topic filter; repeatable [default: #]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s t -l topic -d 'Watch this topic filter; repeatable [default: all topics]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s T -l filter-out -d 'Leave out messages that match this filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l record -d 'Append each message to this file' -r -F

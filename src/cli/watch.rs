@@ -28,7 +28,7 @@ Examples:
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Topics")]
 pub struct WatchArgs {
-    /// Watch this topic filter; repeatable [default: #]
+    /// Watch this topic filter; repeatable [default: all topics]
     ///
     /// In a filter + stands for one level, and # at the end for all that follow. Quote it for the shell.
     #[arg(short = 't', long, value_name = "FILTER", action = ArgAction::Append, allow_hyphen_values = true,

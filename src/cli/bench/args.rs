@@ -216,7 +216,7 @@ pub struct LoadArgs {
 
     /// Take groups of clients from this file
     ///
-    /// TOML: a table [[group]] each with name, scenario, publishers, subscribers, connections, topic, filter,
+    /// TOML: tables of the array group, each with name, scenario, publishers, subscribers, connections, topic, filter,
     /// payload or size or file, qos, subscribe-qos, retain, rate or stages or inflight, arrival, share-name,
     /// credentials. What a group does not say is taken from the options.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "publishers", "subscribers", "connections"])]

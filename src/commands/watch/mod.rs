@@ -1,8 +1,8 @@
 //! `mqt watch`: what goes on at a broker, on the whole terminal or as tables.
 //!
-//! [`app`] is the state of the screen and how it changes, pure; [`store`] and [`tree`] are what came in, within
-//! limits; [`view`] draws the state into cells, pure. [`terminal`] owns the terminal. Here is the loop that joins
-//! them with the connection or a [`replay`].
+//! `app` is the state of the screen and how it changes, pure; `store` and `tree` are what came in, within
+//! limits; `view` draws the state into cells, pure. `terminal` owns the terminal. Here is the loop that joins
+//! them with the connection or a `replay`.
 
 mod app;
 mod detail;
