@@ -59,7 +59,7 @@ impl Wire {
         let mut part = [0; 4096];
         while received.len() < count {
             let room = part.len().min(count - received.len());
-            match self.stream.read(&mut part[..room]) {
+            match self.read(&mut part[..room]) {
                 Ok(0) => panic!("closed after {}", hex(&received)),
                 Ok(more) => received.extend_from_slice(&part[..more]),
                 Err(error) => panic!("{error} after {}", hex(&received)),
@@ -78,7 +78,7 @@ impl Wire {
     #[track_caller]
     pub fn next_packet(&mut self) -> Option<Vec<u8>> {
         let mut byte = [0];
-        match self.stream.read(&mut byte) {
+        match self.read(&mut byte) {
             Ok(0) => return None,
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
             Ok(_) => {}
@@ -99,9 +99,27 @@ impl Wire {
     }
 
     /// Reads until the other end is gone.
+    #[track_caller]
     pub fn drain(&mut self) {
         let mut part = [0; 4096];
-        while !matches!(self.stream.read(&mut part), Ok(0) | Err(_)) {}
+        loop {
+            match self.read(&mut part) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("the other end stays: {error}"),
+            }
+        }
+    }
+
+    /// Reads once. A signal, or a machine that was stopped for a moment, ends a read that has a time limit early.
+    fn read(&mut self, part: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.stream.read(part) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     }
 
     /// Ends the connection with RST.
@@ -112,7 +130,7 @@ impl Wire {
     /// Nothing more comes, and the connection is closed.
     pub fn expect_close(&mut self) {
         let mut byte = [0];
-        match self.stream.read(&mut byte) {
+        match self.read(&mut byte) {
             Ok(0) => {}
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
             other => panic!("not closed: {other:?}, {}", hex(&byte)),

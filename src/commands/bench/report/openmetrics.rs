@@ -157,7 +157,12 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Option<String>> {
     let mut request = Vec::new();
     let mut block = [0; 1_024];
     while request.len() < LONGEST_REQUEST {
-        let count = stream.read(&mut block)?;
+        let count = match stream.read(&mut block) {
+            Ok(count) => count,
+            // A signal ends a read that has a time limit.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
         if count == 0 {
             return Ok(None);
         }
