@@ -10,6 +10,7 @@ pub mod install_links;
 mod latency;
 mod local_broker;
 mod mosquitto;
+mod nearness;
 pub mod old_manual;
 pub mod profile;
 pub mod publish;

@@ -18,6 +18,7 @@ use crate::ui::{Progress, Summary, Ui};
 use super::failure::{from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
 use super::mosquitto;
+use super::nearness::Nearness;
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, random_seed, run_to_end, sleep_until};
@@ -60,8 +61,9 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
     let client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     let talk = Talk::new(ui, &settings.client, client.warnings());
     let progress = feed.expected().map(|total| ui.progress(total));
+    let nearness = Nearness::new(Instant::now().into_std());
     let mut publisher =
-        Publisher { settings, client, feed, talk, progress, refusal: None, shown: 0, stop: None };
+        Publisher { settings, client, feed, talk, progress, nearness, refusal: None, shown: 0, stop: None };
     let result = publisher.run(signals).await;
     publisher.progress = None;
     let verdict = publisher.verdict(result);
@@ -76,6 +78,7 @@ struct Publisher<'a> {
     feed: Feed,
     talk: Talk<'a>,
     progress: Option<Progress>,
+    nearness: Nearness,
     /// The gravest refusal.
     refusal: Option<Failure>,
     shown: u64,
@@ -101,6 +104,8 @@ impl Publisher<'_> {
                 && (self.client.session().wants_publish()
                     || (drained && self.client.session_state().was_established() && self.feed.may_end()));
             let until = self.stop.map(|(_, until)| until);
+            let inflight = self.client.session_state().inflight();
+            let awake = self.nearness.is_worth_waiting(inflight, Instant::now().into_std());
             tokio::select! {
                 biased;
                 signal = signals.next() => {
@@ -114,9 +119,14 @@ impl Publisher<'_> {
                 }
                 result = self.client.drive() => {
                     self.attend();
+                    let session = self.client.session_state();
+                    let closed = session.ledger().closed();
+                    self.nearness.moved(closed, session.window(), Instant::now().into_std());
                     result?;
                 }
                 () = self.feed.ready(drained), if hungry => {}
+                // Looks at the stream once more, without falling asleep.
+                () = tokio::task::yield_now(), if awake => {}
                 () = sleep_until(until), if until.is_some() => break,
             }
         }
@@ -148,9 +158,8 @@ impl Publisher<'_> {
         if self.stop.is_some() {
             return;
         }
-        // Half a window at a time: the broker works on one half while the other is made.
         let session = self.client.session_state();
-        let most = session.inflight() + (session.window() / 2).max(1);
+        let most = session.inflight() + self.nearness.batch(session.window());
         loop {
             let session = self.client.session();
             if session.inflight() >= most || !session.wants_publish() {

@@ -23,9 +23,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// How many have an outcome.
+    #[must_use]
+    pub const fn closed(&self) -> u64 {
+        self.confirmed.saturating_add(self.refused).saturating_add(self.unknown)
+    }
+
     /// How many have no outcome yet.
     #[must_use]
     pub const fn open(&self) -> u64 {
-        self.asked.saturating_sub(self.confirmed).saturating_sub(self.refused).saturating_sub(self.unknown)
+        self.asked.saturating_sub(self.closed())
     }
 }
