@@ -65,14 +65,6 @@ fn records(output: &OutputFormat, presentation: &Presentation) -> Result<Box<dyn
     })
 }
 
-/// A command line for the shell of this system.
-fn run_in_shell(command: &str) -> tokio::process::Command {
-    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut process = tokio::process::Command::new(shell);
-    process.arg(option).arg(command);
-    process
-}
-
 async fn sleep_until(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,

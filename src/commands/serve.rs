@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use crate::config::ServeSettings;
+use crate::connection::password::run_in_shell;
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
@@ -18,9 +19,9 @@ use crate::output::sanitize::escape;
 use crate::ui::Ui;
 
 use super::failure::{from_refusal, from_setup, from_suback};
+use super::random_seed;
 use super::signals::{Signal, Signals};
 use super::talk::Talk;
-use super::{random_seed, run_in_shell};
 
 /// How many unacknowledged requests the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 100;

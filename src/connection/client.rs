@@ -1,10 +1,11 @@
 //! The client: connects, speaks MQTT, and connects again, behind one call.
 
+mod error;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,152 +13,21 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::{Instant, Sleep};
 
-use crate::mqtt::session::{Credentials, Session, SessionError, SessionOptions};
-use crate::mqtt::{Property, ReasonCode, Secret, Version};
+use crate::mqtt::session::{Credentials, Session, SessionOptions};
+use crate::mqtt::{Property, ReasonCode, Version};
 
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
 use super::reconnect::{Backoff, HEALTHY_AFTER};
 use super::transport::SetupWarning;
-use super::{ClientOptions, Connected, Pace, PasswordSource, Transport, VersionChoice};
+use super::{ClientOptions, Connected, Pace, Transport, VersionChoice};
+
+pub use error::ClientError;
 
 /// How long [`Client::close`] waits for the broker to take the last bytes and to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// A password command may print so many bytes.
-const PASSWORD_AT_MOST: usize = 65_535;
 /// No MQTT packet is larger: the longest Remaining Length behind a fixed header of five bytes.
 const LARGEST_PACKET: u32 = 268_435_460;
-
-/// Why a client has no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No stream to the broker.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// There was no stream to the broker in time.
-    #[error("no connection within {} s", after.as_secs_f64())]
-    ConnectTimeout {
-        /// The limit.
-        after: Duration,
-    },
-    /// Connect and CONNACK took longer than allowed.
-    #[error("no CONNACK within {} s", after.as_secs_f64())]
-    ConnackTimeout {
-        /// The limit.
-        after: Duration,
-    },
-    /// The broker closed the stream before CONNACK.
-    #[error("the broker closed the connection before CONNACK")]
-    ClosedBeforeConnack {
-        /// The version that was tried last.
-        version: Version,
-        /// What the stream said, where it said something.
-        source: Option<io::Error>,
-    },
-    /// What came instead of CONNACK is another protocol.
-    #[error("this port speaks {protocol}")]
-    OtherProtocol {
-        /// What it is.
-        protocol: &'static str,
-    },
-    /// The stream is gone.
-    #[error("the connection was lost")]
-    Lost {
-        /// What the stream said, where it said something.
-        source: Option<io::Error>,
-    },
-    /// The broker takes no bytes.
-    #[error("the broker took no byte for {} s", after.as_secs())]
-    WriteStalled {
-        /// For how long.
-        after: Duration,
-    },
-    /// A reason of the protocol.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The options make no CONNECT.
-    #[error("{0}")]
-    Unencodable(String),
-    /// The password command gave no password.
-    #[error("the password command {0}")]
-    PasswordCommand(String),
-}
-
-impl ClientError {
-    /// Whether trying again can help and does no harm. A refused login, a wrong certificate and a take-over
-    /// are final.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Connect(error) => error.is_transient(),
-            Self::ConnectTimeout { .. }
-            | Self::ConnackTimeout { .. }
-            | Self::ClosedBeforeConnack { .. }
-            | Self::Lost { .. }
-            | Self::WriteStalled { .. } => true,
-            Self::Session(error) => match error {
-                SessionError::Stalled { .. }
-                | SessionError::Malformed(_)
-                | SessionError::Violation { .. } => true,
-                SessionError::Authentication { .. } => false,
-                SessionError::Refused { reason, .. } | SessionError::Disconnected { reason, .. } => matches!(
-                    *reason,
-                    ReasonCode::SUCCESS
-                        | ReasonCode::UNSPECIFIED_ERROR
-                        | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
-                        | ReasonCode::SERVER_UNAVAILABLE
-                        | ReasonCode::SERVER_BUSY
-                        | ReasonCode::SERVER_SHUTTING_DOWN
-                        | ReasonCode::KEEP_ALIVE_TIMEOUT
-                        | ReasonCode::MESSAGE_RATE_TOO_HIGH
-                        | ReasonCode::QUOTA_EXCEEDED
-                        | ReasonCode::CONNECTION_RATE_EXCEEDED
-                        | ReasonCode::MAXIMUM_CONNECT_TIME
-                ),
-            },
-            Self::OtherProtocol { .. } | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
-        }
-    }
-
-    /// Says in the terms of a client why a stream ended; `before_connack` has the version that was tried.
-    #[must_use]
-    pub fn from_drive(error: DriveError, before_connack: Option<Version>) -> Self {
-        let source = match error {
-            DriveError::Session(error) => return error.into(),
-            DriveError::WriteStalled { after } => return Self::WriteStalled { after },
-            DriveError::Closed => None,
-            DriveError::Io(error) => match super::stream_fault(&error) {
-                Some(alert) => return alert.into(),
-                None => Some(error),
-            },
-        };
-        match before_connack {
-            Some(version) => Self::ClosedBeforeConnack { version, source },
-            None => Self::Lost { source },
-        }
-    }
-
-    fn is_violation(&self) -> bool {
-        matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
-    }
-
-    /// Whether a broker that does not know the version that was tried may answer like this.
-    fn may_mean_wrong_version(&self) -> bool {
-        match self {
-            Self::ClosedBeforeConnack { .. } => true,
-            Self::Session(SessionError::Refused { reason, .. }) => {
-                matches!(
-                    *reason,
-                    ReasonCode::UNSUPPORTED_PROTOCOL_VERSION
-                        | ReasonCode::PROTOCOL_ERROR
-                        | ReasonCode::MALFORMED_PACKET
-                )
-            }
-            Self::Session(SessionError::Malformed(_)) => true,
-            _ => false,
-        }
-    }
-}
 
 /// What happens to the connection while a client lives; for status lines.
 #[derive(Debug)]
@@ -586,61 +456,6 @@ impl Client {
         self.session.lost();
         false
     }
-}
-
-impl PasswordSource {
-    /// The password; runs the command where it comes from one.
-    ///
-    /// # Errors
-    /// [`ClientError::PasswordCommand`].
-    pub async fn ask(self) -> Result<Secret, ClientError> {
-        match self {
-            Self::Fixed(secret) => Ok(secret),
-            Self::Command(command) => ask_command(&command).await,
-        }
-    }
-}
-
-/// Runs a command by the shell and takes what it prints, without the line end.
-async fn ask_command(command: &str) -> Result<Secret, ClientError> {
-    let failed = |what: String| ClientError::PasswordCommand(what);
-    #[cfg(windows)]
-    let (shell, option) = ("cmd", "/C");
-    #[cfg(not(windows))]
-    let (shell, option) = ("sh", "-c");
-    let output = tokio::process::Command::new(shell)
-        .arg(option)
-        .arg(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        // What it asks or complains about is for the user.
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed(format!("could not be started: {error}")))?
-        .wait_with_output()
-        .await
-        .map_err(|error| failed(format!("could not be read: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
-    }
-    let mut bytes = output.stdout;
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-    }
-    if bytes.is_empty() {
-        return Err(failed("printed nothing".into()));
-    }
-    if bytes.len() > PASSWORD_AT_MOST {
-        return Err(failed(format!(
-            "printed {} bytes; a password has at most {PASSWORD_AT_MOST}",
-            bytes.len()
-        )));
-    }
-    Ok(Secret::new(bytes))
 }
 
 #[cfg(test)]

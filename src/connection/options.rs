@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
-use crate::mqtt::{Properties, Secret, Version, Will};
+use crate::mqtt::{Properties, Version, Will};
 
-use super::TransportOptions;
+use super::{PasswordSource, TransportOptions};
 
 /// Which protocol version to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,16 +16,6 @@ pub enum VersionChoice {
     Auto,
     /// This one and no other.
     Only(Version),
-}
-
-/// Where the password comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PasswordSource {
-    /// It is known.
-    Fixed(Secret),
-    /// The standard output of this command line (run by the shell), asked again at each connect.
-    /// One trailing line end is cut off.
-    Command(String),
 }
 
 /// How often to try again.

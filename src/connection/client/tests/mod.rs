@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::super::{Attempts, TransportOptions};
 use super::*;
 use crate::mqtt::codec::{Decoder, Receiver};
-use crate::mqtt::session::Event;
+use crate::mqtt::session::{Event, SessionError};
 use crate::mqtt::{Message, Packet, Properties, QoS, Subscription, TopicFilter, TopicName};
 
 const CONNACK: &str = "20 03 00 00 00";

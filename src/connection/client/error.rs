@@ -1,0 +1,141 @@
+//! Why a client has no connection, and what may be done about it.
+
+use std::io;
+use std::time::Duration;
+
+use crate::connection::driver::DriveError;
+use crate::connection::error::ConnectError;
+use crate::connection::stream_fault;
+use crate::mqtt::session::SessionError;
+use crate::mqtt::{ReasonCode, Version};
+
+/// Why a client has no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No stream to the broker.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There was no stream to the broker in time.
+    #[error("no connection within {} s", after.as_secs_f64())]
+    ConnectTimeout {
+        /// The limit.
+        after: Duration,
+    },
+    /// Connect and CONNACK took longer than allowed.
+    #[error("no CONNACK within {} s", after.as_secs_f64())]
+    ConnackTimeout {
+        /// The limit.
+        after: Duration,
+    },
+    /// The broker closed the stream before CONNACK.
+    #[error("the broker closed the connection before CONNACK")]
+    ClosedBeforeConnack {
+        /// The version that was tried last.
+        version: Version,
+        /// What the stream said, where it said something.
+        source: Option<io::Error>,
+    },
+    /// What came instead of CONNACK is another protocol.
+    #[error("this port speaks {protocol}")]
+    OtherProtocol {
+        /// What it is.
+        protocol: &'static str,
+    },
+    /// The stream is gone.
+    #[error("the connection was lost")]
+    Lost {
+        /// What the stream said, where it said something.
+        source: Option<io::Error>,
+    },
+    /// The broker takes no bytes.
+    #[error("the broker took no byte for {} s", after.as_secs())]
+    WriteStalled {
+        /// For how long.
+        after: Duration,
+    },
+    /// A reason of the protocol.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The options make no CONNECT.
+    #[error("{0}")]
+    Unencodable(String),
+    /// The password command gave no password.
+    #[error("the password command {0}")]
+    PasswordCommand(String),
+}
+
+impl ClientError {
+    /// Whether trying again can help and does no harm. A refused login, a wrong certificate and a take-over
+    /// are final.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.is_transient(),
+            Self::ConnectTimeout { .. }
+            | Self::ConnackTimeout { .. }
+            | Self::ClosedBeforeConnack { .. }
+            | Self::Lost { .. }
+            | Self::WriteStalled { .. } => true,
+            Self::Session(error) => match error {
+                SessionError::Stalled { .. }
+                | SessionError::Malformed(_)
+                | SessionError::Violation { .. } => true,
+                SessionError::Authentication { .. } => false,
+                SessionError::Refused { reason, .. } | SessionError::Disconnected { reason, .. } => matches!(
+                    *reason,
+                    ReasonCode::SUCCESS
+                        | ReasonCode::UNSPECIFIED_ERROR
+                        | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+                        | ReasonCode::SERVER_UNAVAILABLE
+                        | ReasonCode::SERVER_BUSY
+                        | ReasonCode::SERVER_SHUTTING_DOWN
+                        | ReasonCode::KEEP_ALIVE_TIMEOUT
+                        | ReasonCode::MESSAGE_RATE_TOO_HIGH
+                        | ReasonCode::QUOTA_EXCEEDED
+                        | ReasonCode::CONNECTION_RATE_EXCEEDED
+                        | ReasonCode::MAXIMUM_CONNECT_TIME
+                ),
+            },
+            Self::OtherProtocol { .. } | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
+        }
+    }
+
+    /// Says in the terms of a client why a stream ended; `before_connack` has the version that was tried.
+    #[must_use]
+    pub fn from_drive(error: DriveError, before_connack: Option<Version>) -> Self {
+        let source = match error {
+            DriveError::Session(error) => return error.into(),
+            DriveError::WriteStalled { after } => return Self::WriteStalled { after },
+            DriveError::Closed => None,
+            DriveError::Io(error) => match stream_fault(&error) {
+                Some(alert) => return alert.into(),
+                None => Some(error),
+            },
+        };
+        match before_connack {
+            Some(version) => Self::ClosedBeforeConnack { version, source },
+            None => Self::Lost { source },
+        }
+    }
+
+    pub(super) fn is_violation(&self) -> bool {
+        matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
+    }
+
+    /// Whether a broker that does not know the version that was tried may answer like this.
+    pub(super) fn may_mean_wrong_version(&self) -> bool {
+        match self {
+            Self::ClosedBeforeConnack { .. } => true,
+            Self::Session(SessionError::Refused { reason, .. }) => {
+                matches!(
+                    *reason,
+                    ReasonCode::UNSUPPORTED_PROTOCOL_VERSION
+                        | ReasonCode::PROTOCOL_ERROR
+                        | ReasonCode::MALFORMED_PACKET
+                )
+            }
+            Self::Session(SessionError::Malformed(_)) => true,
+            _ => false,
+        }
+    }
+}
