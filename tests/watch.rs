@@ -1,5 +1,8 @@
 //! `mqt watch` as people and scripts meet it.
 
+#[cfg(unix)]
+#[path = "../src/commands/watch/hostile.rs"]
+mod hostile;
 mod once;
 #[cfg(unix)]
 mod replay;

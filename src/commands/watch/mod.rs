@@ -13,8 +13,12 @@ mod filter;
 #[cfg(test)]
 mod fixture;
 mod form;
+#[cfg(test)]
+mod hostile;
 mod recorder;
 mod replay;
+#[cfg(test)]
+mod safety;
 mod store;
 mod table;
 mod terminal;

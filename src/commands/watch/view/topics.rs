@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::app::{App, Pane};
 use super::super::detail::preview;
-use super::super::text::{Role, put, short, short_age, short_rate};
+use super::super::text::{Role, put, short, short_age, short_rate, width};
 use super::super::tree::{NodeId, Order};
 use super::{Areas, Theme, plural, select};
 
@@ -17,6 +17,8 @@ const AGE: u16 = 4;
 const COLUMNS: u16 = RETAINED + MESSAGES + RATE + AGE;
 /// The name keeps so many columns when the value is long.
 const NAME: u16 = 12;
+/// What is between a name and its value.
+const BETWEEN: u16 = 3;
 
 pub(super) fn draw(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
     let area = areas.tree;
@@ -76,7 +78,14 @@ fn topic(app: &App, id: NodeId, theme: Theme, line: Rect, buffer: &mut Buffer) {
         (false, true) => Role::Strong,
         (false, false) => Role::Plain,
     };
-    let for_name = if value.is_some() { room.saturating_sub(4).max(NAME.min(room)) } else { room };
+    let for_name = match &value {
+        // A long name leaves to the value what it needs, but no more than two fifths.
+        Some((value, _)) => {
+            let rest = room.saturating_sub(BETWEEN + 1 + (width(value) as u16).min(room));
+            rest.max(room / 5 * 3).max(NAME).min(room)
+        }
+        None => room,
+    };
     let name = if node.name().is_empty() { "(empty)" } else { node.name() };
     x = put(buffer, x, line.y, for_name, name, theme.style(name_role));
     if let Some((value, role)) = value {
