@@ -113,6 +113,20 @@ fn a_value_is_copied_and_written_and_everything_recorded() {
 }
 
 #[test]
+fn a_burst_of_keys_is_read_to_its_end() {
+    let broker = TestBroker::start();
+    let mut tty = watch(&broker, &[]);
+    // More than one read takes; a paste into a terminal that does not bracket it comes like this.
+    tty.send("j".repeat(3_000) + "/end of it");
+    tty.wait_for_text("search: end of it");
+    tty.send("\x1b");
+    tty.wait_without("search: ");
+    tty.send("q");
+    assert_eq!(tty.wait().code(), Some(0));
+    tty.assert_restored();
+}
+
+#[test]
 fn it_follows_the_size_of_the_terminal() {
     let broker = TestBroker::start();
     publish(&broker, &["-t", "a/b", "-m", "x", "-r"]);

@@ -15,6 +15,8 @@ mod fixture;
 mod form;
 #[cfg(test)]
 mod hostile;
+#[cfg(unix)]
+mod input;
 mod recorder;
 mod replay;
 #[cfg(test)]
@@ -55,7 +57,7 @@ use super::{local_broker, random_seed, run_to_end, sleep_until};
 use app::{Action, App, Effect, Gravity, Link};
 use recorder::Recorder;
 use replay::Replay;
-use terminal::{CLIPBOARD, Screen, Stop, Stops};
+use terminal::{CLIPBOARD, Screen, TerminalSignal, TerminalSignals};
 use view::Theme;
 
 /// Frames are at least this far apart.
@@ -449,7 +451,7 @@ impl<'a> Watcher<'a> {
                 .hint("--plain needs no terminal")
         };
         let theme = Theme { colored: self.ui.presentation(false, false).style.is_colored() };
-        let mut stops = Stops::listen().map_err(failed)?;
+        let mut terminal_signals = TerminalSignals::listen().map_err(failed)?;
         let (sender, mut inputs) = mpsc::channel(256);
         let mut screen = Screen::open(theme, mouse).map_err(failed)?;
         terminal::listen(sender).map_err(failed)?;
@@ -498,9 +500,10 @@ impl<'a> Watcher<'a> {
             tokio::select! {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
-                stop = stops.next() => match stop {
-                    Stop::Stop => screen.suspend().map_err(failed)?,
-                    Stop::GoOn => screen.take_again().map_err(failed)?,
+                signal = terminal_signals.next() => match signal {
+                    TerminalSignal::Stop => screen.suspend().map_err(failed)?,
+                    TerminalSignal::GoOn => screen.take_again().map_err(failed)?,
+                    TerminalSignal::Resize => self.app.update(Action::Resize(Screen::size())),
                 },
                 input = inputs.recv() => match input {
                     Some(input) => self.input(input),
