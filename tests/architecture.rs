@@ -67,7 +67,8 @@ const WITHOUT_RUNTIME: &[&str] = &[
 ];
 
 /// Where `mqt watch` has a loop and threads; the rest of it is pure and names no tokio.
-const LOOP_OF_WATCH: &[&str] = &["mod.rs", "recorder.rs", "replay.rs", "terminal.rs"];
+const LOOP_OF_WATCH: &[&str] =
+    &["mod.rs", "interactive.rs", "recorder.rs", "replay.rs", "tables.rs", "terminal.rs", "watcher.rs"];
 
 /// The client side of `connection/`, which the broker must not see.
 const CLIENT_SIDE: &[&str] = &["client", "driver", "reconnect", "options", "proxy"];

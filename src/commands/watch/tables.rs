@@ -1,0 +1,83 @@
+//! The loop that prints tables.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Failure;
+
+use super::super::signals::{Signal, Signals};
+use super::super::sleep_until;
+use super::app::Action;
+use super::replay::Replay;
+use super::terminal::Screen;
+use super::watcher::{Watcher, came_in, written};
+use super::{BREATH, table};
+
+/// How tables look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) json: bool,
+    pub(super) top: Option<usize>,
+    pub(super) once: bool,
+}
+
+impl Watcher<'_> {
+    /// Prints tables until a signal, the end of a recording, or the first one is enough.
+    pub(super) async fn as_tables(
+        &mut self,
+        form: Form,
+        interval: Duration,
+        signals: &mut Signals,
+    ) -> Result<Option<Signal>, Failure> {
+        let mut due: Option<Instant> = None;
+        let mut breath = Instant::now();
+        loop {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            if due.is_none() {
+                due = self.since.map(|since| since + interval);
+            }
+            let ended = self.replay.as_ref().is_some_and(Replay::is_at_end);
+            let now = Instant::now();
+            if ended || due.is_some_and(|due| now >= due) {
+                self.print(form)?;
+                if form.once || ended {
+                    return Ok(None);
+                }
+                due = Some(due.map_or(now, |due| due + interval).max(now));
+            }
+            self.app.work();
+            if breath.elapsed() >= BREATH {
+                tokio::task::yield_now().await;
+                breath = Instant::now();
+            }
+            tokio::select! {
+                biased;
+                signal = signals.next() => return Ok(Some(signal)),
+                written = written(&mut self.recorder) => self.recorded(written),
+                () = sleep_until(due), if due.is_some() => {}
+                came = came_in(&mut self.client, &mut self.replay) => self.arrived(came),
+            }
+        }
+    }
+
+    fn print(&mut self, form: Form) -> Result<(), Failure> {
+        const COLUMNS: usize = 120;
+        let now = self.now();
+        self.app.update(Action::Tick(now));
+        let text = if form.json {
+            let elapsed = self.since.map(|since| since.elapsed()).unwrap_or_default();
+            table::json(&mut self.app, form.top, elapsed)
+        } else {
+            let columns = if self.ui.stdout_is_terminal() { Screen::size().width.into() } else { COLUMNS };
+            let mut text = table::plain(&self.app, form.top, columns);
+            if !form.once {
+                text.push('\n');
+            }
+            text
+        };
+        self.ui.out(text.as_bytes())
+    }
+}

@@ -1,0 +1,358 @@
+//! What a screen and tables have in common: the connection or a recording, and what comes from them.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use crate::config::{WatchMode, WatchSettings};
+use crate::connection::{Client, ClientError, SessionChoices};
+use crate::error::{Failure, Kind};
+use crate::mqtt::session::Event;
+use crate::mqtt::{Message, ReasonCode, Subscription, Version};
+use crate::output::Delivery;
+use crate::output::clock::LocalClock;
+use crate::output::sanitize::escape;
+use crate::ui::Ui;
+
+use super::super::failure::{from_client, from_refusal, from_setup};
+use super::super::random_seed;
+use super::super::signals::Signals;
+use super::super::talk::Talk;
+use super::GRACE;
+use super::app::{Action, App, Gravity, Link};
+use super::recorder::Recorder;
+use super::replay::Replay;
+
+/// A recording is taken in pieces of so many messages, between which keys are looked at.
+const PIECE: usize = 1_000;
+
+/// What is watched, the state of the screen, and what is on its way between them.
+pub(super) struct Watcher<'a> {
+    pub(super) settings: WatchSettings,
+    pub(super) ui: &'a Ui,
+    pub(super) talk: Talk<'a>,
+    pub(super) app: App,
+    pub(super) client: Option<Client>,
+    pub(super) replay: Option<Replay>,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) start: Instant,
+    /// When the subscriptions were answered, or the first message of a recording came.
+    pub(super) since: Option<Instant>,
+    pub(super) subscribed: bool,
+    pub(super) granted: usize,
+    /// What is to be published.
+    pub(super) outgoing: VecDeque<Message>,
+    /// Why there is no connection any more, or no subscription: the exit status.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<'a> Watcher<'a> {
+    pub(super) fn new(settings: WatchSettings, ui: &'a Ui) -> Result<Self, Failure> {
+        let on_screen = matches!(settings.mode, WatchMode::Screen { .. });
+        let mut client = None;
+        let mut replay = None;
+        let mut source = settings.client.transport.endpoint.to_string();
+        let mut began = SystemTime::now();
+        match &settings.replay {
+            Some(recording) => {
+                source = recording.file.display().to_string();
+                replay = Some(Replay::open(recording)?);
+                began = SystemTime::UNIX_EPOCH;
+            }
+            None => {
+                let choices = SessionChoices {
+                    downgrade_qos: true,
+                    trace: settings.ui.debug && !on_screen,
+                    seed: random_seed(),
+                };
+                let made = Client::new(settings.client.clone(), choices);
+                client = Some(made.map_err(|error| from_setup(&error))?);
+            }
+        }
+        let warnings = client.as_ref().map(Client::warnings).unwrap_or_default();
+        let talk = Talk::new(ui, &settings.client, warnings);
+        let mut app = App::new(source, settings.limits, began, LocalClock::default());
+        app.leave_out(settings.filter_out.clone());
+        app.decode = settings.decode;
+        if replay.is_some() {
+            app.update(Action::Link(Link::Replay { ended: false }));
+        }
+        let mut watcher = Self {
+            talk,
+            app,
+            client,
+            replay,
+            recorder: None,
+            start: Instant::now(),
+            since: None,
+            subscribed: false,
+            granted: 0,
+            outgoing: VecDeque::new(),
+            failure: None,
+            ui,
+            settings,
+        };
+        if let Some(path) = watcher.settings.record.clone() {
+            watcher.record_to(path)?;
+        }
+        Ok(watcher)
+    }
+
+    /// The subscriptions. Only MQTT 5 can be asked to leave the RETAIN flag on messages as it was published,
+    /// which tells when a retained message comes about.
+    pub(super) fn subscriptions(&self, version: Version) -> Vec<Subscription> {
+        let subscription = |filter: &crate::mqtt::TopicFilter| Subscription {
+            retain_as_published: version == Version::V5,
+            ..Subscription::new(filter.clone(), self.settings.qos)
+        };
+        self.settings.filters.iter().map(subscription).collect()
+    }
+
+    pub(super) fn record_to(&mut self, path: PathBuf) -> Result<(), Failure> {
+        self.recorder = Some(Recorder::open(&path, self.ui)?);
+        self.app.update(Action::Recording(Some(path)));
+        Ok(())
+    }
+
+    /// The time of the screen: since the start, or into the recording.
+    pub(super) fn now(&self) -> u64 {
+        let now = match &self.replay {
+            Some(replay) => replay.position(Instant::now()),
+            None => self.start.elapsed(),
+        };
+        u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Takes in what has come in.
+    pub(super) fn arrived(&mut self, result: Result<(), ClientError>) {
+        if self.replay.is_some() {
+            return self.play();
+        }
+        self.attend();
+        if let Err(error) = result
+            && let Some(client) = self.client.take()
+        {
+            let client_id = client.session_state().client_id();
+            let failure = from_client(&error, self.talk.endpoint(), &client_id);
+            self.app.update(Action::Link(Link::Lost));
+            self.app.update(Action::Notice(Gravity::Warning, failure.what.clone()));
+            self.failure = Some(failure);
+        }
+    }
+
+    /// Takes in what a recording has by now.
+    pub(super) fn play(&mut self) {
+        let Some(replay) = &mut self.replay else { return };
+        for _ in 0..PIECE {
+            let Some((into, publish)) = replay.take(Instant::now()) else { break };
+            if self.since.is_none() {
+                self.since = Some(Instant::now());
+                self.app.began = replay.began().unwrap_or(SystemTime::UNIX_EPOCH);
+            }
+            self.app.receive(&publish, u64::try_from(into.as_micros()).unwrap_or(u64::MAX));
+        }
+        if replay.is_at_end() {
+            self.app.update(Action::Link(Link::Replay { ended: true }));
+            self.since.get_or_insert_with(Instant::now);
+            if replay.skipped > 0 {
+                let text = format!("{} lines of the recording are no messages", replay.skipped);
+                self.warn(text);
+            }
+        }
+    }
+
+    /// Tells the user: on the screen, or on standard error.
+    pub(super) fn tell(&mut self, gravity: Gravity, keyword: &str, text: String) {
+        match (self.settings.mode, gravity) {
+            (WatchMode::Screen { .. }, _) => self.app.update(Action::Notice(gravity, text)),
+            (WatchMode::Table { .. }, Gravity::Warning) => self.ui.warning(keyword, &text),
+            (WatchMode::Table { .. }, Gravity::Note) => self.ui.note(keyword, &text),
+        }
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.tell(Gravity::Warning, "watch", text);
+    }
+
+    /// Takes in what the connection has.
+    pub(super) fn attend(&mut self) {
+        while let Some(notice) = self.client.as_mut().and_then(Client::take_notice) {
+            let told = self.talk.tell(notice);
+            let gravity = if told.is_warning { Gravity::Warning } else { Gravity::Note };
+            self.tell(gravity, told.keyword, told.text);
+        }
+        let at = self.now();
+        let mut last = None;
+        let mut recorded = Vec::new();
+        let received = self.recorder.is_some().then(SystemTime::now);
+        while let Some(event) = self.client.as_mut().and_then(|client| client.session().take_event()) {
+            match event {
+                Event::Message { publish, delivery } => {
+                    last = Some(delivery);
+                    let shown = self.app.receive(&publish, at);
+                    if let Some(received) = received.filter(|_| shown) {
+                        recorded.push(Delivery { publish, received });
+                    }
+                }
+                Event::Connected(connack) => self.connected(connack.session_present),
+                Event::Subscribed { results, reason_string } => {
+                    self.subscribed(results, reason_string.as_deref());
+                }
+                Event::Refused { topic, refusal, .. } => {
+                    self.warn(from_refusal(&refusal, &topic, None).what);
+                }
+                Event::Unknown { count } => {
+                    self.warn(format!("{count} published messages were on the connection that broke"));
+                }
+                Event::Unsubscribed { .. } => {}
+                other => self.talk.event(&other),
+            }
+        }
+        let Some(client) = &mut self.client else { return };
+        if let Some(delivery) = last {
+            match &mut self.recorder {
+                Some(recorder) => {
+                    recorder.push(recorded, delivery);
+                    if recorder.is_full() {
+                        client.set_reading(false);
+                    }
+                }
+                None => client.session().acknowledge(delivery),
+            }
+        }
+        while !self.outgoing.is_empty() && client.session().wants_publish() {
+            if let Some(message) = self.outgoing.pop_front() {
+                client.session().publish(message);
+            }
+        }
+        let ledger = client.session_state().ledger();
+        let asked = ledger.asked.saturating_sub(ledger.refused);
+        self.app.update(Action::Published { asked, confirmed: ledger.confirmed });
+        let online = client.session_state().is_connected();
+        if !online && matches!(self.app.link, Link::Online { .. }) {
+            self.app.update(Action::Link(Link::Lost));
+        }
+    }
+
+    pub(super) fn connected(&mut self, resumed: bool) {
+        let Some(client) = &self.client else { return };
+        let version = client.session_state().version();
+        self.app.update(Action::Link(Link::Online { version, resumed }));
+        if !std::mem::replace(&mut self.subscribed, true) {
+            let subscriptions = self.subscriptions(version);
+            let properties = self.settings.subscribe_properties.clone();
+            if let Some(client) = &mut self.client {
+                client.session().subscribe(subscriptions, properties);
+            }
+        }
+    }
+
+    pub(super) fn subscribed(
+        &mut self,
+        results: Vec<(Subscription, ReasonCode)>,
+        reason_string: Option<&str>,
+    ) {
+        for (subscription, reason) in results {
+            if reason.is_error() {
+                let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
+                let text = format!("subscribe \"{}\": {reason}{said}", escape(&subscription.filter));
+                self.warn(text.clone());
+                self.failure = Some(Failure::new(Kind::Denied, text));
+            } else {
+                self.granted += 1;
+            }
+        }
+        let open = self.client.as_ref().is_some_and(|client| client.session_state().has_open_requests());
+        if !open {
+            self.since.get_or_insert_with(Instant::now);
+            // One of several is enough.
+            if self.granted > 0 {
+                self.failure = None;
+            }
+        }
+    }
+
+    /// Acknowledges what is recorded.
+    pub(super) fn recorded(&mut self, written: Result<Option<u64>, crate::ui::PrintError>) {
+        match written {
+            Ok(safe) => {
+                let full = self.recorder.as_ref().is_some_and(Recorder::is_full);
+                if let Some(client) = &mut self.client {
+                    if let Some(delivery) = safe {
+                        client.session().acknowledge(delivery);
+                    }
+                    client.set_reading(!full);
+                }
+            }
+            Err(error) => {
+                self.recorder = None;
+                self.app.update(Action::Recording(None));
+                if let Some(client) = &mut self.client {
+                    client.set_reading(true);
+                }
+                if let Some(failure) = error.into_failure() {
+                    self.warn(format!("the recording has ended: {}", failure.what));
+                    self.failure = Some(failure);
+                }
+            }
+        }
+    }
+
+    /// Ends in order: what is published and recorded gets a moment, then DISCONNECT.
+    pub(super) async fn finish(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        let until = Instant::now() + GRACE;
+        loop {
+            let drained = self.client.as_ref().is_none_or(|client| {
+                client.session_state().is_drained() || !client.session_state().is_connected()
+            });
+            let recorded = self.recorder.as_ref().is_none_or(Recorder::is_done);
+            if drained && recorded && self.outgoing.is_empty() || Instant::now() >= until {
+                break;
+            }
+            tokio::select! {
+                biased;
+                _ = signals.next() => break,
+                written = written(&mut self.recorder) => self.recorded(written),
+                came = came_in(&mut self.client, &mut self.replay), if !drained => self.arrived(came),
+                () = tokio::time::sleep_until(until) => break,
+            }
+        }
+        if let Some(client) = &mut self.client {
+            client.close(ReasonCode::SUCCESS).await;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let ended = tokio::time::timeout(GRACE, recorder.finish()).await;
+            if let Ok(Err(error)) = ended
+                && let Some(failure) = error.into_failure()
+            {
+                return Err(failure);
+            }
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+}
+
+/// Waits until something has come in.
+pub(super) async fn came_in(
+    client: &mut Option<Client>,
+    replay: &mut Option<Replay>,
+) -> Result<(), ClientError> {
+    match (client, replay) {
+        (Some(client), _) => client.drive().await,
+        (None, Some(replay)) if !replay.is_at_end() => {
+            replay.ready().await;
+            Ok(())
+        }
+        (None, _) => std::future::pending().await,
+    }
+}
+
+/// Waits until something is recorded.
+pub(super) async fn written(recorder: &mut Option<Recorder>) -> Result<Option<u64>, crate::ui::PrintError> {
+    match recorder {
+        Some(recorder) => recorder.written().await,
+        None => std::future::pending().await,
+    }
+}
