@@ -342,10 +342,13 @@ impl Detail {
         self.scroll(topic.history.len());
         let marked = self.marked;
         let line = |kept: &Kept| {
-            let mark = if marked == Some(kept.number) { "*" } else { " " };
+            let (mark, role) = match marked == Some(kept.number) {
+                true => ("*", Role::Warning),
+                false => (" ", Role::Plain),
+            };
             let retain = if kept.retain { "R" } else { " " };
             let spans = vec![
-                Span::new(mark, Role::Warning),
+                Span::new(mark, role),
                 Span::new(time(kept.at), Role::Faint),
                 Span::plain(format!(" {}{retain} {:>5} ", kept.qos.level(), short(kept.length as u64))),
                 Span::plain(preview(kept, decode)),

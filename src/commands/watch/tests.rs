@@ -328,3 +328,14 @@ fn sorting_by_rate_moves_topics_in_steps() {
     }
     assert_eq!(app.store.tree.at_row(0), app.store.tree.find("c"));
 }
+
+#[test]
+fn what_is_published_has_a_rate_and_waits_for_its_confirmation() {
+    let mut app = app();
+    app.update(Action::Published { asked: 10, confirmed: 7 });
+    assert_eq!((app.publish_rate(), app.open_publishes()), (2.0, 3));
+    app.update(Action::Published { asked: 10, confirmed: 10 });
+    assert_eq!((app.publish_rate(), app.open_publishes()), (2.0, 0));
+    app.update(Action::Tick(60_000_000));
+    assert!(app.publish_rate() < 0.01);
+}

@@ -46,6 +46,7 @@ impl App {
                 );
             }
             Some(_) => {
+                self.notice = None;
                 let name = self.store.tree.node(self.selected).name();
                 let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
                 let name: String = name.chars().take(64).map(plain).collect();

@@ -80,10 +80,16 @@ impl App {
             KeyCode::Char(_) if control => {}
             KeyCode::Char('q') => self.effects.push(Effect::Quit),
             KeyCode::Char('?') | KeyCode::F(1) => self.mode = Mode::Help(0),
-            KeyCode::Char('/') => self.mode = Mode::Search(Edit::default()),
+            KeyCode::Char('/') => {
+                self.notice = None;
+                self.mode = Mode::Search(Edit::default());
+            }
             KeyCode::Char('n') => self.search_again(true),
             KeyCode::Char('N') => self.search_again(false),
-            KeyCode::Char('f') => self.mode = Mode::Filter(Edit::new(self.store.filter().text())),
+            KeyCode::Char('f') => {
+                self.notice = None;
+                self.mode = Mode::Filter(Edit::new(self.store.filter().text()));
+            }
             KeyCode::Char(' ') => self.pause(),
             KeyCode::Char('s') => self.next_order(),
             KeyCode::Char('o') => self.store.tree.set_open_all(true),

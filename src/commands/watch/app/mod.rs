@@ -23,7 +23,7 @@ use super::edit::Edit;
 use super::filter::Search;
 use super::form::Form;
 use super::store::{Kept, Store};
-use super::tree::{NodeId, Order, ROOT};
+use super::tree::{FADE, NodeId, Order, ROOT};
 use super::view::Areas;
 
 /// So many messages wait at most while the screen is paused.
@@ -202,8 +202,10 @@ pub struct App {
     pub mouse: bool,
     /// Where the recording goes.
     pub recording: Option<PathBuf>,
-    /// Messages published and confirmed.
-    pub published: (u64, u64),
+    /// Messages published, and how many of them are confirmed.
+    published: (u64, u64),
+    /// How many were published a second, faded to the time of the last of them.
+    published_at: (f64, u64),
     /// Messages sent before, the newest last.
     pub sent: VecDeque<Message>,
     /// The messages that came while the screen was paused and wait to be taken in.
@@ -244,6 +246,7 @@ impl App {
             mouse: false,
             recording: None,
             published: (0, 0),
+            published_at: (0.0, 0),
             sent: VecDeque::new(),
             pending: VecDeque::new(),
             pending_cost: 0,
@@ -288,6 +291,19 @@ impl App {
         true
     }
 
+    /// How many messages were published a second, of the last seconds.
+    #[must_use]
+    pub fn publish_rate(&self) -> f64 {
+        let (rate, at) = self.published_at;
+        rate * (-(self.now.saturating_sub(at) as f64 / 1e6) / FADE).exp()
+    }
+
+    /// How many published messages are not confirmed yet.
+    #[must_use]
+    pub fn open_publishes(&self) -> u64 {
+        self.published.0.saturating_sub(self.published.1)
+    }
+
     /// How many messages wait for the end of the pause.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -317,6 +333,10 @@ impl App {
             Action::Published { asked, confirmed } => {
                 if self.published == (asked, confirmed) {
                     return;
+                }
+                let new = asked.saturating_sub(self.published.0);
+                if new > 0 {
+                    self.published_at = (self.publish_rate() + new as f64 / FADE, self.now);
                 }
                 self.published = (asked, confirmed);
             }

@@ -18,7 +18,7 @@ pub const ROOT: NodeId = 0;
 /// Levels below this stand together in one name: a topic may have 65,535 of them.
 const MAX_DEPTH: usize = 48;
 /// Rates fade with this time constant, in seconds.
-const FADE: f64 = 5.0;
+pub const FADE: f64 = 5.0;
 /// What a node takes besides its name, in bytes: itself, its places in two tables, and the allocations.
 const NODE_COST: usize = 280;
 

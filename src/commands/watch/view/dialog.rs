@@ -139,9 +139,11 @@ const HELP: &[(&str, &str)] = &[
     ("mouse", "click, wheel; m leaves it to the terminal"),
     ("Finding", ""),
     ("/  n N", "search topics for a word or /regex/; next, previous"),
-    ("f", "filter; all words must match: a part of the topic,"),
-    ("", "/regex/, a topic filter with + or #; of the payload:"),
-    ("", "p:word, p:/regex/"),
+    (
+        "f",
+        "filter; all words must match: a part of the topic, /regex/, a topic filter with + or #; of the payload: \
+         p:word, p:/regex/",
+    ),
     ("Esc", "no filter; the newest message again"),
     ("s", "sort by name, rate, last change"),
     ("space", "pause, and go on"),
@@ -161,25 +163,42 @@ const HELP: &[(&str, &str)] = &[
 ];
 
 pub(super) fn help(top: usize, theme: Theme, body: Rect, buffer: &mut Buffer) {
-    let tall = (HELP.len() as u16 + 2).min(body.height);
-    let area = frame("keys", "up down: more  any other key: close", (78, tall), theme, body, buffer);
-    let top = top.min(HELP.len().saturating_sub(usize::from(area.height)));
+    const WIDE: u16 = 78;
     let names = HELP.iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| width(key)).max();
     let names = names.unwrap_or(0) as u16 + 2;
-    for (row, (key, text)) in HELP.iter().skip(top).take(usize::from(area.height)).enumerate() {
+    let columns = WIDE.min(body.width).saturating_sub(names + 5);
+    let lines: Vec<(&str, String)> =
+        HELP.iter().flat_map(|(key, text)| help_lines(key, text, columns)).collect();
+    let tall = (lines.len() as u16 + 2).min(body.height);
+    let area = frame("keys", "up down: more  any other key: close", (WIDE, tall), theme, body, buffer);
+    let top = top.min(lines.len().saturating_sub(usize::from(area.height)));
+    for (row, (key, text)) in lines.iter().skip(top).take(usize::from(area.height)).enumerate() {
         let y = area.y + row as u16;
         if text.is_empty() {
             put(buffer, area.x, y, area.width, key, theme.style(Role::Strong));
         } else {
             put(buffer, area.x + 1, y, names, key, theme.style(Role::Key));
-            put(
-                buffer,
-                area.x + 1 + names,
-                y,
-                area.width.saturating_sub(names + 1),
-                text,
-                theme.style(Role::Plain),
-            );
+            put(buffer, area.x + 1 + names, y, columns, text, theme.style(Role::Plain));
         }
     }
+}
+
+/// What a key does, broken between words.
+fn help_lines<'a>(key: &'a str, text: &str, columns: u16) -> Vec<(&'a str, String)> {
+    let mut lines = vec![(key, String::new())];
+    for word in text.split(' ') {
+        let is_full = lines.last().is_some_and(|(_, line)| {
+            !line.is_empty() && width(line) + 1 + width(word) > usize::from(columns)
+        });
+        if is_full {
+            lines.push(("", String::new()));
+        }
+        if let Some((_, line)) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
 }

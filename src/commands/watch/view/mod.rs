@@ -18,7 +18,7 @@ use super::text::{Role, Span, put, short, short_rate, width};
 use super::tree::ROOT;
 
 /// A narrower terminal shows one half at a time.
-const BOTH_HALVES: u16 = 60;
+const BOTH_HALVES: u16 = 72;
 
 /// Where things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +72,20 @@ impl Areas {
     }
 }
 
-/// Colours by meaning. The palette keeps to colours that can be read on a light and on a dark background, and
-/// nothing is told by colour alone.
+/// Colours by meaning. Nothing is told by colour alone.
+///
+/// They are of the fixed part of the palette, as light as is between black and white: what a terminal makes of its
+/// first eight is seldom readable on a light and on a dark background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
     /// Whether there are colours.
     pub colored: bool,
 }
+
+const TEAL: Color = Color::Indexed(30);
+const GREEN: Color = Color::Indexed(28);
+const MAGENTA: Color = Color::Indexed(164);
+const RED: Color = Color::Indexed(160);
 
 impl Theme {
     /// How a piece of text looks.
@@ -100,11 +107,11 @@ impl Theme {
             Role::Plain => style,
             Role::Faint => style.add_modifier(Modifier::DIM),
             Role::Strong => style.add_modifier(Modifier::BOLD),
-            Role::Key => style.fg(Color::Cyan),
-            Role::Text | Role::Added => style.fg(Color::Green),
-            Role::Number | Role::Literal | Role::Changed => style.fg(Color::Magenta),
-            Role::Removed => style.fg(Color::Red),
-            Role::Warning => style.fg(Color::Red).add_modifier(Modifier::BOLD),
+            Role::Key => style.fg(TEAL),
+            Role::Text | Role::Added => style.fg(GREEN),
+            Role::Number | Role::Literal | Role::Changed => style.fg(MAGENTA),
+            Role::Removed => style.fg(RED),
+            Role::Warning => style.fg(RED).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -165,19 +172,19 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         Link::Replay { ended: true } => ("replay, at its end".to_owned(), Role::Plain),
     };
     let rate = |rate| match short_rate(rate) {
-        text if text.is_empty() => "0/s".to_owned(),
+        text if text.is_empty() => "0".to_owned(),
         text => text,
     };
-    let (asked, confirmed) = app.published;
-    let sent = match asked - confirmed {
-        0 => format!("out {}", short(asked)),
-        open => format!("out {} ({open} open)", short(asked)),
+    let out = rate(app.publish_rate());
+    let sent = match app.open_publishes() {
+        0 => format!("out {out}"),
+        open => format!("out {out} ({} open)", short(open)),
     };
     let figures = [
         format!("in {}", rate(root.rate(app.now))),
         sent,
-        plural(root.topics.into(), "topic"),
         units::Size(app.memory() as u64).to_string(),
+        plural(root.topics.into(), "topic"),
         plural(root.messages, "message"),
     ];
     // What there is no room for is left out, the last first; the source is what gives way.
@@ -242,10 +249,19 @@ fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
         };
         at = put(buffer, at, tabs.y, tabs.right().saturating_sub(at), tab.name(), style) + TAB_GAP;
     }
+    let shown = app.detail.lines.len();
+    let is_chart =
+        app.detail.tab == Tab::Chart && !app.detail.series.points.is_empty() && app.detail.lines.is_empty();
+    let place = match app.detail.total > shown && area.height > 0 && !is_chart {
+        true => format!(" {}/{} ", app.detail.top + shown, app.detail.total),
+        false => String::new(),
+    };
+    let wide = (place.len() as u16).min(head.width);
     if head.height > 0 {
-        put_spans(buffer, head.x, head.y, head.width, &app.detail.head, theme);
+        put_spans(buffer, head.x, head.y, head.width - wide, &app.detail.head, theme);
+        put(buffer, head.right() - wide, head.y, wide, &place, theme.style(Role::Faint));
     }
-    if app.detail.tab == Tab::Chart && !app.detail.series.points.is_empty() && app.detail.lines.is_empty() {
+    if is_chart {
         return chart::draw(&app.detail.series, theme, area, buffer);
     }
     for (row, line) in app.detail.lines.iter().enumerate().take(usize::from(area.height)) {
@@ -255,13 +271,6 @@ fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
         if app.detail.cursor == Some(app.detail.top + row) && has_keys {
             select(buffer, Rect::new(area.x, y, area.width, 1), Modifier::REVERSED);
         }
-    }
-    let shown = app.detail.lines.len();
-    if app.detail.total > shown && area.height > 0 {
-        let text = format!(" {}/{} ", app.detail.top + shown, app.detail.total);
-        let wide = text.len() as u16;
-        let x = area.right().saturating_sub(wide);
-        put(buffer, x, head.y, wide, &text, theme.style(Role::Faint));
     }
 }
 
@@ -291,7 +300,22 @@ fn dropped(dropped: &Dropped) -> String {
     if said.is_empty() { String::new() } else { format!("dropped: {}", said.join(", ")) }
 }
 
-const HINTS: &str = "/ search  f filter  space pause  s sort  p publish  tab pane  ? help  q quit";
+/// What keys do, those that are needed most first; what there is no room for is left out.
+const HINTS: [&str; 8] =
+    ["? help", "q quit", "tab pane", "/ search", "f filter", "space pause", "s sort", "p publish"];
+
+fn hints(columns: usize) -> String {
+    let mut text = String::new();
+    for hint in HINTS {
+        let gap = if text.is_empty() { "" } else { "  " };
+        if text.len() + gap.len() + hint.len() > columns {
+            break;
+        }
+        text.push_str(gap);
+        text.push_str(hint);
+    }
+    text
+}
 
 fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
@@ -323,7 +347,10 @@ fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
             let role = if notice.gravity == Gravity::Warning { Role::Warning } else { Role::Plain };
             parts.insert(0, Span::new(notice.text.clone(), role));
         }
-        None => parts.push(Span::new(HINTS, Role::Faint)),
+        None => {
+            let used: usize = parts.iter().map(|part| width(&part.text) + 2).sum();
+            parts.push(Span::new(hints(usize::from(area.width).saturating_sub(used)), Role::Faint));
+        }
     }
     let mut at = area.x;
     for (place, part) in parts.iter().enumerate() {

@@ -235,7 +235,14 @@ fn without_colours_nothing_is_coloured_and_everything_is_told() {
 
 #[test]
 fn colours_can_be_read_on_light_and_on_dark_backgrounds() {
+    // Luminance and contrast as the Web Content Accessibility Guidelines define them; text needs 3 at least where
+    // it is not all that matters.
+    let luminance = |[red, green, blue]: [f64; 3]| {
+        let linear = |part: f64| if part <= 0.04 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
+        linear(red).mul_add(0.2126, linear(green).mul_add(0.7152, linear(blue) * 0.0722))
+    };
     let theme = Theme { colored: true };
+    let mut colours = 0;
     for role in [
         Role::Plain,
         Role::Faint,
@@ -251,11 +258,19 @@ fn colours_can_be_read_on_light_and_on_dark_backgrounds() {
     ] {
         let style = theme.style(role);
         assert_eq!(style.bg, None);
-        assert!(
-            matches!(style.fg, None | Some(Color::Cyan | Color::Green | Color::Magenta | Color::Red)),
-            "{role:?}"
-        );
+        let Some(colour) = style.fg else { continue };
+        // The colour cube: six steps of each part.
+        let Color::Indexed(index @ 16..=231) = colour else { panic!("{role:?}: {colour:?}") };
+        let step = |place: u8| match (index - 16) / place % 6 {
+            0 => 0.0,
+            step => (55.0 + 40.0 * f64::from(step)) / 255.0,
+        };
+        let light = luminance([step(36), step(6), step(1)]);
+        let (on_white, on_black) = (1.05 / (light + 0.05), (light + 0.05) / 0.05);
+        assert!(on_white.min(on_black) > 3.5, "{role:?}: {on_white:.1} on white, {on_black:.1} on black");
+        colours += 1;
     }
+    assert_eq!(colours, 8);
 }
 
 #[test]
