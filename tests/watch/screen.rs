@@ -60,14 +60,15 @@ fn topics_are_opened_searched_filtered_paused_and_compared() {
 #[test]
 fn messages_are_published_and_retained_ones_cleared() {
     let broker = TestBroker::start();
-    let mut tty = watch(&broker, &[]);
+    let port = broker.port().to_string();
+    // Wide enough for every figure of the first line.
+    let mut tty = Tty::start(&["watch", "-p", &port], 120, 24);
     tty.wait_for_text("waiting for messages");
     tty.send("p");
     tty.wait_for_text("Enter send");
     tty.send("lamp/one\ton\t1\t \r");
     tty.wait_for_text("one = on");
-    tty.wait_for_text("out 1 ");
-    let port = broker.port().to_string();
+    tty.wait_for_text("  1 sent  ");
     let sub = ["sub", "-p", &port, "-t", "lamp/#", "-C", "1", "-W", "10"];
     Mqt::new(sub).run().assert_code(0).assert_stdout("on\n");
     tty.wait_for("retained mark", |screen| screen.contents().contains(" R "));
@@ -79,7 +80,7 @@ fn messages_are_published_and_retained_ones_cleared() {
     tty.send("D");
     tty.wait_for_text("clear this retained message?");
     tty.send("y");
-    tty.wait_for_text("out 2 ");
+    tty.wait_for_text("  2 sent  ");
     Mqt::new(["sub", "-p", &port, "-t", "lamp/#", "-C", "1", "-W", "0.2"])
         .run()
         .assert_code(27)
@@ -122,6 +123,32 @@ fn a_burst_of_keys_is_read_to_its_end() {
     tty.send("\x1b");
     tty.wait_without("search: ");
     tty.send("q");
+    assert_eq!(tty.wait().code(), Some(0));
+    tty.assert_restored();
+}
+
+#[test]
+fn what_a_terminal_sends_is_understood() {
+    let broker = TestBroker::start();
+    publish(&broker, &["-t", "a", "-m", "x", "-r"]);
+    publish(&broker, &["-t", "b", "-m", "value of b", "-r"]);
+    let mut tty = watch(&broker, &[]);
+    tty.wait_for_text("b = value of b");
+    // F1, and Esc, which begins the other keys too.
+    tty.send("\x1bOP");
+    tty.wait_for_text("Moving");
+    tty.send("\x1b");
+    tty.wait_without("Moving");
+    // An arrow, and a button of the mouse on the name of a tab.
+    tty.send("\x1b[B\x1b[<0;50;2M\x1b[<0;50;2m");
+    let text = tty.wait_for_text("the last 1 of 1 messages");
+    assert_eq!(text.matches("value of b").count(), 2, "{text}");
+    // Pasted text is text, whatever is in it.
+    tty.send("/\x1b[200~q\x1b[A\x03\x1b[201~");
+    tty.wait_for_text("search: q");
+    tty.send("\x1b");
+    tty.wait_without("search: ");
+    tty.send("\x03");
     assert_eq!(tty.wait().code(), Some(0));
     tty.assert_restored();
 }

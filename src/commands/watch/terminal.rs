@@ -293,9 +293,12 @@ pub fn listen(events: tokio::sync::mpsc::Sender<Event>) -> io::Result<()> {
 #[cfg(unix)]
 fn has_more(input: &std::fs::File) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
     let span = Timespec { tv_sec: 0, tv_nsec: SEQUENCE.subsec_nanos().into() };
-    // One that is interrupted is asked again by reading.
-    poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&span)) != Ok(0)
+    let mut inputs = [PollFd::new(input, PollFlags::IN)];
+    while poll(&mut inputs, Some(&span)) == Err(Errno::INTR) {}
+    // Some systems cannot wait for a terminal: there, what is not read at once is nothing.
+    inputs.iter().any(|input| input.revents().intersects(PollFlags::IN | PollFlags::HUP))
 }
 
 /// Waits for keys and the like in a thread of its own, until nobody takes them any more.

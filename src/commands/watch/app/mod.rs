@@ -298,6 +298,12 @@ impl App {
         rate * (-(self.now.saturating_sub(at) as f64 / 1e6) / FADE).exp()
     }
 
+    /// How many messages were published.
+    #[must_use]
+    pub fn publishes(&self) -> u64 {
+        self.published.0
+    }
+
     /// How many published messages are not confirmed yet.
     #[must_use]
     pub fn open_publishes(&self) -> u64 {

@@ -175,18 +175,20 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         text if text.is_empty() => "0".to_owned(),
         text => text,
     };
-    let out = rate(app.publish_rate());
     let sent = match app.open_publishes() {
-        0 => format!("out {out}"),
-        open => format!("out {out} ({} open)", short(open)),
+        0 => format!("{} sent", short(app.publishes())),
+        open => format!("{} sent, {} open", short(app.publishes()), short(open)),
     };
-    let figures = [
+    let mut figures = vec![
         format!("in {}", rate(root.rate(app.now))),
-        sent,
+        format!("out {}", rate(app.publish_rate())),
         units::Size(app.memory() as u64).to_string(),
         plural(root.topics.into(), "topic"),
         plural(root.messages, "message"),
     ];
+    if app.publishes() > 0 {
+        figures.insert(3, sent);
+    }
     // What there is no room for is left out, the last first; the source is what gives way.
     let mut room = usize::from(area.width);
     let mut parts = Vec::new();
