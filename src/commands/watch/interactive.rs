@@ -92,7 +92,6 @@ impl Watcher<'_> {
                 signal = terminal_signals.next() => match signal {
                     TerminalSignal::Stop => screen.suspend().map_err(failed)?,
                     TerminalSignal::GoOn => screen.take_again().map_err(failed)?,
-                    TerminalSignal::Resize => self.app.update(Action::Resize(Screen::size())),
                 },
                 input = inputs.recv() => match input {
                     Some(input) => self.input(input),

@@ -15,8 +15,6 @@ mod fixture;
 mod form;
 #[cfg(test)]
 mod hostile;
-#[cfg(unix)]
-mod input;
 mod interactive;
 mod recorder;
 mod replay;

@@ -3,8 +3,6 @@
 //! A thread writes to it, so that a terminal that takes no bytes never stops the connection; while it is busy no
 //! further frame is made. Another thread waits for keys.
 
-#[cfg(unix)]
-use std::io::Read as _;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -14,26 +12,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::buffer::Buffer;
-#[cfg(not(unix))]
-use ratatui::crossterm::event;
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event};
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
-use ratatui::crossterm::{cursor, queue};
+use ratatui::crossterm::{cursor, event, queue};
 use ratatui::layout::{Rect, Size};
 
 use super::app::App;
-#[cfg(unix)]
-use super::input::Keys;
 use super::view::{self, Theme};
 
 /// Buttons and wheel, but not each movement; with coordinates of any size.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
-/// The bytes of one key come within this time, even from afar; after Esc alone nothing comes.
-#[cfg(unix)]
-const SEQUENCE: Duration = Duration::from_millis(25);
 /// At the end a terminal that takes no bytes is waited for so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// More than this is not given to the clipboard, in bytes: terminals take no more.
@@ -262,50 +253,6 @@ fn give_back_on_panic() {
 ///
 /// # Errors
 /// The thread cannot be started.
-#[cfg(unix)]
-pub fn listen(events: tokio::sync::mpsc::Sender<Event>) -> io::Result<()> {
-    use std::os::fd::AsFd as _;
-    let mut input = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        let mut keys = Keys::default();
-        let mut block = [0; 4096];
-        loop {
-            let found = if keys.is_open() && !has_more(&input) {
-                keys.end().into_iter().collect()
-            } else {
-                match input.read(&mut block) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => Vec::new(),
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => keys.push(block.get(..count).unwrap_or_default()),
-                }
-            };
-            for event in found {
-                if events.blocking_send(event).is_err() {
-                    return;
-                }
-            }
-        }
-    })?;
-    Ok(())
-}
-
-/// Whether more bytes come so soon that no finger sent them.
-#[cfg(unix)]
-fn has_more(input: &std::fs::File) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::io::Errno;
-    let span = Timespec { tv_sec: 0, tv_nsec: SEQUENCE.subsec_nanos().into() };
-    let mut inputs = [PollFd::new(input, PollFlags::IN)];
-    while poll(&mut inputs, Some(&span)) == Err(Errno::INTR) {}
-    // Some systems cannot wait for a terminal: there, what is not read at once is nothing.
-    inputs.iter().any(|input| input.revents().intersects(PollFlags::IN | PollFlags::HUP))
-}
-
-/// Waits for keys and the like in a thread of its own, until nobody takes them any more.
-///
-/// # Errors
-/// The thread cannot be started.
-#[cfg(not(unix))]
 pub fn listen(events: tokio::sync::mpsc::Sender<Event>) -> io::Result<()> {
     std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
         while let Ok(event) = event::read() {
@@ -322,7 +269,6 @@ pub fn listen(events: tokio::sync::mpsc::Sender<Event>) -> io::Result<()> {
 pub struct TerminalSignals {
     stop: tokio::signal::unix::Signal,
     go_on: tokio::signal::unix::Signal,
-    resize: tokio::signal::unix::Signal,
 }
 
 /// What is to be done about such a signal.
@@ -332,8 +278,6 @@ pub enum TerminalSignal {
     Stop,
     /// Take the terminal over again.
     GoOn,
-    /// Look how large it is.
-    Resize,
 }
 
 #[cfg(unix)]
@@ -347,7 +291,6 @@ impl TerminalSignals {
         Ok(Self {
             stop: signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP))?,
             go_on: signal(SignalKind::from_raw(signal_hook::consts::SIGCONT))?,
-            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -356,7 +299,6 @@ impl TerminalSignals {
         tokio::select! {
             _ = self.stop.recv() => TerminalSignal::Stop,
             _ = self.go_on.recv() => TerminalSignal::GoOn,
-            _ = self.resize.recv() => TerminalSignal::Resize,
         }
     }
 }
