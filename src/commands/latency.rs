@@ -1,6 +1,9 @@
-//! How long answers take: one in words, and many in a line.
+//! How long answers take: one in words behind its answer, and many in a line.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+
+use crate::output::{Delivery, Formatter};
 
 /// One time, in the form of mosquitto_rr.
 pub(super) fn in_words(taken: Duration) -> String {
@@ -13,6 +16,34 @@ pub(super) fn in_words(taken: Duration) -> String {
         format!("{:.6}ms", taken.as_secs_f64() * 1e3)
     } else {
         format!("{}.{:09}", taken.as_secs(), taken.subsec_nanos())
+    }
+}
+
+/// Puts a line behind each answer: how long it took.
+pub(super) struct Timed {
+    records: Box<dyn Formatter>,
+    /// One for each answer, in their order.
+    times: Receiver<Duration>,
+}
+
+impl Timed {
+    /// Times are to be sent before their answers are printed.
+    pub fn new(records: Box<dyn Formatter>) -> (Self, Sender<Duration>) {
+        let (sender, times) = channel();
+        (Self { records, times }, sender)
+    }
+}
+
+impl Formatter for Timed {
+    fn format(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
+        self.records.format(delivery, out);
+        if let Ok(taken) = self.times.try_recv() {
+            out.extend_from_slice(format!("Latency: {}\n", in_words(taken)).as_bytes());
+        }
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        self.records.take_warnings()
     }
 }
 

@@ -20,6 +20,7 @@ mod serve;
 pub mod signals;
 pub mod subscribe;
 mod talk;
+mod unwritten;
 pub mod watch;
 
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! `mqt rr`: requests, and the answers to them.
 
 use std::collections::VecDeque;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,16 +13,17 @@ use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, ReasonCode, Version};
-use crate::output::{Delivery, Formatter};
-use crate::ui::{Summary, Ui};
+use crate::output::Delivery;
+use crate::ui::{PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup, from_suback};
-use super::latency::{Latencies, in_words};
+use super::latency::{Latencies, Timed};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
+use super::unwritten::Unwritten;
 use super::{feed, mosquitto, random_seed, records, run_to_end, serve, sleep_until};
 
-/// After the end is decided, so long for what is on its way.
+/// After the end is decided, so long for what is on its way, and for answers to be written when nobody waits for them.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Sends requests, or answers them.
@@ -41,7 +43,12 @@ pub fn run(work: RequestWork, ui: &Ui) -> Result<(), Failure> {
 }
 
 async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
-    let formatter = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
+    let mut formatter = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
+    let mut times = None;
+    if settings.latency {
+        let (timed, sender) = Timed::new(formatter);
+        (formatter, times) = (Box::new(timed), Some(sender));
+    }
     let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
         .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let payload = tokio::select! {
@@ -53,8 +60,16 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
+    let printer = Printer::start(formatter, Sink::Stdout, PrinterOptions::default(), ui.clone())
+        .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;
     let mut asker = Asker {
-        formatter,
+        printer,
+        unwritten: Unwritten::default(),
+        times,
+        in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
+        slow: false,
+        reading_since: Instant::now(),
+        last_delivery: 0,
         talk,
         client,
         payload,
@@ -68,11 +83,13 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         latencies: Latencies::default(),
         failure: None,
         done: false,
+        hurried: false,
+        unread: false,
         signal: None,
         settings,
     };
     let result = asker.run(&mut signals).await;
-    let verdict = asker.finish(result).await;
+    let verdict = asker.finish(result, &mut signals).await;
     asker.summarize(&verdict);
     verdict.map(|()| asker.signal)
 }
@@ -87,7 +104,18 @@ struct Open {
 
 struct Asker<'a> {
     settings: RequestSettings,
-    formatter: Box<dyn Formatter>,
+    printer: Printer,
+    unwritten: Unwritten,
+    /// Takes the times that are printed behind the answers.
+    times: Option<Sender<Duration>>,
+    /// An answer is printed before the next packet is looked at, for lines about packets stand among the answers.
+    in_step: bool,
+    /// Standard output is slower than the answers: nothing is read.
+    slow: bool,
+    /// Since when the broker is heard.
+    reading_since: Instant,
+    /// The number of the newest delivery.
+    last_delivery: u64,
     talk: Talk<'a>,
     client: Client,
     payload: Bytes,
@@ -104,6 +132,10 @@ struct Asker<'a> {
     latencies: Latencies,
     failure: Option<Failure>,
     done: bool,
+    /// A signal or a time limit wants the end.
+    hurried: bool,
+    /// The reader of standard output is gone.
+    unread: bool,
     signal: Option<Signal>,
 }
 
@@ -114,8 +146,17 @@ impl Asker<'_> {
             self.settings.timeout.filter(|_| self.is_mosquitto()).map(|limit| Instant::now() + limit);
         while !self.done {
             self.send_due();
+            let printing = self.in_step && !self.unwritten.is_empty();
+            if self.in_step && !printing && self.client.session_state().has_events() {
+                self.attend();
+                continue;
+            }
             let patience = match (self.settings.timeout, self.open.front()) {
-                (Some(limit), Some(oldest)) if overall.is_none() => Some(oldest.sent + limit),
+                // What is not read cannot be missing.
+                _ if overall.is_none() && self.slow => None,
+                (Some(limit), Some(oldest)) if overall.is_none() => {
+                    Some(oldest.sent.max(self.reading_since) + limit)
+                }
                 _ => overall,
             };
             let due = self.due.filter(|_| self.may_send());
@@ -125,10 +166,12 @@ impl Asker<'_> {
                     Signal::Alarm => self.give_up(true),
                     signal => {
                         self.signal = Some(signal);
+                        self.hurried = true;
                         self.done = true;
                     }
                 },
-                result = self.client.drive() => {
+                written = self.printer.changed(), if !self.unwritten.is_empty() => self.acknowledge(written),
+                result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
                 }
@@ -136,18 +179,22 @@ impl Asker<'_> {
                 () = sleep_until(due), if due.is_some() => {}
             }
         }
-        if self.signal.is_none() {
-            self.settle(signals).await?;
-        }
-        Ok(())
+        self.settle(signals).await
     }
 
-    /// Gives what is still on its way a little time: the confirmation of a request, and the rest of a QoS 2 answer.
+    /// Waits until the answers are written, and gives what is still on its way a little time: the confirmation of a
+    /// request, and the rest of a QoS 2 answer.
     async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         let until = Instant::now() + GRACE;
+        let mut lost = false;
         loop {
+            let late = Instant::now() >= until;
+            let unwritten = !self.unwritten.is_empty();
             let session = self.client.session_state();
-            if session.is_drained() && session.awaiting_release() == 0 {
+            // A signal does not wait for confirmations.
+            let unconfirmed =
+                self.signal.is_none() && (!session.is_drained() || session.awaiting_release() > 0);
+            if late && self.hurried || !unwritten && (late || !unconfirmed) {
                 return Ok(());
             }
             tokio::select! {
@@ -156,11 +203,57 @@ impl Asker<'_> {
                     self.signal = Some(signal);
                     return Ok(());
                 }
-                result = self.client.drive() => {
+                written = self.printer.changed(), if unwritten => self.acknowledge(written),
+                result = self.client.drive(), if !lost => {
                     self.attend();
-                    result?;
+                    match result {
+                        Err(error) if unconfirmed => return Err(error),
+                        // Answers are printed without a connection, too.
+                        result => lost = result.is_err(),
+                    }
                 }
-                () = tokio::time::sleep_until(until) => return Ok(()),
+                () = tokio::time::sleep_until(until), if !late => {}
+            }
+        }
+    }
+
+    /// Without a connection: waits until the answers are written, or a signal wants the end.
+    async fn write_out(&mut self, signals: &mut Signals) {
+        let until = self.hurried.then(|| Instant::now() + GRACE);
+        while !self.unwritten.is_empty() {
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    self.signal = Some(signal);
+                    return;
+                }
+                written = self.printer.changed() => self.acknowledge(written),
+                () = sleep_until(until), if until.is_some() => return,
+            }
+        }
+    }
+
+    /// Acknowledges what is written.
+    fn acknowledge(&mut self, written: Result<u64, PrintError>) {
+        match written {
+            Ok(count) => {
+                if let Some(delivery) = self.unwritten.written(count) {
+                    self.client.session().acknowledge(delivery);
+                }
+                if self.slow && !self.printer.is_full() {
+                    self.slow = false;
+                    self.reading_since = Instant::now();
+                    self.client.set_reading(true);
+                }
+            }
+            Err(error) => {
+                self.unwritten.clear();
+                self.unread = true;
+                self.done = true;
+                // A reader that is gone is a normal end.
+                if let Some(failure) = error.into_failure() {
+                    self.fail(failure);
+                }
             }
         }
     }
@@ -171,6 +264,7 @@ impl Asker<'_> {
 
     fn may_send(&self) -> bool {
         self.subscribed
+            && !self.slow
             && self.sent < self.settings.count.get()
             && self.client.session_state().wants_publish()
             && (self.settings.interval.is_some() || self.open.is_empty())
@@ -218,13 +312,18 @@ impl Asker<'_> {
         while let Some(notice) = self.client.take_notice() {
             self.talk.notice(notice);
         }
+        let mut answers = self.printer.batch();
         while let Some(event) = self.client.session().take_event() {
             match event {
                 Event::Message { publish, delivery } => {
-                    if !self.done {
-                        self.answer(publish);
+                    // What comes after the end is no answer of this run.
+                    self.last_delivery = delivery;
+                    if !self.done && self.answer(&publish) {
+                        answers.push(Delivery { publish, received: SystemTime::now() });
+                        if self.in_step {
+                            break;
+                        }
                     }
-                    self.client.session().acknowledge(delivery);
                 }
                 Event::Subscribed { results, reason_string } => {
                     for (subscription, reason) in results {
@@ -241,6 +340,27 @@ impl Asker<'_> {
                 }
                 other => self.talk.event(&other),
             }
+        }
+        self.push(answers);
+    }
+
+    fn push(&mut self, answers: Vec<Delivery>) {
+        if self.unread {
+            // Nobody has read them: nothing more is acknowledged.
+            return;
+        }
+        if let Some(delivery) = self.unwritten.push(answers.len(), self.last_delivery) {
+            self.client.session().acknowledge(delivery);
+            return;
+        }
+        self.printer.push(answers);
+        if !self.slow && self.printer.is_full() {
+            self.slow = true;
+            self.client.set_reading(false);
+            self.talk.ui.warning(
+                "slow-output",
+                "standard output is slower than the answers; nothing more is asked or read until it catches up",
+            );
         }
     }
 
@@ -261,27 +381,21 @@ impl Asker<'_> {
         }
     }
 
-    fn answer(&mut self, publish: Publish) {
+    /// Whether a message answers a request; counts it then.
+    fn answer(&mut self, publish: &Publish) -> bool {
         let now = Instant::now();
-        let Some(open) = self.answers(&publish).and_then(|index| self.open.remove(index)) else { return };
+        let Some(open) = self.answers(publish).and_then(|index| self.open.remove(index)) else {
+            return false;
+        };
         self.answered += 1;
-        let taken = now - open.sent;
-        let mut record = Vec::new();
-        self.formatter.format(&Delivery { publish, received: SystemTime::now() }, &mut record);
-        for warning in self.formatter.take_warnings() {
-            self.talk.ui.warning("format", &warning);
-        }
-        if self.settings.latency {
+        if let Some(times) = &self.times {
+            let taken = now - open.sent;
             self.latencies.add(taken);
-            record.extend_from_slice(format!("Latency: {}\n", in_words(taken)).as_bytes());
-        }
-        match self.talk.ui.print(&record) {
-            Ok(true) => {}
-            // The reader is gone: a normal end.
-            Ok(false) => self.done = true,
-            Err(failure) => self.fail(failure),
+            // The thread of the printer may have died, which it has told by itself.
+            let _ = times.send(taken);
         }
         self.done |= self.is_complete();
+        true
     }
 
     fn is_complete(&self) -> bool {
@@ -292,6 +406,7 @@ impl Asker<'_> {
     fn give_up(&mut self, all: bool) {
         if all {
             self.missing = self.settings.count.get() - self.answered;
+            self.hurried = true;
             self.done = true;
             return;
         }
@@ -313,7 +428,11 @@ impl Asker<'_> {
         self.done = true;
     }
 
-    async fn finish(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
+    async fn finish(
+        &mut self,
+        result: Result<(), ClientError>,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
         let mosquitto =
             self.is_mosquitto() && self.settings.client.version == VersionChoice::Only(Version::V5);
@@ -331,6 +450,7 @@ impl Asker<'_> {
             self.talk.ui.status(&format!("latency: {}", self.latencies.summary()));
         }
         if let Err(error) = result {
+            self.write_out(signals).await;
             let failure = self.talk.failure(&error, &client_id);
             self.fail(failure);
         }
@@ -366,7 +486,7 @@ impl Asker<'_> {
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
             received: self.client.session_state().delivered(),
-            printed: self.answered,
+            printed: self.printer.printed().messages,
             duplicates: self.client.session_state().duplicates(),
             reconnects: self.client.reconnects(),
             exit,

@@ -1,6 +1,5 @@
 //! `mqt sub`: from the session through the filters to standard output, acknowledged once it is written.
 
-use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
+use super::unwritten::Unwritten;
 use super::{local_broker, random_seed, records, run_to_end, sleep_until};
 
 /// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
@@ -81,8 +81,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     let mut subscriber = Subscriber {
         printer,
         talk,
-        written: VecDeque::new(),
-        pushed: 0,
+        unwritten: Unwritten::default(),
         last_delivery: 0,
         counted: 0,
         received: 0,
@@ -137,9 +136,7 @@ struct Subscriber<'a> {
     client: Client,
     printer: Printer,
     talk: Talk<'a>,
-    /// After so many pushed deliveries are written, everything up to this delivery number is safe.
-    written: VecDeque<(u64, u64)>,
-    pushed: u64,
+    unwritten: Unwritten,
     /// The number of the newest delivery that was taken.
     last_delivery: u64,
     counted: u64,
@@ -167,7 +164,7 @@ impl Subscriber<'_> {
             if self.end.is_some() {
                 return self.settle(signals).await;
             }
-            let printing = self.in_step && !self.written.is_empty();
+            let printing = self.in_step && !self.unwritten.is_empty();
             if self.in_step && !printing && self.client.session_state().has_events() {
                 self.attend();
                 continue;
@@ -182,7 +179,7 @@ impl Subscriber<'_> {
                         self.end = Some(End::Signal);
                     }
                 },
-                written = self.printer.changed(), if !self.written.is_empty() => self.acknowledge(written),
+                written = self.printer.changed(), if !self.unwritten.is_empty() => self.acknowledge(written),
                 result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
@@ -208,7 +205,7 @@ impl Subscriber<'_> {
         let until = Instant::now() + GRACE;
         loop {
             let late = Instant::now() >= until;
-            let unwritten = !self.written.is_empty() && !matches!(self.end, Some(End::Unread));
+            let unwritten = !self.unwritten.is_empty() && !matches!(self.end, Some(End::Unread));
             let session = self.client.session_state();
             let unconfirmed = !session.is_drained() || session.awaiting_release() > 0;
             if late && hurried || !unwritten && (late || !unconfirmed) {
@@ -238,7 +235,7 @@ impl Subscriber<'_> {
     /// Without a connection: waits until what was taken is written, or a signal wants the end.
     async fn write_out(&mut self, signals: &mut Signals) {
         let until = self.is_hurried().then(|| Instant::now() + GRACE);
-        while !self.written.is_empty() {
+        while !self.unwritten.is_empty() {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
@@ -255,14 +252,7 @@ impl Subscriber<'_> {
     fn acknowledge(&mut self, written: Result<u64, PrintError>) {
         match written {
             Ok(count) => {
-                let mut safe = None;
-                while let Some((pushed, delivery)) = self.written.front().copied()
-                    && pushed <= count
-                {
-                    safe = Some(delivery);
-                    self.written.pop_front();
-                }
-                if let Some(delivery) = safe {
+                if let Some(delivery) = self.unwritten.written(count) {
                     self.client.session().acknowledge(delivery);
                 }
                 if self.slow && !self.printer.is_full() {
@@ -271,7 +261,7 @@ impl Subscriber<'_> {
                 }
             }
             Err(error) => {
-                self.written.clear();
+                self.unwritten.clear();
                 match error.into_failure() {
                     None => self.end = Some(End::Unread),
                     Some(failure) => self.fail(failure),
@@ -344,19 +334,14 @@ impl Subscriber<'_> {
     }
 
     fn push(&mut self, batch: Vec<Delivery>) {
-        if batch.is_empty() && self.written.is_empty() {
+        if let Some(delivery) = self.unwritten.push(batch.len(), self.last_delivery) {
             // Filtered out: nothing has to be written first.
-            self.client.session().acknowledge(self.last_delivery);
+            self.client.session().acknowledge(delivery);
             return;
         }
-        self.pushed += batch.len() as u64;
         if !batch.is_empty() {
             self.last_message = Instant::now();
             self.printer.push(batch);
-        }
-        match self.written.back_mut() {
-            Some((pushed, delivery)) if *pushed == self.pushed => *delivery = self.last_delivery,
-            _ => self.written.push_back((self.pushed, self.last_delivery)),
         }
         if !self.slow && self.printer.is_full() {
             match self.settings.overflow {
@@ -506,7 +491,7 @@ impl Subscriber<'_> {
                 // An endless subscriber is ended by a signal in the normal way, unless output is left behind.
                 let mosquitto = self.settings.ui.dialect.tool().is_some();
                 if (unmet.is_none() || mosquitto)
-                    && self.written.is_empty()
+                    && self.unwritten.is_empty()
                     && self.signal != Some(Signal::Hangup)
                 {
                     self.signal = None;

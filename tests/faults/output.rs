@@ -7,13 +7,34 @@ use nix::sys::signal::Signal;
 
 use super::{CONNACK, grant, publish, subscribe, summary};
 use crate::support::broker::TestBroker;
+use crate::support::mqt::Mqt;
 use crate::support::scripted::Scripted;
+use crate::support::wait_until;
+use crate::support::wire::{bytes, hex};
+
+/// `mqt rr` at a port of this machine, at QoS 1.
+fn request(port: u16) -> Mqt {
+    Mqt::new(["rr", "-h", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-t", "ask", "-e", "back", "-m", "x", "-q", "1"])
+}
+
+/// Waits until nobody can read any more: a process that another test starts has every open end for a moment.
+fn wait_until_unread(writer: &std::io::PipeWriter) {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd as _;
+    wait_until("the pipe has no reader", || {
+        let mut ends = [PollFd::new(writer.as_fd(), PollFlags::empty())];
+        poll(&mut ends, PollTimeout::ZERO).unwrap();
+        ends[0].revents().unwrap().intersects(PollFlags::POLLERR | PollFlags::POLLHUP)
+    });
+}
 
 /// F-65: `mqt sub | head -1`.
 #[test]
 fn f65_a_reader_that_goes_away_is_a_normal_end() {
     let listener = Scripted::listen();
     let (reader, writer) = std::io::pipe().unwrap();
+    let watched = writer.try_clone().unwrap();
     let running = subscribe(listener.port()).args(["-t", "a", "-q", "1"]).stdout_to(writer).start();
     let mut peer = listener.accept_and_say(CONNACK);
     grant(&mut peer, "01");
@@ -24,6 +45,7 @@ fn f65_a_reader_that_goes_away_is_a_normal_end() {
     assert_eq!(line, "first\n");
     peer.expect("40 02 0001");
     drop(reader);
+    wait_until_unread(&watched);
     peer.send("32 (`a` 0002 00 'second')");
     // Not acknowledged: nobody has read it.
     peer.expect("E0 00");
@@ -123,7 +145,7 @@ fn f67_a_full_queue_stops_reading() {
     // 200 messages of a megabyte; the queue has room for 64.
     let payload = vec![b'x'; 1_000_000];
     let sender = std::thread::spawn(move || {
-        let header = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+        let header = bytes("30 C4 84 3D `a` 00");
         for _ in 0..200 {
             peer.send_bytes(&header);
             peer.send_bytes(&payload);
@@ -151,7 +173,7 @@ fn f67_overflow_exit_does_not_wait_for_the_reader() {
     let mut peer = listener.accept_and_say(CONNACK);
     grant(&mut peer, "00");
     let payload = vec![b'x'; 1_000_000];
-    let header = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+    let header = bytes("30 C4 84 3D `a` 00");
     // Until the other end is gone.
     while peer.try_send_bytes(&header) && peer.try_send_bytes(&payload) {}
     running.join().unwrap().assert_code(74).assert_stderr_has("error[slow-output]: ");
@@ -171,7 +193,7 @@ fn f67_a_blocked_output_can_be_interrupted() {
         let mut peer = listener.accept_and_say(CONNACK);
         grant(&mut peer, "00");
         // More than a pipe has room for.
-        peer.send_bytes(&crate::support::wire::bytes("30 C4 84 3D `a` 00"));
+        peer.send_bytes(&bytes("30 C4 84 3D `a` 00"));
         peer.send_bytes(&vec![b'x'; 1_000_000]);
         running.wait_for_stderr("< PUBLISH");
         let peer = (!lost).then_some(peer);
@@ -200,7 +222,7 @@ fn f67_overflow_drops_qos_0_and_counts() {
             .start();
         let mut peer = listener.accept_and_say(CONNACK);
         grant(&mut peer, "01");
-        let zero = crate::support::wire::bytes("30 C4 84 3D `a` 00");
+        let zero = bytes("30 C4 84 3D `a` 00");
         let payload = vec![b'x'; 1_000_000];
         for number in 1..=COUNT {
             peer.send_bytes(&zero);
@@ -232,5 +254,87 @@ fn f67_overflow_drops_qos_0_and_counts() {
         assert!(count("dropped") > 0, "{summary}");
         assert_eq!(count("printed") + count("dropped"), COUNT + 10, "{summary}");
         assert_eq!(count("printed"), printed.lines().count() as u64, "{summary}");
+    }
+}
+
+/// F-67 for `mqt rr`: an answer that nobody reads does not stop the connection, and is not acknowledged before it is
+/// written.
+#[test]
+fn f67_a_blocked_output_does_not_stop_requests() {
+    let listener = Scripted::listen();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let running = request(listener.port()).args(["-C", "2", "-k", "0"]).stdout_to(writer).start();
+    let mut peer = listener.accept_and_say(CONNACK);
+    grant(&mut peer, "01");
+    for number in 1..=2 {
+        let request = peer.packet();
+        assert_eq!(request[0], 0x32, "no request: {}", hex(&request));
+        // The packet identifier stands behind the topic.
+        peer.send(&format!("40 02 {}", hex(&request[7..9])));
+        // More than a pipe has room for.
+        peer.send_bytes(&bytes(&format!("32 C9 84 3D `back` {number:04x} 00")));
+        peer.send_bytes(&vec![b'x'; 1_000_000]);
+    }
+    let read = std::thread::spawn(move || {
+        let mut printed = Vec::new();
+        reader.read_to_end(&mut printed).unwrap();
+        printed
+    });
+    peer.expect("40 02 0001");
+    peer.expect("40 02 0002");
+    peer.expect("E0 00");
+    drop(peer);
+    running.wait().assert_code(0);
+    assert_eq!(read.join().unwrap().len(), 2 * 1_000_001);
+}
+
+#[test]
+fn f67_a_blocked_answer_can_be_interrupted() {
+    for lost in [false, true] {
+        let listener = Scripted::listen();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut running =
+            request(listener.port()).args(["-k", "0", "-d", "--no-reconnect"]).stdout_to(writer).start();
+        let mut peer = listener.accept_and_say(CONNACK);
+        grant(&mut peer, "01");
+        let request = peer.packet();
+        peer.send(&format!("40 02 {}", hex(&request[7..9])));
+        peer.send_bytes(&bytes("32 C9 84 3D `back` 0001 00"));
+        peer.send_bytes(&vec![b'x'; 1_000_000]);
+        running.wait_for_stderr("< PUBLISH");
+        let peer = (!lost).then_some(peer);
+        running.signal(Signal::SIGINT);
+        // Once the answer is there, the end of the connection changes nothing for it.
+        running.wait().assert_signal(Signal::SIGINT);
+        drop((peer, reader));
+    }
+}
+
+/// F-65 and F-66 for `mqt rr`.
+#[cfg(target_os = "linux")]
+#[test]
+fn f66_an_answer_that_cannot_be_written_is_not_acknowledged() {
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        wait_until_unread(&writer);
+        writer.into()
+    };
+    let full = || File::options().write(true).open("/dev/full").unwrap().into();
+    let outputs: [(&dyn Fn() -> std::process::Stdio, i32, &str); 2] = [
+        (&closed, 0, ""),
+        (&full, 74, "error[output]: write: No space left on device; 0 messages printed, 1 lost"),
+    ];
+    for (stdout, code, text) in outputs {
+        let listener = Scripted::listen();
+        let running = request(listener.port()).stdout_to(stdout()).start();
+        let mut peer = listener.accept_and_say(CONNACK);
+        grant(&mut peer, "01");
+        let request = peer.packet();
+        peer.send(&format!("40 02 {}", hex(&request[7..9])));
+        peer.send("32 (`back` 0001 00 'x')");
+        peer.expect("E0 00");
+        drop(peer);
+        running.wait().assert_code(code).assert_stderr_has(text);
     }
 }
