@@ -451,6 +451,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'Wait so long for an answer')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait so long for an answer')
             [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Run this command for each request, and answer with what it prints')
+            [CompletionResult]::new('--exec-timeout', '--exec-timeout', [CompletionResultType]::ParameterName, 'End a command that takes longer than this [default: 30s]')
             [CompletionResult]::new('--parallel', '--parallel', [CompletionResultType]::ParameterName, 'Run at most so many commands at once [default: 4]')
             [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Print each answer in this format')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print each answer in this format')

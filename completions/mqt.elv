@@ -442,6 +442,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand -W 'Wait so long for an answer'
             cand --timeout 'Wait so long for an answer'
             cand --exec 'Run this command for each request, and answer with what it prints'
+            cand --exec-timeout 'End a command that takes longer than this [default: 30s]'
             cand --parallel 'Run at most so many commands at once [default: 4]'
             cand -F 'Print each answer in this format'
             cand --format 'Print each answer in this format'

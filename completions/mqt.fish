@@ -373,6 +373,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s C -l count -d 'Send so ma
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l rate -d 'Send requests at this rate' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s W -l timeout -d 'Wait so long for an answer' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec -d 'Run this command for each request, and answer with what it prints' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec-timeout -d 'End a command that takes longer than this [default: 30s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l parallel -d 'Run at most so many commands at once [default: 4]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s F -l format -d 'Print each answer in this format' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s L -l url -d 'Connect to the broker at this URL' -r

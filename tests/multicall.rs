@@ -186,3 +186,42 @@ fn a_request_is_answered_by_a_command() {
     call(Path::new(MQT), &format!("rr -p {port} -t nobody -m x -W 0.1")).run().assert_code(27);
     drop(serving);
 }
+
+/// One place, and commands that never end: each is ended, and the next request gets the place.
+#[test]
+fn a_command_that_hangs_gives_its_place_back() {
+    let broker = TestBroker::start();
+    let port = broker.port();
+    let mut serving = Mqt::new(["rr", "--serve", "-p", &port.to_string(), "-t", "ask/#", "-d"])
+        .args(["--exec", "sleep 600", "--parallel", "1", "--exec-timeout", "100ms"])
+        .start();
+    serving.wait_for_stderr("< SUBACK");
+    for topic in ["ask/a", "ask/b"] {
+        call(Path::new(MQT), &format!("pub -p {port} -t {topic} -m x")).run().assert_code(0);
+    }
+    for topic in ["ask/a", "ask/b"] {
+        serving.wait_for_stderr(&format!(
+            "warning[exec]: the command for \"{topic}\" was ended: it took longer than 100ms (--exec-timeout); no \
+             answer is sent"
+        ));
+    }
+    drop(serving);
+}
+
+/// Three times as many as may wait.
+#[test]
+fn requests_beyond_the_places_wait_for_one() {
+    const COUNT: usize = 300;
+    let broker = TestBroker::start();
+    let port = broker.port();
+    let mut serving = Mqt::new(["rr", "--serve", "-p", &port.to_string(), "-t", "ask", "-e", "back", "-d"])
+        .args(["--exec", "cat", "--parallel", "1"])
+        .start();
+    serving.wait_for_stderr("< SUBACK");
+    let mut hearing = call(Path::new(MQT), &format!("sub -p {port} -t back -C {COUNT} -d")).start();
+    hearing.wait_for_stderr("< SUBACK");
+    let lines: String = (0..COUNT).map(|number| format!("{number}\n")).collect();
+    call(Path::new(MQT), &format!("pub -p {port} -t ask -l")).stdin(lines.clone()).run().assert_code(0);
+    hearing.wait().assert_code(0).assert_stdout(&lines);
+    drop(serving);
+}

@@ -130,6 +130,13 @@ pub struct RequestArgs {
     #[arg(long, value_name = "COMMAND", requires = "serve", help_heading = "Service")]
     pub exec: Option<String>,
 
+    /// End a command that takes longer than this [default: 30s]
+    ///
+    /// It is killed with all that it has started (on unix), and sends nothing, as a command that fails. 0 lets it take as
+    /// long as it wants. Seconds, or a number with a unit.
+    #[arg(long, value_name = "DURATION", requires = "exec", help_heading = "Service")]
+    pub exec_timeout: Option<Span>,
+
     /// Run at most so many commands at once [default: 4]
     ///
     /// Further requests wait, and the broker with them.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod broker;
+mod exec;
 mod failure;
 mod feed;
 pub mod generate;

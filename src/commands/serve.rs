@@ -1,11 +1,8 @@
 //! `mqt rr --serve`: each request is answered by what a command prints.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::process::Stdio;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use bytestring::ByteString;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use crate::config::ServeSettings;
@@ -14,10 +11,10 @@ use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
-use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Property, ReasonCode, TopicName, Version};
-use crate::output::sanitize::escape;
+use crate::mqtt::{Message, Property, ReasonCode, TopicName, Version};
 use crate::ui::Ui;
 
+use super::exec::Exec;
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::random_seed;
 use super::signals::{Signal, Signals};
@@ -39,7 +36,13 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
+    let exec = Exec {
+        command: settings.command.clone(),
+        time: settings.command_timeout,
+        output: settings.client.max_packet_size as usize,
+    };
     let mut server = Server {
+        exec,
         settings,
         client,
         talk,
@@ -66,6 +69,7 @@ struct Answer {
 
 struct Server<'a> {
     settings: ServeSettings,
+    exec: Exec,
     client: Client,
     talk: Talk<'a>,
     waiting: VecDeque<(Publish, u64)>,
@@ -108,9 +112,9 @@ impl Server<'_> {
         {
             let topic = response_topic(&publish).or_else(|| self.settings.response_topic.clone());
             let correlation = publish.message.properties.correlation_data().cloned();
-            let command = self.settings.command.clone();
+            let exec = self.exec.clone();
             self.running.spawn(async move {
-                let result = answer(&command, &publish, topic.as_deref()).await;
+                let result = exec.answer(&publish, topic.as_deref()).await;
                 Answer { delivery, topic, correlation, result }
             });
         }
@@ -210,117 +214,4 @@ impl Server<'_> {
 
 fn response_topic(publish: &Publish) -> Option<TopicName> {
     TopicName::new(publish.message.properties.response_topic()?.clone()).ok()
-}
-
-/// Runs the command for a request.
-async fn answer(command: &str, publish: &Publish, topic: Option<&str>) -> Result<Vec<u8>, String> {
-    let failed = |what: String| format!("the command for \"{}\" {what}", escape(&publish.message.topic));
-    let mut child = run_in_shell(command)
-        .envs(variables(publish, topic))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let feed = async {
-        if let Some(mut stdin) = stdin {
-            // A command need not read its input.
-            let _ = stdin.write_all(&publish.message.payload).await;
-        }
-    };
-    let most = u64::try_from(MAX_REMAINING_LENGTH).unwrap_or(u64::MAX);
-    let read = async {
-        let mut printed = Vec::new();
-        match stdout {
-            Some(stdout) => stdout.take(most).read_to_end(&mut printed).await.map(|_| printed),
-            None => Ok(printed),
-        }
-    };
-    let ((), printed) = tokio::join!(feed, read);
-    let status = child.wait().await.map_err(|error| failed(format!("could not be waited for: {error}")))?;
-    let printed = printed.map_err(|error| failed(format!("could not be read: {error}")))?;
-    if status.success() { Ok(printed) } else { Err(failed(format!("failed: {status}; no answer is sent"))) }
-}
-
-/// What the command learns about the request besides its payload.
-fn variables(publish: &Publish, topic: Option<&str>) -> HashMap<String, String> {
-    let message = &publish.message;
-    let properties = &message.properties;
-    let mut variables = HashMap::from([
-        ("MQT_TOPIC".to_owned(), message.topic.to_string()),
-        ("MQT_QOS".to_owned(), message.qos.level().to_string()),
-        ("MQT_RETAIN".to_owned(), u8::from(message.retain).to_string()),
-    ]);
-    let mut add = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            variables.insert(name.to_owned(), value);
-        }
-    };
-    add("MQT_RESPONSE_TOPIC", topic.map(str::to_owned));
-    add("MQT_CONTENT_TYPE", properties.content_type().map(ByteString::to_string));
-    let hexadecimal = |data: &Bytes| data.iter().map(|byte| format!("{byte:02x}")).collect();
-    add("MQT_CORRELATION_DATA", properties.correlation_data().map(hexadecimal));
-    for property in properties {
-        if let Property::UserProperty(name, value) = property {
-            let name: String = name
-                .chars()
-                .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
-                .collect();
-            variables.insert(format!("MQT_USER_{name}"), value.to_string());
-        }
-    }
-    variables
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(properties: Vec<Property>) -> Publish {
-        let message = Message {
-            topic: TopicName::new("service/time").unwrap(),
-            payload: Bytes::from_static(b"now"),
-            properties: properties.into(),
-            ..Message::default()
-        };
-        Publish { message, ..Publish::default() }
-    }
-
-    #[test]
-    fn a_command_learns_topic_and_properties() {
-        let publish = request(vec![
-            Property::ContentType("a/b".into()),
-            Property::CorrelationData(Bytes::from_static(b"\x00\xff")),
-            Property::UserProperty("Site name".into(), "Main; $(hall)".into()),
-        ]);
-        let variables = variables(&publish, Some("reply"));
-        for (name, value) in [
-            ("MQT_TOPIC", "service/time"),
-            ("MQT_QOS", "0"),
-            ("MQT_RETAIN", "0"),
-            ("MQT_RESPONSE_TOPIC", "reply"),
-            ("MQT_CONTENT_TYPE", "a/b"),
-            ("MQT_CORRELATION_DATA", "00ff"),
-            ("MQT_USER_SITE_NAME", "Main; $(hall)"),
-        ] {
-            assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
-        }
-        assert_eq!(variables.len(), 7);
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn what_a_command_prints_is_the_answer() {
-        let publish = request(Vec::new());
-        assert_eq!(
-            answer("cat; printf \" $MQT_TOPIC\"", &publish, None).await,
-            Ok(b"now service/time".to_vec())
-        );
-        // A command that does not read.
-        assert_eq!(answer("echo x", &publish, None).await, Ok(b"x\n".to_vec()));
-        let failed = answer("echo x; exit 3", &publish, None).await.unwrap_err();
-        assert!(failed.contains("the command for \"service/time\" failed: exit status: 3"), "{failed}");
-    }
 }

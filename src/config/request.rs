@@ -1,6 +1,7 @@
 //! What `mqt rr` is to do.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -15,6 +16,9 @@ use super::{Resolved, client, mosquitto, rules};
 
 /// How many commands run at once when nothing is said.
 const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+
+/// How long a command may take when nothing is said.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn resolve(
     mut args: RequestArgs,
@@ -61,6 +65,8 @@ pub(super) fn resolve(
             subscriptions: args.topic.iter().map(subscription).collect(),
             subscribe_properties,
             command,
+            command_timeout: Some(args.exec_timeout.map_or(EXEC_TIMEOUT, |span| span.0))
+                .filter(|limit| !limit.is_zero()),
             parallel: args.parallel.unwrap_or(PARALLEL),
             response_topic: args.response_topic,
             qos,

@@ -264,6 +264,8 @@ pub struct ServeSettings {
     pub subscribe_properties: Properties,
     /// What the shell runs for each request.
     pub command: String,
+    /// How long it may take.
+    pub command_timeout: Option<Duration>,
     /// How many commands run at once.
     pub parallel: NonZeroUsize,
     /// Where answers go to for requests that do not say.

@@ -422,6 +422,21 @@ fn a_broker_listens_where_it_is_told_and_on_this_machine_by_itself() {
 }
 
 #[test]
+fn a_command_has_a_time_limit_unless_it_is_0() {
+    for (line, limit) in [
+        ("", Some(Duration::from_secs(30))),
+        (" --exec-timeout 2m", Some(Duration::from_secs(120))),
+        (" --exec-timeout 0", None),
+    ] {
+        let resolved = resolve(&format!("mqt rr -t a --serve --exec x{line}"), &Around::default());
+        let Ok(Settings::Request(Resolved { settings: RequestWork::Serve(settings), .. })) = resolved else {
+            panic!("{line} serves nothing")
+        };
+        assert_eq!(settings.command_timeout, limit, "{line}");
+    }
+}
+
+#[test]
 fn a_request_has_a_response_topic_of_its_own_unless_one_is_given() {
     let asked = |line: &str| match resolve(format!("mqt rr -t a -n {line}").trim_end(), &Around::default()) {
         Ok(Settings::Request(resolved)) => match resolved.settings {
