@@ -123,6 +123,34 @@ impl Kind {
     }
 }
 
+/// A number of the mosquitto clients that tells apart what is one kind here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldCode {
+    /// The number.
+    pub code: u8,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl OldCode {
+    /// A proxy has no way to the broker.
+    pub const NOT_CONNECTED: Self = Self { code: 4, meaning: "also: the proxy does not reach the broker" };
+    /// A proxy refuses the login, or the broker as a target.
+    pub const AUTHORISATION: Self =
+        Self { code: 11, meaning: "the proxy refuses the login, or to lead there" };
+    /// A WebSocket handshake is refused.
+    pub const UNKNOWN: Self = Self { code: 13, meaning: "the WebSocket handshake is refused" };
+    /// Anything else about a proxy that could be reached.
+    pub const PROXY: Self = Self { code: 16, meaning: "another fault of the proxy" };
+    /// A signal before the broker has answered, of mosquitto_sub.
+    pub const BEFORE_CONNACK: Self =
+        Self { code: 255, meaning: "a signal, before the broker has answered (mosquitto_sub)" };
+
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::NOT_CONNECTED, Self::AUTHORISATION, Self::UNKNOWN, Self::PROXY, Self::BEFORE_CONNACK];
+}
+
 /// How a mosquitto client ends for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldEnd {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::broker::TestBroker;
 use crate::support::mqt::Mqt;
+use crate::support::scripted::{Reserved, Scripted};
 
 const MQT: &str = env!("CARGO_BIN_EXE_mqt");
 
@@ -224,4 +225,53 @@ fn requests_beyond_the_places_wait_for_one() {
     call(Path::new(MQT), &format!("pub -p {port} -t ask -l")).stdin(lines.clone()).run().assert_code(0);
     hearing.wait().assert_code(0).assert_stdout(&lines);
     drop(serving);
+}
+
+/// The numbers of mosquitto's library for what a SOCKS5 proxy says.
+#[test]
+fn a_proxy_that_leads_nowhere_has_the_numbers_of_the_old_programs() {
+    let folder = TempDir::new().unwrap();
+    let old = linked(&folder, "mosquitto_sub");
+    // The login; what the proxy hears, as a number of bytes, and says; the end.
+    type Case = (&'static str, &'static [(usize, &'static str)], i32, &'static str);
+    let cases: &[Case] = &[
+        ("", &[(3, "05 FF")], 11, "Error: Authorisation failed: "),
+        ("u:p@", &[(4, "05 02"), (5, "01 01")], 11, "Error: Authorisation failed: "),
+        ("", &[(3, "05 00"), (10, "05 02 00 01 00000000 0000")], 11, "Error: Authorisation failed: "),
+        (
+            "",
+            &[(3, "05 00"), (10, "05 03 00 01 00000000 0000")],
+            4,
+            "Error: The client is not currently connected: ",
+        ),
+        (
+            "",
+            &[(3, "05 00"), (10, "05 05 00 01 00000000 0000")],
+            4,
+            "Error: The client is not currently connected: ",
+        ),
+        ("", &[(3, "05 00"), (10, "05 01 00 01 00000000 0000")], 16, "Error: Proxy error: "),
+        ("", &[(3, "")], 16, "Error: Proxy error: "),
+    ];
+    for (login, script, code, text) in cases {
+        let listener = Scripted::listen();
+        let address = format!("socks5h://{login}127.0.0.1:{}", listener.port());
+        let running = call(&old, &format!("-h 127.0.0.1 -t a --proxy {address}")).start();
+        let mut peer = listener.accept();
+        for (count, answer) in *script {
+            peer.receive(*count);
+            peer.send(answer);
+        }
+        drop(peer);
+        running.wait().assert_code(*code).assert_stderr_has(text);
+    }
+    let reserved = Reserved::new();
+    call(&old, &format!("-t a --proxy socks5h://127.0.0.1:{}", reserved.port()))
+        .run()
+        .assert_code(1)
+        .assert_stderr("Error: Connection refused\n");
+    call(&old, "-t a --proxy socks5h://nobody.invalid")
+        .run()
+        .assert_code(1)
+        .assert_stderr("Unable to connect (Lookup error).\n");
 }

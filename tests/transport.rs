@@ -192,8 +192,11 @@ async fn socks5_refusals_are_told() {
     for (method, reply, expected) in [
         (0xFF, None, "it wants a user name and password"),
         (2, None, "it wants a user name and password"),
-        (0, Some(5), "Connection refused"),
-        (0, Some(4), "Host unreachable"),
+        (0, Some(1), "General SOCKS server failure"),
+        (0, Some(2), "its rules do not allow h:1883"),
+        (0, Some(3), "it cannot reach h:1883: network unreachable"),
+        (0, Some(4), "it cannot reach h:1883: host unreachable"),
+        (0, Some(5), "it cannot reach h:1883: connection refused"),
     ] {
         let mut script = vec![(vec![5, 1, 0], vec![5, method])];
         if let Some(reply) = reply {
@@ -227,7 +230,9 @@ async fn http_refusals_are_told() {
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n".to_owned(),
             "it wants a user name and password (407)",
         ),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n".to_owned(), "it refuses: HTTP/1.1 502 Bad Gateway"),
+        ("HTTP/1.1 403 Forbidden\r\n\r\n".to_owned(), "it refuses: HTTP/1.1 403 Forbidden"),
+        ("HTTP/1.1 502 Bad Gateway\r\n\r\n".to_owned(), "it cannot reach h:1883: HTTP/1.1 502 Bad Gateway"),
+        ("HTTP/1.1 500 Oops\r\n\r\n".to_owned(), "it refuses: HTTP/1.1 500 Oops"),
         ("SSH-2.0-x\r\n\r\n".to_owned(), "it does not speak HTTP"),
         ("HTTP/1.1 200 OK\r\n\r\nhello".to_owned(), "it sent bytes of its own into the tunnel"),
         (format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(20_000)), "the header of its answer is too long"),

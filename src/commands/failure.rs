@@ -6,7 +6,7 @@ use std::io;
 use bytestring::ByteString;
 
 use crate::connection::error::reason as io_reason;
-use crate::connection::{ClientError, ConnectError, Endpoint, SetupError, WsFault};
+use crate::connection::{ClientError, ConnectError, Endpoint, ProxyFault, SetupError, WsFault};
 use crate::error::{Failure, Kind};
 use crate::mqtt::codec::DecodeError;
 use crate::mqtt::session::{Refusal, SessionError};
@@ -98,7 +98,9 @@ pub(super) fn from_connect(error: &ConnectError) -> Failure {
                 _ => failure,
             }
         }
-        ConnectError::Connect { .. } => Failure::new(Kind::Connect, escape(&error.to_string())),
+        ConnectError::Connect { .. } | ConnectError::Proxy { fault: ProxyFault::Unreachable { .. }, .. } => {
+            Failure::new(Kind::Connect, escape(&error.to_string()))
+        }
         ConnectError::Proxy { .. } => {
             Failure::new(Kind::Connect, escape(&error.to_string())).keyword("proxy")
         }

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::config::Tool;
 use crate::connection::error::system_reason;
-use crate::connection::{ClientError, ConnectError, SetupError};
-use crate::error::{Failure, Kind};
+use crate::connection::{ClientError, ConnectError, ProxyFault, SetupError};
+use crate::error::{Failure, Kind, OldCode};
 use crate::mqtt::codec::DecodeError;
 use crate::mqtt::session::{Refusal, SessionError};
 use crate::mqtt::{ReasonCode, Version};
@@ -40,7 +40,8 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
 fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
     match error {
         ConnectError::Lookup { .. } => failure.old_text("Unable to connect (Lookup error)."),
-        ConnectError::Connect { attempts, .. } => {
+        ConnectError::Connect { attempts, .. }
+        | ConnectError::Proxy { fault: ProxyFault::Unreachable { attempts }, .. } => {
             let reason = attempts.last().map_or_else(String::new, |(_, error)| system_reason(error));
             failure.old_text(format!("Error: {reason}"))
         }
@@ -50,11 +51,18 @@ fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
         }
         ConnectError::WebSocket(_) => {
             let text = format!("Error: {}", failure.what);
-            failure.old(13, text)
+            failure.old(OldCode::UNKNOWN.code, text)
         }
-        ConnectError::Proxy { .. } => {
-            let text = format!("Error: Proxy error: {}", failure.what);
-            failure.old(16, text)
+        ConnectError::Proxy { fault, .. } => {
+            let (old, words) = match fault {
+                ProxyFault::Login(_) | ProxyFault::Forbidden(_) => {
+                    (OldCode::AUTHORISATION, "Authorisation failed")
+                }
+                ProxyFault::Target(_) => (OldCode::NOT_CONNECTED, "The client is not currently connected"),
+                ProxyFault::Unreachable { .. } | ProxyFault::Broken(_) => (OldCode::PROXY, "Proxy error"),
+            };
+            let text = format!("Error: {words}: {}", failure.what);
+            failure.old(old.code, text)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The manual pages of the old names.
 
 use crate::cli::multicall::{self, Tool, differences};
-use crate::error::EXIT_STATUS;
+use crate::error::{EXIT_STATUS, OldCode};
 
 use super::generate::escape;
 
@@ -67,7 +67,9 @@ fn page(tool: Tool) -> String {
         page.term(&row.old_code.to_string(), row.meaning);
     }
     page.term("1 to 5, 128 to 162", "also: the code with which the broker refused the connection");
-    page.term("13, 16", "also: the WebSocket handshake, the proxy");
+    for old in OldCode::ALL {
+        page.term(&old.code.to_string(), old.meaning);
+    }
     page.raw(".PP\nOther than mosquitto, for 0 hid a loss there or the number was left to chance:");
     for one in differences::EXIT_STATUSES {
         page.term(one.what, &format!("{} (mosquitto: {}), since {}.", one.here, one.mosquitto, one.reason));

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
 use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
-use crate::error::{Failure, Kind};
+use crate::error::{Failure, Kind, OldCode};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
@@ -23,8 +23,6 @@ use super::{local_broker, random_seed, records, run_to_end, sleep_until};
 
 /// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
 const GRACE: Duration = Duration::from_secs(1);
-/// How mosquitto_sub ends by a signal before the CONNACK.
-const BEFORE_CONNACK: u8 = 255;
 /// Of `--message-rate`.
 const SECOND: Duration = Duration::from_secs(1);
 /// How many unacknowledged messages the broker may send, unless the user says otherwise.
@@ -497,7 +495,7 @@ impl Subscriber<'_> {
                     self.signal = None;
                     if mosquitto && !self.client.session_state().was_established() {
                         let what = "a signal came before the broker had answered";
-                        return Err(Failure::new(Kind::Lost, what).old(BEFORE_CONNACK, ""));
+                        return Err(Failure::new(Kind::Lost, what).old(OldCode::BEFORE_CONNACK.code, ""));
                     }
                 }
                 Ok(())

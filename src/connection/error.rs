@@ -153,14 +153,37 @@ pub enum ConnectError {
     /// The WebSocket handshake: exit status 14.
     #[error(transparent)]
     WebSocket(#[from] WsFault),
-    /// The proxy cannot be reached, or refuses: exit status 14.
-    #[error("proxy {proxy}: {reason}")]
+    /// The proxy cannot be reached, or leads nowhere: exit status 14.
+    #[error("proxy {proxy}: {fault}")]
     Proxy {
         /// The proxy, without its password.
         proxy: String,
         /// Why.
-        reason: String,
+        fault: ProxyFault,
     },
+}
+
+/// How a proxy fails. Texts are raw, as in [`ConnectError`].
+#[derive(Debug, Error)]
+pub enum ProxyFault {
+    /// None of its addresses could be reached.
+    #[error("{}", list("it", attempts))]
+    Unreachable {
+        /// Every address that was tried, with its own reason.
+        attempts: Vec<(String, io::Error)>,
+    },
+    /// It wants a user name and password, or refuses them.
+    #[error("{0}")]
+    Login(&'static str),
+    /// It is not allowed to lead to the broker.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It is willing and finds no way to the broker.
+    #[error("{0}")]
+    Target(String),
+    /// It ends the conversation, is out of order, or speaks something else.
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl ConnectError {
@@ -182,7 +205,8 @@ impl ConnectError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Lookup { .. } | Self::Connect { .. } | Self::Proxy { .. } => true,
+            Self::Lookup { .. } | Self::Connect { .. } => true,
+            Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::Login(_) | ProxyFault::Forbidden(_)),
             Self::Tls(fault) => matches!(fault, TlsFault::Broken(_)),
             Self::WebSocket(fault) => {
                 matches!(fault, WsFault::Refused { status: 500.., .. } | WsFault::Broken(_))
@@ -202,9 +226,16 @@ impl ConnectError {
             Self::Lookup { .. } | Self::Connect { .. } => Vec::new(),
             Self::Tls(fault) => fault.hints(),
             Self::WebSocket(fault) => fault.hints(),
-            Self::Proxy { .. } => {
+            Self::Proxy { fault: ProxyFault::Login(_), .. } => {
                 vec!["user name and password of a proxy: --proxy SCHEME://USER:PASSWORD@HOST".to_owned()]
             }
+            Self::Proxy { fault: ProxyFault::Target(_), .. } => {
+                vec![
+                    "the proxy looks up the host and connects to it: is it right as seen from there?"
+                        .to_owned(),
+                ]
+            }
+            Self::Proxy { .. } => Vec::new(),
         }
     }
 }

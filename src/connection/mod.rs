@@ -18,7 +18,7 @@ pub mod websocket;
 
 pub use client::{Client, ClientError, Notice, SessionChoices};
 pub use endpoint::{Endpoint, EndpointError, Scheme};
-pub use error::{ConnectError, SetupError, stream_fault};
+pub use error::{ConnectError, ProxyFault, SetupError, stream_fault};
 pub use options::{Attempts, ClientOptions, Pace, VersionChoice};
 pub use password::PasswordSource;
 pub use proxy::{Proxy, ProxyError};

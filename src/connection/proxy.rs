@@ -1,6 +1,7 @@
 //! Proxies: SOCKS5 and HTTP CONNECT.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -8,11 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
 use zeroize::Zeroizing;
 
 use super::endpoint::{Authority, Bracketed, EndpointError};
-use super::error::{ConnectError, reason};
+use super::error::{ConnectError, ProxyFault, reason};
 use super::tcp::{self, TcpOptions};
 use super::transport::Stream;
 use crate::mqtt::Secret;
@@ -71,7 +73,13 @@ impl Proxy {
     ) -> Result<(Stream, String), ConnectError> {
         let stream = match tcp::connect(&self.host, self.port, options).await {
             Ok(stream) => stream,
-            Err(error @ ConnectError::Connect { .. }) => return Err(self.failed(error.to_string())),
+            Err(ConnectError::Connect { attempts, .. }) => {
+                return Err(self.failed(ProxyFault::Unreachable { attempts }));
+            }
+            // Not the name of the broker, which is what a lookup is usually about.
+            Err(ConnectError::Lookup { host, reason }) if host == self.host => {
+                return Err(ConnectError::Lookup { host: format!("proxy {self}"), reason });
+            }
             Err(error) => return Err(error),
         };
         let peer = stream.peer_addr().map_or_else(|_| self.to_string(), |peer| peer.to_string());
@@ -82,8 +90,19 @@ impl Proxy {
         Ok((Box::new(stream), peer))
     }
 
-    fn failed(&self, reason: impl Into<String>) -> ConnectError {
-        ConnectError::Proxy { proxy: self.to_string(), reason: reason.into() }
+    fn failed(&self, fault: ProxyFault) -> ConnectError {
+        ConnectError::Proxy { proxy: self.to_string(), fault }
+    }
+
+    fn broken(&self, reason: impl Into<String>) -> ConnectError {
+        self.failed(ProxyFault::Broken(reason.into()))
+    }
+
+    fn interrupted(&self, error: &io::Error) -> ConnectError {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.broken("it closed the connection before it answered"),
+            _ => self.broken(reason(error)),
+        }
     }
 
     async fn socks(&self, stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
@@ -94,14 +113,32 @@ impl Proxy {
             }
             _ => Socks5Stream::connect_with_socket(stream, (host, port)).await,
         };
-        tunnel.map(Socks5Stream::into_inner).map_err(|error| match error {
-            tokio_socks::Error::Io(error) => self.failed(reason(&error)),
-            tokio_socks::Error::NoAcceptableAuthMethods | tokio_socks::Error::AuthorizationRequired => {
-                self.failed("it wants a user name and password")
+        let target = || format!("{}:{port}", Bracketed(host));
+        let unreached = |why| ProxyFault::Target(format!("it cannot reach {}: {why}", target()));
+        let fault = match tunnel {
+            Ok(stream) => return Ok(stream.into_inner()),
+            Err(SocksError::Io(error)) => return Err(self.interrupted(&error)),
+            Err(SocksError::NoAcceptableAuthMethods) if self.user_name.is_some() => {
+                ProxyFault::Login("it takes no user name and password")
             }
-            tokio_socks::Error::PasswordAuthFailure(_) => self.failed("it refuses the user name or password"),
-            error => self.failed(error.to_string()),
-        })
+            Err(SocksError::NoAcceptableAuthMethods | SocksError::AuthorizationRequired) => {
+                ProxyFault::Login("it wants a user name and password")
+            }
+            Err(SocksError::PasswordAuthFailure(_)) => {
+                ProxyFault::Login("it refuses the user name or password")
+            }
+            Err(SocksError::ConnectionNotAllowedByRuleset) => {
+                ProxyFault::Forbidden(format!("its rules do not allow {}", target()))
+            }
+            Err(SocksError::NetworkUnreachable) => unreached("network unreachable"),
+            Err(SocksError::HostUnreachable) => unreached("host unreachable"),
+            Err(SocksError::ConnectionRefused) => unreached("connection refused"),
+            Err(SocksError::InvalidResponseVersion) => {
+                ProxyFault::Broken("it does not speak SOCKS5".to_owned())
+            }
+            Err(error) => ProxyFault::Broken(error.to_string()),
+        };
+        Err(self.failed(fault))
     }
 
     /// RFC 9110, section 9.3.6.
@@ -118,34 +155,43 @@ impl Proxy {
             request.push_str("\r\n");
         }
         request.push_str("\r\n");
-        stream.write_all(request.as_bytes()).await.map_err(|error| self.failed(reason(&error)))?;
+        stream.write_all(request.as_bytes()).await.map_err(|error| self.interrupted(&error))?;
         let mut answer = Vec::with_capacity(1024);
         let end = loop {
             if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
                 break end + 4;
             }
             if answer.len() > MAX_HTTP_HEADER {
-                return Err(self.failed("the header of its answer is too long"));
+                return Err(self.broken("the header of its answer is too long"));
             }
             match stream.read_buf(&mut answer).await {
-                Ok(0) => return Err(self.failed("it closed the connection before it answered")),
+                Ok(0) => return Err(self.interrupted(&io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
-                Err(error) => return Err(self.failed(reason(&error))),
+                Err(error) => return Err(self.interrupted(&error)),
             }
         };
         let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)).map(str::as_bytes);
-        match status {
+        let refused = || format!("it refuses: {line}");
+        let fault = match status {
             // In every protocol above, the client speaks first.
             Some([b'2', _, _]) if answer.len() > end => {
-                Err(self.failed("it sent bytes of its own into the tunnel"))
+                ProxyFault::Broken("it sent bytes of its own into the tunnel".to_owned())
             }
-            Some([b'2', _, _]) => Ok(stream),
-            Some(b"407") => Err(self.failed("it wants a user name and password (407)")),
-            Some(_) => Err(self.failed(format!("it refuses: {line}"))),
-            None => Err(self.failed("it does not speak HTTP")),
-        }
+            Some([b'2', _, _]) => return Ok(stream),
+            Some(b"407") if self.user_name.is_none() && self.password.is_none() => {
+                ProxyFault::Login("it wants a user name and password (407)")
+            }
+            Some(b"407") => ProxyFault::Login("it refuses the user name or password (407)"),
+            Some(b"502" | b"503" | b"504") => ProxyFault::Target(format!("it cannot reach {target}: {line}")),
+            // These pass.
+            Some(b"408" | b"429") => ProxyFault::Broken(refused()),
+            Some([b'4', _, _]) => ProxyFault::Forbidden(refused()),
+            Some(_) => ProxyFault::Broken(refused()),
+            None => ProxyFault::Broken("it does not speak HTTP".to_owned()),
+        };
+        Err(self.failed(fault))
     }
 }
 

@@ -254,3 +254,88 @@ fn f93_no_system_certificates() {
         outcome.assert_stderr_has("--cafile");
     }
 }
+
+/// What a proxy hears, as a number of bytes, and says; then it closes.
+type Script = &'static [(usize, &'static str)];
+
+/// `CONNECT broker.invalid:1883 HTTP/1.1`, with `Host`.
+const HTTP_CONNECT: usize = 67;
+
+/// A proxy that keeps from the broker: asked once where that stays so, and as often as `--retry` says where it may pass.
+#[test]
+fn a_proxy_that_leads_nowhere() {
+    let cases: &[(&str, Script, usize, &str)] = &[
+        ("socks5h://", &[(3, "05 FF")], 1, "it wants a user name and password"),
+        ("socks5h://u:p@", &[(4, "05 FF")], 1, "it takes no user name and password"),
+        ("socks5h://u:p@", &[(4, "05 02"), (5, "01 01")], 1, "it refuses the user name or password"),
+        (
+            "socks5h://",
+            &[(3, "05 00"), (21, "05 02 00 01 00000000 0000")],
+            1,
+            "its rules do not allow broker.invalid:1883",
+        ),
+        (
+            "socks5h://",
+            &[(3, "05 00"), (21, "05 05 00 01 00000000 0000")],
+            2,
+            "it cannot reach broker.invalid:1883: connection refused",
+        ),
+        ("socks5h://", &[(3, "05 00"), (21, "")], 2, "it closed the connection before it answered"),
+        ("socks5h://", &[(3, "'HTTP/1.1 400 No'")], 2, "it does not speak SOCKS5"),
+        (
+            "http://",
+            &[(HTTP_CONNECT, "'HTTP/1.1 407 Who' 0D0A0D0A")],
+            1,
+            "it wants a user name and password (407)",
+        ),
+        ("http://", &[(HTTP_CONNECT, "'HTTP/1.1 403 No' 0D0A0D0A")], 1, "it refuses: HTTP/1.1 403 No"),
+        (
+            "http://",
+            &[(HTTP_CONNECT, "'HTTP/1.1 503 Later' 0D0A0D0A")],
+            2,
+            "it cannot reach broker.invalid:1883: HTTP/1.1 503 Later",
+        ),
+    ];
+    for (proxy, script, attempts, error) in cases {
+        let listener = Scripted::listen();
+        let shown = proxy.replace("u:p", "***");
+        let running = Mqt::new(["pub", "-h", "broker.invalid", "-t", "a", "-n", "--retry=1", "--proxy"])
+            .arg(format!("{proxy}127.0.0.1:{}", listener.port()))
+            .start();
+        for _ in 0..*attempts {
+            let mut peer = listener.accept();
+            for (count, answer) in *script {
+                peer.receive(*count);
+                peer.send(answer);
+            }
+        }
+        let outcome = running.wait();
+        let error = format!("mqt: error[proxy]: proxy {shown}127.0.0.1:{}: {error}\n", listener.port());
+        outcome.assert_code(14).assert_stderr_has(&error);
+        let is_login = error.contains("password");
+        assert_eq!(outcome.stderr().contains("--proxy SCHEME://USER:PASSWORD@HOST"), is_login, "{outcome}");
+        assert_eq!(listener.connections(), *attempts, "{outcome}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_there() {
+    let reserved = Reserved::new();
+    let port = reserved.port();
+    for (proxy, code, error) in [
+        (
+            format!("socks5h://127.0.0.1:{port}"),
+            14,
+            format!(
+                "mqt: error[connect]: proxy socks5h://127.0.0.1:{port}: 127.0.0.1:{port}: connection refused\n"
+            ),
+        ),
+        (
+            "http://u:canary@nobody.invalid".to_owned(),
+            20,
+            "mqt: error[lookup]: proxy http://***@nobody.invalid:8080: ".to_owned(),
+        ),
+    ] {
+        everything(1).args(["--proxy", &proxy]).run().assert_code(code).assert_stderr_has(&error);
+    }
+}

@@ -31,6 +31,7 @@ pub const EXIT_STATUSES: &[Difference] = &[
     row("Some of many messages stay unconfirmed", "0", "7", "they may be lost; 2.1 leaves them out of -l"),
     row("Standard output cannot be written, as on a full disk", "0", "74", "messages are lost"),
     row("-W passes before the broker has answered", "255", "27", "it is the same time limit"),
+    row("A SOCKS5 proxy refuses the login", "11 or 16, by its code", "11", "one reason, one number"),
     row("TLS fails", "1, 8 or 14, by chance", "8", "one reason, one number"),
     row(
         "The broker ends the connection (MQTT 5 DISCONNECT), as for a take-over",
