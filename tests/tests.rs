@@ -45,6 +45,8 @@ mod readme;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod srv;
+#[cfg(test)]
 mod support;
 
 #[cfg(test)]

@@ -210,7 +210,8 @@ pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u
             (_, Some(true)) => Some(Family::V6),
             _ => None,
         },
-        srv: server.srv == Some(true) && scheme != crate::connection::Scheme::Unix,
+        srv: (server.srv == Some(true) && scheme != crate::connection::Scheme::Unix)
+            .then_some(crate::connection::NameServers::System),
         user_timeout: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
         proxy: server.proxy.clone().filter(|_| scheme != crate::connection::Scheme::Unix),
         tls: if scheme.is_tls() { tls(args) } else { TlsOptions::default() },

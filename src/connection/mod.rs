@@ -22,6 +22,7 @@ pub use error::{ConnectError, ProxyFault, SetupError, stream_fault};
 pub use options::{Attempts, ClientOptions, Pace, VersionChoice};
 pub use password::PasswordSource;
 pub use proxy::{Proxy, ProxyError};
+pub use srv::NameServers;
 pub use tcp::Family;
 pub use tls::{TlsFault, TlsOptions, TlsPin, TlsVersion};
 pub use transport::{ByteStream, Connected, SetupWarning, Stream, Transport, TransportOptions};

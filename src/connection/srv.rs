@@ -21,8 +21,21 @@ const SRV: u16 = 33;
 const INTERNET: u16 = 1;
 /// The truncation bit of a header.
 const TRUNCATED: u16 = 0x0200;
-/// How many names one may lead to by compression: more is a loop.
-const MOST_POINTERS: usize = 64;
+/// The error code of a name that does not exist.
+const NO_SUCH_NAME: u8 = 3;
+/// How long a name may be, in bytes; a loop of compression is longer.
+const LONGEST_NAME: usize = 255;
+/// How many jumps of compression a name may have: as many as it can have labels.
+const MOST_JUMPS: usize = 127;
+
+/// The name servers that are asked for SRV records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameServers {
+    /// Those of `/etc/resolv.conf`.
+    System,
+    /// These, one after the other until one answers.
+    These(Vec<SocketAddr>),
+}
 
 /// One record: a broker of the domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,60 +48,81 @@ pub(super) struct Service {
     pub host: String,
 }
 
-/// Looks up `_mqtt._tcp.HOST`, with TLS `_secure-mqtt._tcp.HOST`. The best record comes first.
-pub(super) async fn lookup(host: &str, tls: bool) -> Result<Vec<Service>, String> {
-    let servers = name_servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
-    lookup_at(host, tls, &servers).await
+/// What is looked up for a domain.
+pub(super) fn service_name(domain: &str, tls: bool) -> String {
+    format!("{}._tcp.{domain}", if tls { "_secure-mqtt" } else { "_mqtt" })
 }
 
-async fn lookup_at(host: &str, tls: bool, servers: &[SocketAddr]) -> Result<Vec<Service>, String> {
-    let name = format!("{}._tcp.{host}", if tls { "_secure-mqtt" } else { "_mqtt" });
+/// Looks up the SRV records of a name, in the order in which they are to be tried.
+pub(super) async fn lookup(name: &str, servers: &NameServers) -> Result<Vec<Service>, String> {
+    let system;
+    let servers = match servers {
+        NameServers::These(servers) => servers,
+        NameServers::System => {
+            system = name_servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+            &system
+        }
+    };
     if servers.is_empty() {
         return Err(format!("{name}: no name server in /etc/resolv.conf to ask for the SRV record"));
     }
-    let id = random_id();
-    let question = question(id, &name).ok_or_else(|| format!("{name}: no domain name"))?;
+    let id = random_bits() as u16;
+    let question = question(id, name).ok_or_else(|| format!("{name}: no domain name"))?;
     let mut reason = String::new();
     for server in servers {
-        let answer = match timeout(PATIENCE, ask(*server, &question)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                reason = format!("{server}: {}", super::error::reason(&error));
-                continue;
+        let why = match timeout(PATIENCE, ask(*server, &question)).await {
+            Ok(Ok(answer)) => match read_answer(&answer) {
+                Some(Ok(services)) if !services.is_empty() => {
+                    return Ok(in_order(services, |most| random_bits() % (u64::from(most) + 1)));
+                }
+                Some(Ok(_) | Err(NO_SUCH_NAME)) => {
+                    return Err(format!("{name}: there is no such SRV record"));
+                }
+                Some(Err(code)) => refusal(code),
+                None => "its answer is no DNS message".to_owned(),
+            },
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "it closed the connection before it answered".to_owned()
             }
-            Err(_) => {
-                reason = format!("{server}: no answer within {} s", PATIENCE.as_secs());
-                continue;
-            }
+            Ok(Err(error)) => super::error::reason(&error),
+            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
         };
-        return match read_answer(&answer, id) {
-            Some(Ok(mut services)) if !services.is_empty() => {
-                services.sort_by_key(|service| (service.priority, std::cmp::Reverse(service.weight)));
-                Ok(services)
-            }
-            Some(Ok(_)) => Err(format!("{name}: there is no such SRV record")),
-            Some(Err(code)) => Err(format!("{name}: {}", refusal(code))),
-            None => {
-                reason = format!("{server}: its answer is no DNS message");
-                continue;
-            }
-        };
+        // Another one may know.
+        reason = format!("{server}: {why}");
     }
     Err(format!("{name}: {reason}"))
+}
+
+/// By priority, and those of one priority by chance, each with the share that its weight gives it (RFC 2782).
+/// `random` returns a number from 0 to its argument.
+fn in_order(mut services: Vec<Service>, mut random: impl FnMut(u32) -> u64) -> Vec<Service> {
+    // Those without weight stand first, so that chance hits them only by 0.
+    services.sort_by_key(|service| (service.priority, service.weight > 0));
+    let mut ordered = Vec::with_capacity(services.len());
+    while let Some(priority) = services.first().map(|service| service.priority) {
+        let group = services.iter().take_while(|service| service.priority == priority);
+        let chosen = random(group.clone().map(|service| u32::from(service.weight)).sum());
+        let mut sum = 0;
+        let place = group.clone().position(|service| {
+            sum += u64::from(service.weight);
+            sum >= chosen
+        });
+        ordered.push(services.remove(place.unwrap_or_default()));
+    }
+    ordered
 }
 
 fn refusal(code: u8) -> String {
     match code {
         2 => "the name server failed".to_owned(),
-        3 => "there is no such SRV record".to_owned(),
         5 => "the name server refuses".to_owned(),
         code => format!("the name server answers with error {code}"),
     }
 }
 
-fn random_id() -> u16 {
+fn random_bits() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
-    u16::try_from(std::hash::RandomState::new().build_hasher().finish() & 0xFFFF).unwrap_or_default()
+    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// The addresses behind `nameserver`.
@@ -120,17 +154,25 @@ fn question(id: u16, name: &str) -> Option<Vec<u8>> {
     (message.len() <= 12 + 255 + 4).then_some(message)
 }
 
+/// Asks over UDP, and over TCP when the answer does not fit.
 async fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     let local = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(local).await?;
     // Connected: nobody else's answers come in.
     socket.connect(server).await?;
     socket.send(question).await?;
-    let mut answer = vec![0; 4096];
-    let length = socket.recv(&mut answer).await?;
-    answer.truncate(length);
-    if u16_at(&answer, 2).is_none_or(|flags| flags & TRUNCATED == 0) {
-        return Ok(answer);
+    let mut buffer = vec![0; 4096];
+    loop {
+        let length = socket.recv(&mut buffer).await?;
+        let answer = buffer.get(..length).unwrap_or_default();
+        // Whoever forges an address has to know the question; the right answer may still come.
+        if !answers(answer, question) {
+            continue;
+        }
+        if u16_at(answer, 2).is_none_or(|flags| flags & TRUNCATED == 0) {
+            return Ok(answer.to_vec());
+        }
+        break;
     }
     let mut stream = TcpStream::connect(server).await?;
     let length = u16::try_from(question.len()).unwrap_or_default();
@@ -138,19 +180,32 @@ async fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     let length = stream.read_u16().await?;
     let mut answer = vec![0; length.into()];
     stream.read_exact(&mut answer).await?;
+    if !answers(&answer, question) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is to no question of ours"));
+    }
     Ok(answer)
+}
+
+/// Whether a message is an answer to this question: identifier and question are repeated in it. One that only refuses
+/// may leave the question out.
+fn answers(message: &[u8], question: &[u8]) -> bool {
+    let repeats = |range: std::ops::Range<usize>| {
+        matches!((message.get(range.clone()), question.get(range)), (Some(one), Some(other))
+            if one.eq_ignore_ascii_case(other))
+    };
+    let is_refusal = u16_at(message, 2).is_some_and(|flags| flags & 0x0F != 0);
+    let is_response = message.get(2).is_some_and(|flags| flags & 0x80 != 0);
+    let asks = is_refusal && u16_at(message, 4) == Some(0) || repeats(4..6) && repeats(12..question.len());
+    message.get(..2) == question.get(..2) && is_response && asks
 }
 
 fn u16_at(message: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(message.get(at..at + 2)?.try_into().ok()?))
 }
 
-/// The services that a message names, or its error code; `None` when it is no answer to this question.
-fn read_answer(message: &[u8], id: u16) -> Option<Result<Vec<Service>, u8>> {
+/// The services that a message names, or its error code; `None` when it is no DNS message.
+fn read_answer(message: &[u8]) -> Option<Result<Vec<Service>, u8>> {
     let flags = u16_at(message, 2)?;
-    if u16_at(message, 0)? != id || flags & 0x8000 == 0 {
-        return None;
-    }
     let code = u8::try_from(flags & 0x0F).ok()?;
     if code != 0 {
         return Some(Err(code));
@@ -187,16 +242,19 @@ fn read_answer(message: &[u8], id: u16) -> Option<Result<Vec<Service>, u8>> {
 fn read_name(message: &[u8], start: usize) -> Option<(String, usize)> {
     let mut labels: Vec<&str> = Vec::new();
     let (mut at, mut end) = (start, None);
-    for _ in 0..MOST_POINTERS {
+    let (mut bytes, mut jumps) = (1, 0);
+    while bytes <= LONGEST_NAME && jumps <= MOST_JUMPS {
         match usize::from(*message.get(at)?) {
             0 => return Some((labels.join("."), end.unwrap_or(at + 1))),
             length @ 1..=63 => {
                 labels.push(std::str::from_utf8(message.get(at + 1..at + 1 + length)?).ok()?);
                 at += 1 + length;
+                bytes += 1 + length;
             }
             192.. => {
                 end = end.or(Some(at + 2));
                 at = usize::from(u16_at(message, at)? & 0x3FFF);
+                jumps += 1;
             }
             _ => return None,
         }
@@ -241,27 +299,63 @@ mod tests {
     #[test]
     fn an_answer_names_services() {
         assert_eq!(
-            read_answer(&answer([0, 7]), 7),
+            read_answer(&answer([0, 7])),
             Some(Ok(vec![service(10, 5, 1883, "b2.example.org"), service(1, 0, 1884, "b1.example.org")]))
         );
-        // Another question's.
-        assert_eq!(read_answer(&answer([0, 8]), 7), None);
         let mut refused = answer([0, 7]);
         refused[3] = 0x83;
-        assert_eq!(read_answer(&refused, 7), Some(Err(3)));
+        assert_eq!(read_answer(&refused), Some(Err(3)));
+    }
+
+    #[test]
+    fn an_answer_repeats_the_question() {
+        let asked = question(7, "_mqtt._tcp.example.org").unwrap();
+        assert!(answers(&answer([0, 7]), &asked));
+        assert!(answers(&answer([0, 7]).to_ascii_uppercase(), &asked), "names have no case");
+        assert!(!answers(&answer([0, 8]), &asked), "another identifier");
+        assert!(!answers(&asked, &asked), "a question");
+        assert!(!answers(&answer([0, 7]), &question(7, "_mqtt._tcp.example.com").unwrap()));
+        let bare = |code| [0, 7, 0x80, code, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(answers(&bare(2), &asked), "a failure without the question");
+        assert!(!answers(&bare(0), &asked), "success without the question");
+        assert!(!answers(&[0, 7], &asked));
     }
 
     #[test]
     fn a_message_that_is_cut_or_loops_is_none() {
         let whole = answer([0, 7]);
         for length in 0..whole.len() {
-            assert_eq!(read_answer(&whole[..length], 7), None, "{length} bytes");
+            assert_eq!(read_answer(&whole[..length]), None, "{length} bytes");
         }
-        let mut looping = whole;
-        // The name of the first record points at itself.
-        let at = 12 + 6 + 5 + 8 + 4 + 1 + 4;
-        looping[at..at + 2].copy_from_slice(&[0xC0, u8::try_from(at).unwrap()]);
-        assert_eq!(read_answer(&looping, 7), None);
+        // The name of the first record, and then its target: pointing at itself, behind the end, at a label before
+        // itself.
+        let (name, target) = (12 + 28, 12 + 28 + 2 + 10 + 6 + 3);
+        for place in [name, target] {
+            for to in [place, 0x3FFF, place - 3] {
+                let mut looping = whole.clone();
+                looping[place] = 0xC0 | u8::try_from(to >> 8).unwrap();
+                looping[place + 1] = u8::try_from(to & 0xFF).unwrap();
+                assert_eq!(read_answer(&looping), None, "{place} to {to}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_message_is_read_to_an_end(
+            changes in proptest::collection::vec((0..200_usize, proptest::num::u8::ANY), 0..8),
+            more in proptest::collection::vec(proptest::num::u8::ANY, 0..64),
+        ) {
+            let mut message = answer([0, 7]);
+            message.extend(more);
+            for (at, byte) in changes {
+                let at = at % message.len();
+                message[at] = byte;
+            }
+            if let Some(Ok(services)) = read_answer(&message) {
+                proptest::prop_assert!(services.iter().all(|service| service.host.len() < LONGEST_NAME));
+            }
+        }
     }
 
     #[test]
@@ -272,24 +366,44 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn the_best_record_comes_first() {
-        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = server.local_addr().unwrap();
-        let serve = async {
-            let mut question = [0; 512];
-            let (length, from) = server.recv_from(&mut question).await.unwrap();
-            assert!(question[..length].ends_with(b"\x05_mqtt\x04_tcp\x07example\x03org\x00\x00\x21\x00\x01"));
-            server.send_to(&answer([question[0], question[1]]), from).await.unwrap();
+    #[test]
+    fn the_order_is_that_of_priority_and_of_weight_by_chance() {
+        let services = vec![
+            service(2, 9, 1, "last"),
+            service(1, 1, 2, "little"),
+            service(1, 3, 3, "much"),
+            service(1, 0, 4, "none"),
+        ];
+        let order = |chance: &[u64]| {
+            let mut chance = chance.iter();
+            let ordered = in_order(services.clone(), |most| (*chance.next().unwrap()).min(most.into()));
+            ordered.into_iter().map(|service| service.host).collect::<Vec<_>>()
         };
-        let servers = [address];
-        let (found, ()) = tokio::join!(lookup_at("example.org", false, &servers), serve);
+        assert_eq!(order(&[0, 0, 0, 0]), ["none", "little", "much", "last"]);
+        assert_eq!(order(&[1, 0, 0, 0]), ["little", "none", "much", "last"]);
+        assert_eq!(order(&[2, 1, 0, 0]), ["much", "little", "none", "last"]);
+        assert_eq!(order(&[4, 0, 1, 9]), ["much", "none", "little", "last"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_given_up() {
+        let silent =
+            [UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap()];
+        let addresses: Vec<_> = silent.iter().map(|server| server.local_addr().unwrap()).collect();
+        let last = addresses[1];
+        let begin = tokio::time::Instant::now();
         assert_eq!(
-            found,
-            Ok(vec![service(1, 0, 1884, "b1.example.org"), service(10, 5, 1883, "b2.example.org")])
+            lookup("_mqtt._tcp.example.org", &NameServers::These(addresses)).await,
+            Err(format!("_mqtt._tcp.example.org: {last}: no answer within 3 s"))
         );
-        assert!(
-            lookup_at("example.org", true, &[]).await.unwrap_err().contains("_secure-mqtt._tcp.example.org")
-        );
+        assert_eq!(begin.elapsed(), 2 * PATIENCE);
+    }
+
+    #[tokio::test]
+    async fn without_a_server_or_a_name_nothing_is_asked() {
+        let none = lookup("_mqtt._tcp.a", &NameServers::These(Vec::new())).await.unwrap_err();
+        assert!(none.starts_with("_mqtt._tcp.a: no name server"), "{none}");
+        let nowhere = NameServers::These(vec!["127.0.0.1:1".parse().unwrap()]);
+        assert_eq!(lookup("a..b", &nowhere).await, Err("a..b: no domain name".to_owned()));
     }
 }

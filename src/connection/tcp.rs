@@ -36,6 +36,14 @@ impl Family {
 pub(super) struct PendingLookup(Arc<Mutex<Option<String>>>);
 
 impl PendingLookup {
+    /// Names what is looked up while it is.
+    pub(super) async fn during<T>(&self, host: &str, lookup: impl Future<Output = T>) -> T {
+        self.set(Some(host));
+        let found = lookup.await;
+        self.set(None);
+        found
+    }
+
     fn set(&self, host: Option<&str>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = host.map(str::to_owned);
     }
@@ -100,10 +108,7 @@ pub(super) async fn lookup(
             .map(|address| SocketAddr::new(address, port))
             .to_vec()
     } else {
-        options.pending_lookup.set(Some(host));
-        let found = lookup_host((host, port)).await;
-        options.pending_lookup.set(None);
-        match found {
+        match options.pending_lookup.during(host, lookup_host((host, port))).await {
             Ok(addresses) => addresses.collect(),
             Err(error) => return Err(ConnectError::lookup(host, &error)),
         }

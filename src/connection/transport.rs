@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::proxy::Proxy;
+use super::srv::{self, NameServers};
 use super::tcp::{self, Family, HEAD_START, PendingLookup, TcpOptions};
 use super::tls::{TlsClient, TlsOptions};
 use super::websocket::{self, WsHeader};
@@ -39,7 +40,7 @@ pub struct TransportOptions {
     /// The proxy in between.
     pub proxy: Option<Proxy>,
     /// Ask the domain that the host names for its brokers (SRV records), and connect to the best one.
-    pub srv: bool,
+    pub srv: Option<NameServers>,
     /// TLS; all at its default unless the endpoint's scheme has TLS.
     pub tls: TlsOptions,
     /// Further header fields of the WebSocket request; none unless the scheme has WebSocket.
@@ -56,7 +57,7 @@ impl Default for TransportOptions {
             user_timeout: None,
             head_start: HEAD_START,
             proxy: None,
-            srv: false,
+            srv: None,
             tls: TlsOptions::default(),
             ws_headers: Vec::new(),
         }
@@ -106,7 +107,7 @@ pub struct Transport {
     endpoint: Endpoint,
     tcp: TcpOptions,
     proxy: Option<Proxy>,
-    srv: bool,
+    srv: Option<NameServers>,
     tls: Option<TlsClient>,
     ws_headers: Vec<WsHeader>,
     warnings: Vec<SetupWarning>,
@@ -160,7 +161,7 @@ impl Transport {
             endpoint: Endpoint::default(),
             tcp: TcpOptions::default(),
             proxy: None,
-            srv: false,
+            srv: None,
             tls: None,
             ws_headers: Vec::new(),
             warnings: Vec::new(),
@@ -173,17 +174,23 @@ impl Transport {
     /// # Errors
     /// [`ConnectError`].
     pub async fn resolve(&mut self) -> Result<(), ConnectError> {
-        if self.endpoint.scheme() != Scheme::Unix && self.proxy.is_none() && !self.srv {
+        if self.endpoint.scheme() != Scheme::Unix && self.proxy.is_none() && self.srv.is_none() {
             self.tcp.addresses = tcp::lookup(self.endpoint.host(), self.endpoint.port(), &self.tcp).await?;
         }
         Ok(())
     }
 
     /// Connects to the brokers that the domain names, the best first; the certificate is checked for the domain.
-    async fn connect_to_service(&self, tls: bool) -> Result<(Stream, String), ConnectError> {
+    async fn connect_to_service(
+        &self,
+        servers: &NameServers,
+        tls: bool,
+    ) -> Result<(Stream, String), ConnectError> {
         let domain = self.endpoint.host();
         let failed = |reason| ConnectError::Lookup { host: domain.to_owned(), reason };
-        let services = super::srv::lookup(domain, tls).await.map_err(failed)?;
+        let name = srv::service_name(domain, tls);
+        let services =
+            self.tcp.pending_lookup.during(&name, srv::lookup(&name, servers)).await.map_err(failed)?;
         let mut outcome = Err(failed("there is no such SRV record".to_owned()));
         for service in services {
             outcome = tcp::connect(&service.host, service.port, &self.tcp).await;
@@ -231,11 +238,11 @@ impl Transport {
             return source().await;
         }
         let endpoint = &self.endpoint;
-        let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy) {
-            (Scheme::Unix, _) => super::unix::connect(endpoint.socket_path()).await?,
-            (_, Some(proxy)) => proxy.connect(endpoint.host(), endpoint.port(), &self.tcp).await?,
-            (scheme, None) if self.srv => self.connect_to_service(scheme.is_tls()).await?,
-            (_, None) => {
+        let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy, &self.srv) {
+            (Scheme::Unix, _, _) => super::unix::connect(endpoint.socket_path()).await?,
+            (_, Some(proxy), _) => proxy.connect(endpoint.host(), endpoint.port(), &self.tcp).await?,
+            (scheme, None, Some(servers)) => self.connect_to_service(servers, scheme.is_tls()).await?,
+            (_, None, None) => {
                 let stream = tcp::connect(endpoint.host(), endpoint.port(), &self.tcp).await?;
                 let peer = stream.peer_addr().map_or_else(|_| endpoint.address(), |peer| peer.to_string());
                 (Box::new(stream), peer)
