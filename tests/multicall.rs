@@ -275,3 +275,26 @@ fn a_proxy_that_leads_nowhere_has_the_numbers_of_the_old_programs() {
         .assert_code(1)
         .assert_stderr("Unable to connect (Lookup error).\n");
 }
+
+/// What ends an old program at once says no goodbye, so that the broker publishes the will.
+#[test]
+fn a_signal_leaves_the_will_to_the_broker() {
+    use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
+    let folder = TempDir::new().unwrap();
+    for (name, line, signal, subscribes) in [
+        ("mosquitto_pub", "-l", SIGTERM, false),
+        ("mosquitto_rr", "-e back -m x", SIGTERM, true),
+        ("mosquitto_sub", "", SIGHUP, true),
+    ] {
+        let listener = Scripted::listen();
+        let line = format!("-V 311 -h 127.0.0.1 -p {} -t a --will-topic w {line}", listener.port());
+        let mut running = call(&linked(&folder, name), &line).start();
+        let mut peer = listener.accept_and_say("20 (00 00)");
+        if subscribes {
+            assert_eq!(peer.packet()[0], 0x82, "no SUBSCRIBE");
+        }
+        running.signal(signal);
+        assert_eq!(peer.next_packet(), None, "{name}");
+        running.wait().assert_signal(signal);
+    }
+}

@@ -138,7 +138,12 @@ impl Publisher<'_> {
     /// Says goodbye once all is written. A signal leaves that only a little time.
     async fn finish(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         if self.stop.is_some() {
-            self.client.close(ReasonCode::SUCCESS).await;
+            if self.settings.ui.dialect.tool().is_some() {
+                // A signal ends mosquitto_pub at once: whoever waits for the will gets it.
+                self.client.leave().await;
+            } else {
+                self.client.close(ReasonCode::SUCCESS).await;
+            }
             return Ok(());
         }
         let mut finishing = pin!(self.client.finish());

@@ -441,7 +441,12 @@ impl Asker<'_> {
         } else {
             ReasonCode::SUCCESS
         };
-        self.client.close(reason).await;
+        if self.is_mosquitto() && self.signal.is_some() {
+            // A signal ends mosquitto_rr at once: whoever waits for the will gets it.
+            self.client.leave().await;
+        } else {
+            self.client.close(reason).await;
+        }
         // For --debug: the last acknowledgements and the goodbye.
         while let Some(event) = self.client.session().take_event() {
             self.talk.event(&event);

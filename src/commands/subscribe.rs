@@ -469,7 +469,12 @@ impl Subscriber<'_> {
     ) -> Result<(), Failure> {
         let client_id = self.client.session_state().client_id();
         let reason = self.goodbye();
-        self.client.close(reason).await;
+        if self.settings.ui.dialect.tool().is_some() && self.signal == Some(Signal::Hangup) {
+            // It ends mosquitto_sub at once: whoever waits for the will gets it.
+            self.client.leave().await;
+        } else {
+            self.client.close(reason).await;
+        }
         // For --debug: the last acknowledgements and the goodbye.
         while let Some(event) = self.client.session().take_event() {
             self.talk.event(&event);

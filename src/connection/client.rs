@@ -435,6 +435,17 @@ impl Client {
         Ok(())
     }
 
+    /// Closes without DISCONNECT, so that the broker publishes the will. What is encoded is written where that takes no
+    /// waiting.
+    pub async fn leave(&mut self) {
+        if let State::Online(mut driver, _) | State::Handshake(mut driver, _) =
+            std::mem::replace(&mut self.state, State::Closed)
+        {
+            driver.flush_once(&mut self.session).await;
+        }
+        self.session.lost();
+    }
+
     /// Ends the connection in order: DISCONNECT, then waits at most a second until the broker has closed.
     /// Returns whether it did; QoS 0 messages count as confirmed then.
     pub async fn close(&mut self, reason: ReasonCode) -> bool {

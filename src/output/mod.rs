@@ -65,11 +65,13 @@ pub struct Presentation {
     pub newline: bool,
     /// The colours.
     pub style: Style,
+    /// Whether warnings have the words of the mosquitto clients.
+    pub old_words: bool,
 }
 
 impl Default for Presentation {
     fn default() -> Self {
-        Self { target: Target::Pipe, newline: true, style: Style::plain() }
+        Self { target: Target::Pipe, newline: true, style: Style::plain(), old_words: false }
     }
 }
 

@@ -148,7 +148,8 @@ impl Ui {
     pub fn presentation(&self, newline: bool, raw: bool) -> Presentation {
         let stdout = &self.inner.stdout;
         let target = if stdout.is_terminal && !raw { Target::Terminal } else { Target::Pipe };
-        Presentation { target, newline, style: stdout.style.clone() }
+        let old_words = self.inner.settings.dialect.tool().is_some();
+        Presentation { target, newline, style: stdout.style.clone(), old_words }
     }
 
     /// Writes to stdout: help texts, lists. A closed pipe is a normal end and no error.
@@ -200,6 +201,15 @@ impl Ui {
             self.status(&format!("Warning: {text}"));
         } else if !self.inner.settings.quiet {
             self.talk(&self.line(Role::Warning, "warning", keyword, text));
+        }
+    }
+
+    /// Says what a formatter could not print.
+    pub fn unprintable(&self, text: &str) {
+        if self.inner.settings.dialect.tool().is_some() {
+            self.status(text);
+        } else {
+            self.warning("format", text);
         }
     }
 

@@ -7,9 +7,14 @@ use super::Fault;
 /// A topic has at most so many `/`.
 const MOST_SEPARATORS: usize = 200;
 
-/// Strict UTF-8: no control characters and no non-characters ([MQTT-1.5.4-1] and what it advises against).
+/// A text of MQTT has at most so many bytes.
+const LONGEST: usize = 65_535;
+
+/// Strict UTF-8: no control characters and no non-characters ([MQTT-1.5.4-1] and what it advises against). What is too
+/// long for MQTT is told in the same words.
 pub(super) fn text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a str, Fault> {
-    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.chars().any(is_refused));
+    let text = std::str::from_utf8(bytes).ok();
+    let text = text.filter(|text| text.len() <= LONGEST && !text.chars().any(is_refused));
     text.ok_or_else(|| Fault::Spaced(format!("Error: Malformed UTF-8 in {argument} argument.")))
 }
 
@@ -52,9 +57,11 @@ mod tests {
             "a\u{85}b".as_bytes(),
             "\u{fffe}".as_bytes(),
             "\u{fdd0}".as_bytes(),
+            &[b'a'; 65_536],
         ] {
-            assert_eq!(name(bytes, "-t", "publish"), Err(malformed.clone()), "{bytes:?}");
+            assert_eq!(name(bytes, "-t", "publish"), Err(malformed.clone()), "{} bytes", bytes.len());
         }
+        assert!(name(&[b'a'; 65_535], "-t", "publish").is_ok());
         assert!(name("ä/-/ $x".as_bytes(), "-t", "publish").is_ok());
     }
 

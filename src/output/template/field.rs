@@ -97,13 +97,20 @@ const MAX_WARNINGS: usize = 16;
 pub(super) struct Renderer {
     target: Target,
     look: Look,
+    /// Warnings are those of the mosquitto clients.
+    old_words: bool,
     warnings: Vec<String>,
     unsaid: usize,
 }
 
 impl Renderer {
     pub(super) const fn new(target: Target, look: Look) -> Self {
-        Self { target, look, warnings: Vec::new(), unsaid: 0 }
+        Self { target, look, old_words: false, warnings: Vec::new(), unsaid: 0 }
+    }
+
+    pub(super) const fn in_words(mut self, old: bool) -> Self {
+        self.old_words = old;
+        self
     }
 
     pub(super) fn take_warnings(&mut self) -> Vec<String> {
@@ -115,9 +122,21 @@ impl Renderer {
         warnings
     }
 
-    fn warn(&mut self, topic: &str, what: &str) {
+    fn warn(&mut self, topic: &str, field: Field) {
         if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(format!("the payload is {what} (topic {})", escape(topic)));
+            let topic = escape(topic);
+            self.warnings.push(match (field, self.old_words) {
+                (Field::Float, true) => "requested float printing, but non-float data received".to_owned(),
+                (Field::Double, true) => "requested double printing, but non-double data received".to_owned(),
+                (_, true) => format!("Error: Message payload is not valid JSON on topic {topic}."),
+                (Field::Float, false) => {
+                    format!("the payload is not of four bytes, as '%f' wants it (topic {topic})")
+                }
+                (Field::Double, false) => {
+                    format!("the payload is not of eight bytes, as '%d' wants it (topic {topic})")
+                }
+                (_, false) => format!("the payload is not valid JSON, as '%J' wants it (topic {topic})"),
+            });
         } else {
             self.unsaid += 1;
         }
@@ -191,16 +210,16 @@ impl Renderer {
             Field::Json => push_message(delivery, moment, Dialect::Mosquitto, &self.look, out),
             Field::JsonPayload => {
                 if !push_message_with_json_payload(delivery, moment, &self.look, out) {
-                    self.warn(&message.topic, "not valid JSON, as '%J' wants it");
+                    self.warn(&message.topic, field);
                 }
             }
             Field::Float => match <[u8; 4]>::try_from(&*message.payload) {
                 Ok(bytes) => push_float(f64::from(f32::from_ne_bytes(bytes)), spec, out),
-                Err(_) => self.warn(&message.topic, "not of four bytes, as '%f' wants it"),
+                Err(_) => self.warn(&message.topic, field),
             },
             Field::Double => match <[u8; 8]>::try_from(&*message.payload) {
                 Ok(bytes) => push_float(f64::from_ne_bytes(bytes), spec, out),
-                Err(_) => self.warn(&message.topic, "not of eight bytes, as '%d' wants it"),
+                Err(_) => self.warn(&message.topic, field),
             },
         }
     }

@@ -91,7 +91,8 @@ impl Template {
     pub fn present(mut self, presentation: &Presentation, pretty: bool) -> Self {
         let layout = if pretty { Layout::Tabbed } else { Layout::Compact };
         self.newline = presentation.newline;
-        self.renderer = Renderer::new(presentation.target, Look::new(layout, presentation));
+        self.renderer = Renderer::new(presentation.target, Look::new(layout, presentation))
+            .in_words(presentation.old_words);
         self
     }
 

@@ -2,7 +2,6 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use jiff::tz::TimeZone;
 
-use super::super::Style;
 use super::super::fixture::{delivery, record, with_properties};
 use super::*;
 use crate::mqtt::Property;
@@ -104,6 +103,17 @@ fn a_payload_of_the_wrong_shape_leaves_a_gap_and_a_warning() {
             "the payload is not valid JSON, as '%J' wants it (topic a\\x1b)",
         ]
     );
+    let presentation = Presentation { old_words: true, ..Presentation::default() };
+    let mut old = Template::parse("%f%d%J").expect("a format").present(&presentation, false);
+    record(&mut old, &delivery("a\x1b", b"nope!"));
+    assert_eq!(
+        old.take_warnings(),
+        [
+            "requested float printing, but non-float data received",
+            "requested double printing, but non-double data received",
+            "Error: Message payload is not valid JSON on topic a\\x1b.",
+        ]
+    );
     assert!(template.take_warnings().is_empty());
     for _ in 0..10 {
         record(&mut template, &delivery("a", b"nope!"));
@@ -197,7 +207,7 @@ fn a_terminal_gets_the_format_as_it_is_and_the_message_escaped() {
         b"1\n\x1b[2J\xff",
         vec![Property::UserProperty(ByteString::from_static("k\u{202e}"), ByteString::from_static("v\n"))],
     );
-    let presentation = Presentation { target: Target::Terminal, newline: false, style: Style::plain() };
+    let presentation = Presentation { target: Target::Terminal, newline: false, ..Presentation::default() };
     let mut template = Template::parse("\\e[1m%t\\e[0m %p %P %j")
         .expect("a format")
         .present(&presentation, false)

@@ -156,7 +156,7 @@ impl Writer {
             }
         }
         for warning in self.formatter.take_warnings() {
-            self.ui.warning("format", &warning);
+            self.ui.unprintable(&warning);
         }
         deliveries.clear();
         let mut queue = lock(&self.shared.queue);

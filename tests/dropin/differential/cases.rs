@@ -21,6 +21,7 @@ const SEVERAL: &[&str] = &[
 /// A message with all properties that a broker hands on.
 const RICH: &[&str] =
     &["32 (`a/b` 0001 (01 01 03 `text/plain` 08 `r/t` 09 `id` 26 `k` `v` 26 `k2` `v 2`) 'pay\"load\\')"];
+const EMPTY: &[&str] = &["32 (`a/b` 0001 00)"];
 const QOS_2: &[&str] = &["34 (`a/b` 0001 00 'one')"];
 const QOS_2_TWICE: &[&str] = &["34 (`a/b` 0001 00 'one')", "34 (`a/b` 0002 00 'two')"];
 const RETAINED: &[&str] = &["33 (`a/b` 0001 00 'old')", "33 (`a/c` 0002 00 'older')"];
@@ -86,6 +87,38 @@ fn publishes() -> Vec<Case> {
     ] {
         cases.push(publish(line));
     }
+    for line in [
+        "-V 5 -t a -m x --will-topic w -D will content-type t -D will response-topic r -D will correlation-data d \
+         -D will message-expiry-interval 3 -D will payload-format-indicator 1 -D will will-delay-interval 4",
+        "-t topic -m x --repeat 3 -D publish topic-alias 2 -q 1",
+        "-t a -n --repeat 3 -q 2",
+        "-t a -m x --repeat 2x --repeat-delay 0.01y -q 1",
+        "-t a -m x -u '' -P ''",
+        "-t a -m x -V 31 -i a-client-identifier-of-more-than-23-bytes",
+        "-t a -m x -V mqttv31 -i me",
+        "-t a -m x -V mqttv311",
+        "-t a -m x -V mqttv5",
+        "-t 'a b' -m ' ' -q 1",
+        "-t a -m x --insecure --ciphers x --tls-alpn mqtt",
+        "-t a -m x -p abc",
+        "-t a -m x -A nobody.invalid -p {port}",
+        "-t a -m x -D disconnect session-expiry-interval 0 -x 5 -V 5",
+        "-t a -m x -V 5 -D PubLish Content-Type 't t'",
+    ] {
+        cases.push(publish(line));
+    }
+    cases.push(publish("-t a -l -r -q 1").stdin("x\n"));
+    cases.push(publish("-t a -l --repeat 3").stdin("x\ny\n"));
+    cases.push(publish("-t a -l"));
+    cases.push(publish("-t a -s"));
+    cases.push(publish("-t a -s --repeat 2 -q 1").stdin("x\0y"));
+    cases.push(publish("-t topic -l -D publish topic-alias 2 -q 1").stdin("1\n2\n3\n"));
+    cases.push(publish("-t a -f {dir}/empty -q 1").file("empty", ""));
+    cases.push(publish("-t a -m x -I pre").file(".config/mosquitto_pub", "-i me\n"));
+    cases.push(publish("-t a -m x").file(".config/mosquitto_pub", "-m y\n"));
+    cases.push(
+        publish("-t a -m x").file("config/mosquitto_pub", "-q 1\n").env("XDG_CONFIG_HOME", "{dir}/config"),
+    );
     cases.push(publish("-t a").but(&USAGE));
     cases.push(publish("-t a -m x -d").but(&DEBUG_NULL));
     cases.push(publish("-t a -m x -d -i me -q 1"));
@@ -142,6 +175,31 @@ fn subscribes() -> Vec<Case> {
         cases.push(subscribe(&format!("{version} -t a/b -C 1 -q 2 -v")).then(QOS_2));
         cases.push(subscribe(&format!("{version} -t a/b -C 2 -q 2 -F '%q %m %p'")).then(QOS_2_TWICE));
         cases.push(subscribe(&format!("{version} -t a/b -C 2 -q 1")).then(QOS_2_TWICE));
+    }
+    for line in [
+        "-t a -U b -E -V 5",
+        "-t a/# -t b/+/c -t + -q 2 -E -V 5 -R",
+        "-t a --retain-as-published -V 5 -E",
+        "-t $share/g/a -V 311 -E",
+        "-L mqtt://u:p@127.0.0.1:{port}/q/r?x=%20 -E",
+        "-L MQTT://127.0.0.1:{port}/a/# -t b -E",
+        "-t a -x 5 -i me -E -V 5",
+        "-t a -E -A 127.0.0.9",
+    ] {
+        cases.push(subscribe(line));
+    }
+    cases.push(subscribe("-t c -E").file(".config/mosquitto_sub", "-t a\n-t b\n"));
+    cases.push(subscribe("-t a").file(".config/mosquitto_sub", "--bogus\n"));
+    for format in [
+        "",
+        "[%.3t] [%20.3t] [%-20.6t] [%020t]",
+        "[%03l] [%-5l] [%5l] [%-05l] [%5m] [%05q] [%r]",
+        "@Q @E @n @t @% %%",
+    ] {
+        cases.push(subscribe(&format!("-t a/b -C 1 -F '{format}'")).then(ONE));
+    }
+    for output in ["", "-v", "-N", "-v -N", "-F %p", "-F '%t|%3p|%x|%l'"] {
+        cases.push(subscribe(&format!("-t a/b -C 1 {output}")).then(EMPTY));
     }
     for format in ["%C|%D|%F|%P|%R|%S|%A", "<%12C|%-6R|%.2C|%3F>", "%t %p", "%5q|%5r|%3A|%3S|%3m"] {
         cases.push(subscribe(&format!("-V 5 -q 1 -t a/b -C 1 -F '{format}'")).then(RICH));

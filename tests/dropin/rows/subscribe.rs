@@ -217,10 +217,20 @@ pub fn rows() -> Vec<Row> {
             one_of_5("-F '%d %.3d'", "30 (`a` 00 00000000000004C0) > E0 00").stdout("-2.500000 -2.500\n"),
         );
     }
-    rows.push(one_of_5("-F 'x%fx'", "30 (`a` 00 'abc') > E0 00").stdout("xx\n").stderr_has("'%f'"));
-    rows.push(one_of_5("-F 'x%dx'", "30 (`a` 00 'abc') > E0 00").stdout("xx\n").stderr_has("'%d'"));
     rows.push(
-        one_of_5("-F '<%J>'", "30 (`x/1` 00 'abc') > E0 00").stdout("<>\n").stderr_has("not valid JSON"),
+        one_of_5("-F 'x%fx'", "30 (`a` 00 'abc') > E0 00")
+            .stdout("xx\n")
+            .stderr_has("requested float printing, but non-float data received"),
+    );
+    rows.push(
+        one_of_5("-F 'x%dx'", "30 (`a` 00 'abc') > E0 00")
+            .stdout("xx\n")
+            .stderr_has("requested double printing, but non-double data received"),
+    );
+    rows.push(
+        one_of_5("-F '<%J>'", "30 (`x/1` 00 'abc') > E0 00")
+            .stdout("<>\n")
+            .stderr_has("Error: Message payload is not valid JSON on topic x/1."),
     );
     // An alias is resolved, and shown.
     rows.push(
