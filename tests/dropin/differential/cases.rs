@@ -177,7 +177,6 @@ fn subscribes() -> Vec<Case> {
         cases.push(subscribe(&format!("{version} -t a/b -C 2 -q 1")).then(QOS_2_TWICE));
     }
     for line in [
-        "-t a -U b -E -V 5",
         "-t a/# -t b/+/c -t + -q 2 -E -V 5 -R",
         "-t a --retain-as-published -V 5 -E",
         "-t $share/g/a -V 311 -E",
