@@ -10,6 +10,7 @@ use bytestring::ByteString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use crate::connection::password::run_in_shell;
 use crate::mqtt::Property;
 use crate::mqtt::packet::Publish;
 use crate::output::sanitize::escape;
@@ -58,12 +59,11 @@ impl Exec {
     }
 }
 
-/// A command line for the shell of this system. On unix it has a process group of its own: what the shell has started
-/// ends with it, and Ctrl-C lets it finish.
+/// What runs a command. On unix it has a process group of its own: what the shell has started ends with it, and Ctrl-C
+/// lets it finish.
 fn shell(command: &str) -> Command {
-    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut process = Command::new(shell);
-    process.arg(option).arg(command);
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
+    let mut process = run_in_shell(command);
     #[cfg(unix)]
     process.process_group(0);
     process

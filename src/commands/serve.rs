@@ -6,7 +6,6 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::config::ServeSettings;
-use crate::connection::password::run_in_shell;
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
