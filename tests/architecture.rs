@@ -50,6 +50,7 @@ const WITHOUT_RUNTIME: &[&str] = &[
     "html.rs",
     "limits.rs",
     "merge.rs",
+    "observer.rs",
     "openmetrics.rs",
     "recorder.rs",
     "result.rs",

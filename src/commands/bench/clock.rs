@@ -1,4 +1,9 @@
-//! The one clock of a run: monotonic, with the time of day that it had at its start.
+//! The one clock of a run: monotonic, with the time of day that it had at its start; and how far another one is
+//! ahead of it.
+//!
+//! For that the four times of a question and its answer count: when it was asked and answered by the clock of
+//! whoever asks, when it came and its answer left by the other one. The question with the shortest way there and
+//! back says most, and half of that way is how far off it may be.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -47,5 +52,58 @@ impl Clock {
         let after = std::time::Duration::from_nanos(time);
         // Beyond the end of time: far enough away.
         self.start.checked_add(after).unwrap_or(self.start)
+    }
+}
+
+/// How far another clock is ahead of the own one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// Microseconds; below zero when it is behind.
+    pub micros: i64,
+    /// How far off that may be, in microseconds.
+    pub error_us: u64,
+}
+
+impl Offset {
+    /// What one question tells, in nanoseconds since 1970: when it was asked, came there, was answered there, and
+    /// when its answer came.
+    #[must_use]
+    pub fn of([asked, came, left, answered]: [u64; 4]) -> Self {
+        let difference = |later: u64, earlier: u64| i128::from(later) - i128::from(earlier);
+        let ahead = difference(came, asked) + difference(left, answered);
+        let way = difference(answered, asked) - difference(left, came);
+        Self {
+            micros: i64::try_from(ahead / 2_000).unwrap_or(i64::MAX),
+            error_us: u64::try_from((way.max(0) + 1_999) / 2_000).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The one that says more.
+    #[must_use]
+    pub const fn better(self, other: Option<Self>) -> Self {
+        match other {
+            Some(other) if other.error_us <= self.error_us => other,
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_offset_is_right_for_equal_ways_and_within_its_error_for_others() {
+        // The other clock is 5 ms ahead; 1 ms there, 0.2 ms to answer, 1 ms back.
+        let equal = Offset::of([0, 6_000_000, 6_200_000, 2_200_000]);
+        assert_eq!(equal, Offset { micros: 5_000, error_us: 1_000 });
+        // 3 ms behind, and all of the way is the way back.
+        let uneven = Offset::of([10_000_000, 7_000_000, 7_000_000, 12_000_000]);
+        assert_eq!((uneven.micros, uneven.error_us), (-4_000, 1_000));
+        let best = Offset { micros: 1, error_us: 900 };
+        assert_eq!(
+            (best.better(Some(equal)), equal.better(Some(best)), best.better(None)),
+            (best, best, best)
+        );
     }
 }

@@ -11,10 +11,11 @@ use crate::config::bench::{Group, Load, OpenStage, Payload};
 use crate::error::{Failure, Kind};
 use crate::ui::{Summary, Ui};
 
-use super::engine::{Finished, Observer, Progress, Stopped, Stretch, measure};
+use super::engine::{Finished, Stopped, measure};
 use super::find_max::Search;
 use super::histogram::samples_needed;
 use super::live::Live;
+use super::observer::{Observer, Progress, Stretch};
 use super::report::openmetrics::Server;
 use super::report::text::step_line;
 use super::result::{Check, ResultFile, Rule, RunResult, SearchStep, Second};

@@ -2,9 +2,7 @@
 //! of them are ready, when the load starts, and that everything has arrived.
 //!
 //! The first process answers, the others ask, each under its index: a question says how far its process is and
-//! comes again until an answer does. For the clocks the four times of a question and its answer count: when it
-//! was asked and answered by the clock of whoever asks, when it came and its answer left by that of the first.
-//! The question with the shortest way there and back says most, and half of that way is how far off it may be.
+//! comes again until an answer does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,16 +14,16 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::cli::bench::Shard;
-use crate::commands::failure::{from_client, from_setup};
-use crate::commands::random_seed;
 use crate::config::bench::BenchSettings;
-use crate::connection::{Attempts, Client, SessionChoices};
+use crate::connection::Client;
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Event;
-use crate::mqtt::{Message, Properties, QoS, ReasonCode, Subscription, TopicFilter, TopicName};
-use crate::output::sanitize::escape;
+use crate::mqtt::{Message, ReasonCode, TopicName};
+use crate::output::units::Span;
+use crate::ui::Ui;
 
-use super::clock::Clock;
+use super::clock::{Clock, Offset};
+use super::messenger;
 
 /// How often the clock is asked for.
 const QUESTIONS: u32 = 16;
@@ -40,14 +38,10 @@ const GONE_AFTER: Duration = Duration::from_secs(5);
 /// The first process goes on answering until every other one has ended, or nobody has asked for so long.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// How far the clock of the first process is ahead of the own one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Offset {
-    /// Microseconds; below zero when it is behind.
-    pub micros: i64,
-    /// How far off that may be, in microseconds.
-    pub error_us: u64,
-}
+/// So long the other processes of the run are waited for: they may be started by hand, or by a scheduler.
+pub(super) const OTHERS_WITHIN: Duration = Duration::from_secs(300);
+/// How often it is looked whether something has come.
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// How far a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,13 +118,7 @@ struct Exchange {
 
 impl Exchange {
     fn offset(self) -> Offset {
-        let difference = |later: u64, earlier: u64| i128::from(later) - i128::from(earlier);
-        let ahead = difference(self.came, self.asked) + difference(self.left, self.answered);
-        let way = difference(self.answered, self.asked) - difference(self.left, self.came);
-        Offset {
-            micros: i64::try_from(ahead / 2_000).unwrap_or(i64::MAX),
-            error_us: u64::try_from((way.max(0) + 1_999) / 2_000).unwrap_or(u64::MAX),
-        }
+        Offset::of([self.asked, self.came, self.left, self.answered])
     }
 
     /// The answer to a question.
@@ -258,43 +246,25 @@ impl Shards {
     pub async fn connect(settings: &BenchSettings, run: u64, clock: Clock) -> Result<Option<Self>, Failure> {
         let Some(shard) = settings.shard.filter(|shard| shard.count.get() > 1) else { return Ok(None) };
         let own = shard.index;
-        let mut options = settings.client.clone();
-        let id = format!("mqt-shard-{run:016x}-{own}");
-        options.client_id = Some(id.as_str().into());
-        (options.clean_start, options.session_expiry) = (true, 0);
-        options.first_connect = Attempts::AtMost(0);
-        let endpoint = options.transport.endpoint.clone();
-        let choices = SessionChoices { seed: random_seed(), ..SessionChoices::default() };
-        let mut client = Client::new(options, choices).map_err(|error| from_setup(&error))?;
         let filter = match own {
             0 => format!("mqt/shards/{run:016x}/question/+"),
             _ => format!("mqt/shards/{run:016x}/answer/{own}"),
         };
-        let refused = |reason: &str| {
-            Failure::new(Kind::Denied, format!("the broker refused the subscription to {filter}"))
-                .cause(escape(reason).into_owned())
-                .hint("the shards of a run talk to each other there: let the users of the load test do so")
-        };
-        let filters = TopicFilter::new(filter.clone()).map_err(|error| refused(&error.to_string()))?;
-        let subscription = Subscription::new(filters, QoS::AtMostOnce);
-        client.session().subscribe(vec![subscription], Properties::new());
-        while !client.session_state().is_connected() || client.session_state().has_open_requests() {
-            client.drive().await.map_err(|error| from_client(&error, &endpoint, &id))?;
-            while client.take_notice().is_some() {}
-            while let Some(event) = client.session().take_event() {
-                if let Event::Subscribed { results, .. } = event
-                    && let Some((_, reason)) = results.into_iter().find(|(_, reason)| reason.is_error())
-                {
-                    return Err(refused(&reason.to_string()));
-                }
-            }
-        }
+        let id = format!("mqt-shard-{run:016x}-{own}");
+        let client =
+            messenger::connect(settings, &id, &filter).await.map_err(|failure| match failure.kind {
+                Kind::Denied => failure.hint(
+                    "the shards of a run talk to each other there: let the users of the load test do so",
+                ),
+                _ => failure,
+            })?;
         let board = Arc::new(Board::new(shard));
         let task = if own == 0 {
             tokio::spawn(answer_along(client, clock, Arc::clone(&board)))
         } else {
-            let question = TopicName::new(format!("mqt/shards/{run:016x}/question/{own}"))
-                .map_err(|error| refused(&error.to_string()))?;
+            let question = format!("mqt/shards/{run:016x}/question/{own}");
+            // It has no character that a topic may not have.
+            let question = TopicName::new(question).unwrap_or_default();
             tokio::spawn(ask_along(client, question, clock, Arc::clone(&board)))
         };
         Ok(Some(Self { board, task }))
@@ -416,6 +386,46 @@ impl Shards {
     }
 }
 
+/// Goes by the clock of the first process from now on, which may come late.
+pub(super) async fn agree_on_the_clock(
+    shards: &Shards,
+    clock: &mut Clock,
+    ui: &Ui,
+) -> Result<Option<Offset>, Failure> {
+    if shards.is_first() {
+        return Ok(None);
+    }
+    shards.measure_clock();
+    let began = clock.now();
+    let mut is_told = false;
+    loop {
+        if let Some(offset) = shards.offset() {
+            clock.follow(offset.micros);
+            return Ok(Some(offset));
+        }
+        let waited = Duration::from_nanos(clock.now().saturating_sub(began));
+        if let Some(trouble) = shards.trouble() {
+            return Err(no_common_start(trouble));
+        }
+        if waited > OTHERS_WITHIN {
+            return Err(no_common_start(format!("{} for {}", shards.missing(), Span(OTHERS_WITHIN))));
+        }
+        if waited > Duration::from_secs(1) && !is_told {
+            is_told = true;
+            ui.status("mqt: waiting for shard 0");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The processes of the run did not come together.
+pub(super) fn no_common_start(why: String) -> Failure {
+    Failure::new(Kind::Timeout, "the shards of the run did not start together")
+        .keyword("shard")
+        .cause(why)
+        .hint("every shard needs the same options and --run-id or --start-at, and the same broker")
+}
+
 /// Asks as long as something is to be known; says at the end that it is the end.
 async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board: Arc<Board>) {
     let sign_of_life = tokio::time::sleep(SIGN_OF_LIFE);
@@ -436,7 +446,7 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
                 () = board.changed.notified() => {}
                 () = &mut sign_of_life => {}
             }
-            discard(&mut client);
+            messenger::discard(&mut client);
             if !sign_of_life.is_elapsed() {
                 continue;
             }
@@ -449,9 +459,7 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
                 state.heard = Instant::now();
                 let offset = exchange.offset();
                 if state.questions > 0 {
-                    if state.best.is_none_or(|best| offset.error_us < best.error_us) {
-                        state.best = Some(offset);
-                    }
+                    state.best = Some(offset.better(state.best));
                     state.questions = state.questions.saturating_sub(1);
                 }
             }
@@ -472,17 +480,11 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
                     driven = client.drive() => if driven.is_err() { break },
                     () = &mut pause => break,
                 }
-                discard(&mut client);
+                messenger::discard(&mut client);
             }
         }
     }
     board.state().is_lost = true;
-}
-
-/// Whoever leaves events there is never made to wait.
-fn discard(client: &mut Client) {
-    while client.take_notice().is_some() {}
-    while client.session().take_event().is_some() {}
 }
 
 async fn ask(client: &mut Client, question: &TopicName, clock: Clock, own: Report) -> Option<Exchange> {
@@ -540,19 +542,6 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-
-    #[test]
-    fn the_offset_is_right_for_equal_ways_and_within_its_error_for_others() {
-        let whole = Whole::default();
-        // The other clock is 5 ms ahead; 1 ms there, 0.2 ms to answer, 1 ms back.
-        let exchange = Exchange { asked: 0, came: 6_000_000, left: 6_200_000, answered: 2_200_000, whole };
-        assert_eq!(exchange.offset(), Offset { micros: 5_000, error_us: 1_000 });
-        // 3 ms behind, and all of the way is the way back.
-        let exchange =
-            Exchange { asked: 10_000_000, came: 7_000_000, left: 7_000_000, answered: 12_000_000, whole };
-        let Offset { micros, error_us } = exchange.offset();
-        assert_eq!((micros, error_us), (-4_000, 1_000));
-    }
 
     #[test]
     fn questions_and_answers_are_read_as_they_were_written() {
