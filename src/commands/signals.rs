@@ -60,6 +60,12 @@ impl Signals {
         Ok(Self { arrived })
     }
 
+    /// Signals that come from elsewhere than the system.
+    #[must_use]
+    pub const fn of(arrived: tokio::sync::mpsc::Receiver<Signal>) -> Self {
+        Self { arrived }
+    }
+
     /// The next signal.
     pub async fn next(&mut self) -> Signal {
         match self.arrived.recv().await {

@@ -1,7 +1,7 @@
 //! The load engine against the dev broker and against brokers that misbehave on purpose.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
 use mqt::commands::bench::engine::{Finished, Stopped, measure};
@@ -112,10 +112,12 @@ pub fn run(settings: &BenchSettings) -> Result<Finished, Failure> {
     runtime.block_on(async {
         let mut signals = Signals::listen().unwrap();
         let ui = Ui::new("mqt", settings.ui);
-        measure(settings, &mut signals, &mut (), &ui).await.map_err(|stopped| match stopped {
-            Stopped::Failure(failure) => failure,
-            Stopped::Signal(signal) => panic!("{signal:?}"),
-        })
+        measure(settings, SystemTime::now, &mut signals, &mut (), &ui).await.map_err(
+            |stopped| match stopped {
+                Stopped::Failure(failure) => failure,
+                Stopped::Signal(signal) => panic!("{signal:?}"),
+            },
+        )
     })
 }
 

@@ -1,5 +1,7 @@
 //! `mqt bench`.
 
+#[cfg(unix)]
+mod clocks;
 mod command;
 mod engine;
 mod faulty_broker;

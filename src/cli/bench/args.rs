@@ -175,11 +175,11 @@ pub struct VerdictArgs {
 pub struct LoadArgs {
     /// Run this scenario [default: e2e]
     ///
-    /// connect: open connections and hold them. pub: publish only. sub: receive what others publish. e2e:
-    /// publish and receive. fan-in: many publishers, each subscriber gets everything. fan-out: few publishers,
-    /// many subscribers. p2p: pairs. shared: subscribers that share one subscription. retained: retained
-    /// messages for new subscribers. churn: a share of the connections drops and returns. storm: all of them
-    /// do at once.
+    /// connect: open connections and hold them. pub: publish only. sub: receive what others publish, from a pub
+    /// on another machine too, which it asks for its clock through the broker. e2e: publish and receive. fan-in:
+    /// many publishers, each subscriber gets everything. fan-out: few publishers, many subscribers. p2p: pairs.
+    /// shared: subscribers that share one subscription. retained: retained messages for new subscribers. churn: a
+    /// share of the connections drops and returns. storm: all of them do at once.
     #[arg(value_name = "SCENARIO", hide_possible_values = true)]
     pub scenario: Option<Scenario>,
 

@@ -7,6 +7,9 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// Tells the time of day: that of the system, but for tests.
+pub type TimeOfDay = fn() -> SystemTime;
+
 /// Nanoseconds since the start of the run, and the same since 1970. Never steps: the time of day is read
 /// once.
 #[derive(Debug, Clone, Copy)]
@@ -16,10 +19,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts now.
+    /// Starts now, with the time of day that is told.
     #[must_use]
-    pub fn start() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub fn start(time_of_day: TimeOfDay) -> Self {
+        let since_1970 = time_of_day().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { start: Instant::now(), start_unix: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX) }
     }
 
@@ -44,6 +47,13 @@ impl Clock {
     #[must_use]
     pub const fn since_start(&self, unix: u64) -> u64 {
         unix.saturating_sub(self.start_unix)
+    }
+
+    /// How long ago a time since 1970 is, by a clock that is so many microseconds ahead of this one; 0 when it is
+    /// still to come.
+    #[must_use]
+    pub fn since(&self, unix: u64, now: u64, ahead_us: i64) -> u64 {
+        self.unix(now).saturating_add_signed(ahead_us.saturating_mul(1_000)).saturating_sub(unix)
     }
 
     /// A time since the start as the runtime's timers take it.

@@ -14,7 +14,8 @@ use crate::error::Failure;
 use crate::output::sanitize::escape;
 use crate::ui::Ui;
 
-use super::clock::Clock;
+use super::clock::{Clock, TimeOfDay};
+use super::clocks::{Answering, Asking};
 use super::observer::Observer;
 use super::result::RunResult;
 use super::run_config::run_id;
@@ -23,7 +24,7 @@ use super::setup::Probed;
 use super::shards::{Shards, agree_on_the_clock};
 use super::steps::{Run, count};
 use super::team::Team;
-use super::worker::{Gauges, GroupTracker, Shared, Terms};
+use super::worker::{Gauges, GroupTracker, Shared, Terms, run_tag};
 use super::{limits, setup};
 
 /// Why there is no result.
@@ -76,6 +77,7 @@ async fn unless_ended<T>(
 /// run is missing; or a signal came before the load.
 pub async fn measure(
     settings: &BenchSettings,
+    time_of_day: TimeOfDay,
     signals: &mut Signals,
     observer: &mut dyn Observer,
     ui: &Ui,
@@ -91,21 +93,27 @@ pub async fn measure(
     let Probed { version, peers } = unless_ended(signals, setup::probe(settings, &plan, first)).await?;
     let transports = unless_ended(signals, setup::transports(settings, &peers, ui)).await?;
     let logins = unless_ended(signals, setup::logins(settings)).await?;
-    unless_ended(signals, setup::wait_for(settings.start_at)).await?;
-    let mut clock = Clock::start();
+    unless_ended(signals, setup::wait_for(settings.start_at, time_of_day)).await?;
+    let mut clock = Clock::start(time_of_day);
     let shards = unless_ended(signals, Shards::connect(settings, run, clock)).await?;
-    let before = match &shards {
-        Some(shards) => unless_ended(signals, agree_on_the_clock(shards, &mut clock, ui)).await,
-        None => Ok(None),
+    let tag = run_tag(run);
+    let talk = async {
+        let before = match &shards {
+            Some(shards) => agree_on_the_clock(shards, &mut clock, ui).await?,
+            None => None,
+        };
+        let answering = Answering::connect(settings, tag, clock, ui).await;
+        let asking = Asking::connect(settings, tag, clock, ui).await;
+        Ok((before, answering, asking))
     };
-    let before = match (before, shards.as_ref()) {
+    let (before, answering, asking) = match (unless_ended(signals, talk).await, shards.as_ref()) {
         (Err(stopped), Some(_)) => {
             if let Some(shards) = shards {
                 shards.end().await;
             }
             return Err(stopped);
         }
-        (before, _) => before?,
+        (talked, _) => talked?,
     };
     let threads = settings
         .threads
@@ -116,6 +124,7 @@ pub async fn measure(
     let shared = Arc::new(Shared {
         run,
         clock,
+        clocks: asking.as_ref().map(Asking::clocks),
         terms: Terms { version, max_packet_size: client.max_packet_size, within: client.connect_timeout },
         transports,
         brokers: settings.brokers.len().max(1),
@@ -139,6 +148,7 @@ pub async fn measure(
         shared: Arc::clone(&shared),
         shards: shards.as_ref(),
         before,
+        asking: asking.as_ref(),
         team,
         signals,
         observer,
@@ -152,6 +162,12 @@ pub async fn measure(
         outcomes: Vec::new(),
     };
     let finished = run.complete(&plan, &specs).await;
+    if let Some(asking) = asking {
+        asking.end().await;
+    }
+    if let Some(answering) = answering {
+        answering.end().await;
+    }
     if let Some(shards) = shards {
         shards.end().await;
     }

@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::output::units::Span;
 
 use super::result::{
-    ANOMALIES_KEPT, ClockOffset, ConnectSecond, Counts, Phases, Resources, ResultFile, RunResult, Second,
-    Warning,
+    ANOMALIES_KEPT, ClockOffset, ConnectSecond, Counts, Phases, PublisherClock, Resources, ResultFile,
+    RunResult, Second, Warning,
 };
 use super::warning::KEYWORDS;
 
@@ -281,6 +281,7 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
         whole.anomalies_total += run.anomalies_total;
         add_resources(&mut whole.resources, &run.resources);
         whole.clock = worse_clock(whole.clock, run.clock);
+        add_publisher_clocks(&mut whole.publisher_clocks, &run.publisher_clocks);
         for (keyword, count) in &run.errors {
             *errors.entry(keyword.clone()).or_default() += count;
         }
@@ -350,6 +351,19 @@ fn worse_clock(one: Option<ClockOffset>, other: Option<ClockOffset>) -> Option<C
     [one, other].into_iter().flatten().max_by_key(ClockOffset::doubt_us)
 }
 
+/// Each shard has compared its clock with those of publishers: the one that knows least speaks for all.
+fn add_publisher_clocks(whole: &mut Vec<PublisherClock>, part: &[PublisherClock]) {
+    for other in part {
+        match whole.iter_mut().find(|own| own.run == other.run) {
+            Some(own) => {
+                own.clock =
+                    own.clock.zip(other.clock).and_then(|(own, other)| worse_clock(Some(own), Some(other)))
+            }
+            None => whole.push(other.clone()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -386,8 +400,17 @@ mod tests {
             vec![Anomaly { publisher: 3, subscriber: Some(1), lost: 4, duplicates: 0, out_of_order: 0 }];
         second.anomalies_total = 1;
         second.series.truncate(10);
+        let heard = |run: &str, error| PublisherClock {
+            run: run.to_owned(),
+            clock: Some(error).map(|error_us| ClockOffset { before_us: 1, after_us: None, error_us }),
+        };
+        let unknown = |run: &str| PublisherClock { run: run.to_owned(), clock: None };
+        second.publisher_clocks = vec![heard("a", 9), unknown("b"), heard("c", 7)];
+        let mut first = shard(0, 2);
+        first.publisher_clocks = vec![heard("a", 3), heard("b", 3)];
         // In any order.
-        let merged = merge(named(vec![second, shard(0, 2)]), SECOND).unwrap().runs.remove(0);
+        let merged = merge(named(vec![second, first]), SECOND).unwrap().runs.remove(0);
+        assert_eq!(merged.publisher_clocks, [heard("a", 9), unknown("b"), heard("c", 7)]);
         assert_eq!((merged.shard, merged.started_unix_ns), (None, run().started_unix_ns));
         assert_eq!((merged.counts.delivered, merged.connects.asked), (20_000, 40));
         assert_eq!((merged.phases.measured_ms, merged.phases.drain_ms), (10_000, 40));

@@ -1,6 +1,7 @@
 //! `mqt bench`: load on a broker, and results that can be believed.
 
 pub mod clock;
+mod clocks;
 pub mod compare;
 pub mod deliver;
 pub mod engine;

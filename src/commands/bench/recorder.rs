@@ -56,6 +56,8 @@ pub struct Recorder {
     pub errors: BTreeMap<&'static str, u64>,
     /// Messages that came in and bear no stamp of this run.
     pub foreign: u64,
+    /// Messages that have no latency, since too many waited for the clock of their publisher.
+    pub uncompared: u64,
     /// When the last message was sent, confirmed or delivered within the measured time, in nanoseconds since the
     /// start of the run; 0: none.
     pub last_within: u64,
@@ -77,6 +79,15 @@ impl Recorder {
         if is_within {
             self.counts.delivered_within += 1;
             self.last_within = now;
+        }
+    }
+
+    /// What a message took from its intended time and from its sending, in microseconds.
+    pub fn latency(&mut self, response: u64, service: u64, is_measured: bool) {
+        self.interval.response.record(response);
+        if is_measured {
+            self.latency.response.record(response);
+            self.latency.service.record(service);
         }
     }
 
@@ -111,6 +122,7 @@ impl Recorder {
             (&mut self.connects.lost, other.connects.lost),
             (&mut self.connects.reconnected, other.connects.reconnected),
             (&mut self.foreign, other.foreign),
+            (&mut self.uncompared, other.uncompared),
             (&mut self.open, other.open),
         ] {
             *own += theirs;

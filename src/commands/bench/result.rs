@@ -74,6 +74,9 @@ pub struct RunResult {
     /// How the clock of shard 0 differs from the own one; `None`: one process, or shard 0 itself.
     #[serde(default)]
     pub clock: Option<ClockOffset>,
+    /// How the clocks of other runs differ from the own one whose messages came in, for each of their processes.
+    #[serde(default)]
+    pub publisher_clocks: Vec<PublisherClock>,
     /// What the reader must know, the gravest first.
     pub warnings: Vec<Warning>,
 }
@@ -236,13 +239,13 @@ pub struct Resources {
     pub cores: u32,
 }
 
-/// How far the clock of shard 0 is ahead of the own one, measured through the broker. All times go by the clock of
-/// shard 0, as it was before the load.
+/// How far another clock is ahead of the own one, measured through the broker: that of shard 0, or of a process that
+/// published. Times are corrected by what it was before the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockOffset {
     /// Before the load, in microseconds; below zero: behind.
     pub before_us: i64,
-    /// After it; `None`: shard 0 was gone by then.
+    /// After it; `None`: the other process was gone by then.
     pub after_us: Option<i64>,
     /// How far off either may be, in microseconds.
     pub error_us: u64,
@@ -255,11 +258,20 @@ impl ClockOffset {
         Some(self.before_us.abs_diff(self.after_us?))
     }
 
-    /// How far off times between this process and shard 0 may be, in microseconds.
+    /// How far off times between this process and the other may be, in microseconds.
     #[must_use]
     pub fn doubt_us(&self) -> u64 {
         self.error_us.saturating_add(self.moved_us().unwrap_or(0))
     }
+}
+
+/// The clock of a process that published what another run has received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublisherClock {
+    /// The lower half of its run id, as messages bear it: 8 hexadecimal digits.
+    pub run: String,
+    /// `None`: it did not answer, and times are as they came.
+    pub clock: Option<ClockOffset>,
 }
 
 /// Something that the reader of a result must know.

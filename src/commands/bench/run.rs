@@ -1,6 +1,6 @@
 //! `mqt bench` from its settings to the report: once, several times, or in search of the highest rate.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::cli::bench::{Metric, Rate, RunId, Scenario};
 use crate::commands::signals::{Signal, Signals};
@@ -136,7 +136,7 @@ async fn repeat(
         // What is left of one run must not count in the next.
         settings.run_id = first_id.map(|RunId(id)| RunId(id.wrapping_add(number.into())));
         watch.begin();
-        let finished = match measure(settings, signals, watch, ui).await {
+        let finished = match measure(settings, SystemTime::now, signals, watch, ui).await {
             Ok(finished) => finished,
             // What has been measured is told all the same.
             Err(Stopped::Failure(failure)) if number > 0 => {
@@ -177,7 +177,7 @@ async fn find_max(
         set_rate(settings, rate);
         settings.timing.duration = length.map(|length| long_enough(settings, rate, length));
         watch.begin();
-        let finished = match measure(settings, signals, watch, ui).await {
+        let finished = match measure(settings, SystemTime::now, signals, watch, ui).await {
             Ok(finished) => finished,
             Err(Stopped::Signal(first)) => {
                 signal = Some(first);

@@ -15,6 +15,7 @@ use crate::mqtt::session::Credentials;
 use crate::mqtt::{ReasonCode, Secret, Version};
 use crate::ui::Ui;
 
+use super::clock::TimeOfDay;
 use super::limits;
 use super::scenario::{Plan, Spec, login_place};
 use super::schedule::{Profile, Stage};
@@ -155,8 +156,8 @@ pub(super) async fn logins(settings: &BenchSettings) -> Result<Logins, Failure> 
 ///
 /// # Errors
 /// None.
-pub(super) async fn wait_for(time: Option<SystemTime>) -> Result<(), Failure> {
-    if let Some(left) = time.and_then(|time| time.duration_since(SystemTime::now()).ok()) {
+pub(super) async fn wait_for(time: Option<SystemTime>, time_of_day: TimeOfDay) -> Result<(), Failure> {
+    if let Some(left) = time.and_then(|time| time.duration_since(time_of_day()).ok()) {
         tokio::time::sleep(left).await;
     }
     Ok(())

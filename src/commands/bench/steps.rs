@@ -12,10 +12,11 @@ use crate::error::{Failure, Kind};
 use crate::output::units::Span;
 
 use super::clock::Offset;
+use super::clocks::Asking;
 use super::engine::Finished;
 use super::observer::{Observer, Progress, Stretch};
 use super::recorder::Interval;
-use super::result::{ClockOffset, ConnectSecond, Phases, Second};
+use super::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, Second};
 use super::scenario::{Plan, Spec};
 use super::shards::{LOOK, OTHERS_WITHIN, Shards, no_common_start};
 use super::tally::{Gathered, tally};
@@ -35,7 +36,7 @@ const LONGEST_GRACE: Duration = Duration::from_millis(500);
 /// A second signal so soon after the first is the same one.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// So long an answer about the clock is waited for after the load.
-const CLOCK_WITHIN: Duration = Duration::from_secs(2);
+const CLOCK_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
@@ -56,6 +57,8 @@ pub(super) struct Run<'a> {
     pub shards: Option<&'a Shards>,
     /// How far the clock of the first one was ahead before the load.
     pub before: Option<Offset>,
+    /// Other runs that publish what this one receives.
+    pub asking: Option<&'a Asking>,
     pub team: Team,
     pub signals: &'a mut Signals,
     pub observer: &'a mut dyn Observer,
@@ -177,6 +180,10 @@ impl Run<'_> {
             }
             drained = shared.clock.now();
         }
+        if let Some(asking) = self.asking {
+            // What has come in by then has its latency when its clock is known.
+            self.wait_for_clocks(|| !asking.is_open()).await;
+        }
         self.finish().await?;
         let last = self.outcomes.iter().map(|outcome| outcome.recorder.last_within).max().unwrap_or(0);
         if timeline.start != u64::MAX {
@@ -205,6 +212,7 @@ impl Run<'_> {
             self.close_second(second, &interval);
         }
         let clock = self.clock_offset().await;
+        let publisher_clocks = self.publisher_clocks().await;
         let result = tally(Gathered {
             shared: &shared,
             plan,
@@ -216,6 +224,7 @@ impl Run<'_> {
             cpu,
             is_interrupted: self.signal.is_some(),
             clock,
+            publisher_clocks,
             load_started: start,
         });
         Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
@@ -253,17 +262,29 @@ impl Run<'_> {
     async fn clock_offset(&mut self) -> Option<ClockOffset> {
         let (shards, before) = (self.shards?, self.before?);
         shards.measure_clock();
-        let clock = self.shared.clock;
-        let limit = clock.now().saturating_add(nanoseconds(CLOCK_WITHIN));
-        while shards.offset().is_none() && clock.now() < limit {
-            tokio::time::sleep(LOOK).await;
-        }
+        self.wait_for_clocks(|| shards.offset().is_some()).await;
         let after = shards.offset();
         Some(ClockOffset {
             before_us: before.micros,
             after_us: after.map(|after| after.micros),
             error_us: before.error_us.max(after.map_or(0, |after| after.error_us)),
         })
+    }
+
+    /// How far the clocks of those are ahead who have published what this process has received.
+    async fn publisher_clocks(&self) -> Vec<PublisherClock> {
+        let Some(asking) = self.asking else { return Vec::new() };
+        asking.ask_again();
+        self.wait_for_clocks(|| asking.is_settled()).await;
+        asking.found()
+    }
+
+    async fn wait_for_clocks(&self, is_known: impl Fn() -> bool) {
+        let clock = self.shared.clock;
+        let limit = clock.now().saturating_add(nanoseconds(CLOCK_WITHIN));
+        while !is_known() && clock.now() < limit {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Goes on until a time, until something is done, or until a signal comes.

@@ -3,10 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use crate::output::units::Count;
+
 use super::in_parts;
 use super::recorder::Recorder;
 use super::result::{
-    ANOMALIES_KEPT, Anomaly, ClockOffset, ConnectSecond, Phases, Resources, RunConfig, RunResult, Second,
+    ANOMALIES_KEPT, Anomaly, ClockOffset, ConnectSecond, Phases, PublisherClock, Resources, RunConfig,
+    RunResult, Second, Warning,
 };
 use super::scenario::{Plan, Role, Spec};
 use super::tracker::Tracker;
@@ -28,6 +31,7 @@ pub(super) struct Gathered<'a> {
     pub cpu: CpuTime,
     pub is_interrupted: bool,
     pub clock: Option<ClockOffset>,
+    pub publisher_clocks: Vec<PublisherClock>,
     /// When the load began, since the start of the run.
     pub load_started: Option<u64>,
 }
@@ -45,6 +49,7 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         cpu,
         is_interrupted,
         clock,
+        publisher_clocks,
         load_started,
     } = gathered;
     // Nothing happens in the rest of a second after the last message.
@@ -106,8 +111,20 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         },
         errors: recorder.errors.into_iter().map(|(keyword, count)| (keyword.to_owned(), count)).collect(),
         clock,
-        warnings: Vec::new(),
+        publisher_clocks,
+        warnings: without_latency(recorder.uncompared).into_iter().collect(),
     }
+}
+
+/// What the reader must know of messages that came faster than the clock of their publisher could be asked for.
+fn without_latency(messages: u64) -> Option<Warning> {
+    (messages > 0).then(|| Warning {
+        keyword: "uncompared".to_owned(),
+        text: format!(
+            "{} messages came in before the clock of their publisher was known and have no latency",
+            Count(messages)
+        ),
+    })
 }
 
 /// Each publisher as each subscription saw it, where something is wrong. What a subscriber should have had

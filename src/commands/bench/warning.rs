@@ -6,7 +6,7 @@ use crate::cli::bench::Scenario;
 use crate::output::units::{Count, Latency, Span, Throughput};
 
 use super::histogram::samples_needed;
-use super::result::{RunResult, Warning};
+use super::result::{ClockOffset, RunResult, Warning};
 
 /// The lag may be at most this part of the latency, both at p99.
 const LAG_PART: u64 = 10;
@@ -56,6 +56,10 @@ pub fn warnings(run: &RunResult) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = found.collect();
     warnings.extend(run.warnings.iter().filter(|told| !KEYWORDS.contains(&told.keyword.as_str())).cloned());
     warnings
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn warning(keyword: &str, text: String) -> Option<Warning> {
@@ -246,15 +250,25 @@ fn own_broker(run: &RunResult) -> Option<Warning> {
 }
 
 fn other_clock(run: &RunResult) -> Option<Warning> {
-    if run.config.only_receives() && run.config.stamp && run.counts.delivered > 0 {
-        return warning(
-            "clocks",
-            "the messages bear times of the clocks of their publishers, which nobody compared with this one: the \
-             latencies are right only if all of them ran on this machine"
+    let clocks = &run.publisher_clocks;
+    let compared = || clocks.iter().filter_map(|of| of.clock);
+    let is_unknown = clocks.is_empty() && run.config.only_receives();
+    if run.config.stamp && run.counts.delivered > 0 && (is_unknown || compared().count() < clocks.len()) {
+        let text = match compared().count() {
+            0 => "the messages bear times of the clocks of their publishers, which nobody compared with this one: the \
+                  latencies are right only if all of them ran on this machine"
                 .to_owned(),
-        );
+            known => format!(
+                "{} of {} runs that published did not answer when they were asked for their clocks: their latencies \
+                 are right only if they ran on this machine",
+                Count(count(clocks.len() - known)),
+                Count(count(clocks.len()))
+            ),
+        };
+        return warning("clocks", text);
     }
-    let clock = run.clock.filter(|_| run.config.crosses_processes())?;
+    let of_shards = run.clock.filter(|_| run.config.crosses_processes());
+    let clock = of_shards.into_iter().chain(compared()).max_by_key(ClockOffset::doubt_us)?;
     let moved = match clock.moved_us() {
         Some(moved) => format!("the clocks moved apart by {} meanwhile", Latency(moved)),
         None => "and by what the clocks moved apart meanwhile, which is not known".to_owned(),
@@ -297,7 +311,7 @@ fn interrupted(run: &RunResult) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::super::result::tests::run;
-    use super::super::result::{ClockOffset, Latency};
+    use super::super::result::{Latency, PublisherClock};
     use super::super::run_config::LoadConfig;
     use super::*;
 
@@ -444,6 +458,26 @@ mod tests {
             },
             "clocks",
             "which nobody compared with this one",
+        );
+        let clock = |before_us, after_us| ClockOffset { before_us, after_us, error_us: 400 };
+        let heard = |clocks: Vec<Option<ClockOffset>>| {
+            move |run: &mut RunResult| {
+                run.config.groups[0].publishers = 0;
+                run.config.groups[0].scenario = Scenario::Sub;
+                let of = |clock| PublisherClock { run: "0000002a".to_owned(), clock };
+                run.publisher_clocks = clocks.into_iter().map(of).collect();
+            }
+        };
+        assert_told(
+            heard(vec![Some(clock(5_000_000, Some(5_000_100))), Some(clock(0, Some(0)))]),
+            "clocks",
+            "latencies may be off by 500 µs (the clocks moved apart by 100 µs meanwhile)",
+        );
+        assert_told(heard(vec![None, None]), "clocks", "which nobody compared with this one");
+        assert_told(
+            heard(vec![Some(clock(0, Some(0))), None, None]),
+            "clocks",
+            "2 of 3 runs that published did not answer",
         );
         assert_told(|run| run.latency = Latency::default(), "few-samples", "0 latencies are too few");
         assert_told(

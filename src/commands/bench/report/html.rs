@@ -11,7 +11,7 @@ use crate::output::units::{Count, Latency, Size, Throughput};
 
 use super::chart::bins;
 use super::svg::{Chart, Line, Scale, bars};
-use super::text::{Flow, describe, describe_clock, flows};
+use super::text::{Flow, describe, describe_clocks, flows};
 
 /// Points of a line at most: more than a screen has columns.
 const POINTS: usize = 1_000;
@@ -379,8 +379,8 @@ fn write_rest(run: &RunResult, out: &mut String) {
         resources.cores.min(resources.threads),
         Size(resources.max_rss_bytes)
     );
-    if let Some(clock) = &run.clock {
-        let _ = writeln!(out, "<p>{}</p>", escaped(&describe_clock(clock)));
+    for line in describe_clocks(run) {
+        let _ = writeln!(out, "<p>{}</p>", escaped(&line));
     }
     for (keyword, count) in &run.errors {
         let _ = writeln!(out, "<p class=\"bad\">{}: {} times</p>", escaped(keyword), Count(*count));

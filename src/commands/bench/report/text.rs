@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::cli::bench::Scenario;
 use crate::commands::bench::compare::Spread;
 use crate::commands::bench::histogram::{PERCENTILES, percentile_name};
-use crate::commands::bench::result::{ClockOffset, ResultFile, Rule, RunResult, SearchStep, Verdict};
+use crate::commands::bench::result::{
+    ClockOffset, PublisherClock, ResultFile, Rule, RunResult, SearchStep, Verdict,
+};
 use crate::commands::bench::run_config::{GroupConfig, LoadConfig};
 use crate::commands::bench::warning::cpu_percent;
 use crate::output::sanitize::escape;
@@ -349,8 +351,8 @@ impl Page<'_> {
             let _ = write!(line, ", {} not opened again", Count(connects.given_up));
         }
         self.words("  ", &line, None);
-        if let Some(clock) = &run.clock {
-            self.words("  ", &describe_clock(clock), None);
+        for line in describe_clocks(run) {
+            self.words("  ", &line, None);
         }
         for (keyword, count) in &run.errors {
             self.words(
@@ -506,17 +508,40 @@ fn step_columns(step: &SearchStep) -> String {
     )
 }
 
-/// How the clock of shard 0 differed, in one line.
-pub(super) fn describe_clock(clock: &ClockOffset) -> String {
+/// How many clocks of publishers are described.
+const CLOCKS_SHOWN: usize = 5;
+
+/// How other clocks differed from the own one, each in a line.
+pub(super) fn describe_clocks(run: &RunResult) -> Vec<String> {
+    let mut lines: Vec<String> = run
+        .clock
+        .iter()
+        .map(|clock| describe_clock("shard 0", clock, "before the load", "after it"))
+        .collect();
+    for PublisherClock { run, clock } in run.publisher_clocks.iter().take(CLOCKS_SHOWN) {
+        let whose = format!("run {}", escape(run));
+        lines.push(match clock {
+            Some(clock) => describe_clock(&whose, clock, "at first", "at the end"),
+            None => format!("Clock of {whose}: not known; times are as they came"),
+        });
+    }
+    match run.publisher_clocks.len().saturating_sub(CLOCKS_SHOWN) {
+        0 => {}
+        more => lines.push(format!("Clocks of {more} more runs are in the result file")),
+    }
+    lines
+}
+
+fn describe_clock(whose: &str, clock: &ClockOffset, first: &str, last: &str) -> String {
     let ahead = |micros: i64| {
         let word = if micros < 0 { "behind" } else { "ahead" };
         format!("{} {word}", Latency(micros.unsigned_abs()))
     };
     let after = clock
         .after_us
-        .map_or_else(|| "not measured after it".to_owned(), |after| format!("{} after it", ahead(after)));
+        .map_or_else(|| format!("not measured {last}"), |after| format!("{} {last}", ahead(after)));
     format!(
-        "Clock of shard 0: {} before the load, {after}, each within {}; times are corrected by what it was before",
+        "Clock of {whose}: {} {first}, {after}, each within {}; times are corrected by what it was {first}",
         ahead(clock.before_us),
         Latency(clock.error_us)
     )

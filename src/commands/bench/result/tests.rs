@@ -102,6 +102,7 @@ pub(in super::super) fn run() -> RunResult {
         },
         errors: Vec::new(),
         clock: None,
+        publisher_clocks: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -144,6 +145,10 @@ fn every_file_is_as_the_published_schema_says() {
     ];
     one.errors = vec![("lost".to_owned(), 2)];
     one.clock = Some(ClockOffset { before_us: -1, after_us: Some(1), error_us: 2 });
+    one.publisher_clocks = vec![
+        PublisherClock { run: "0000002a".to_owned(), clock: one.clock },
+        PublisherClock { run: "ffffffff".to_owned(), clock: None },
+    ];
     one.warnings = vec![Warning { keyword: "loss".to_owned(), text: "lost".to_owned() }];
     let config = &mut one.config;
     (config.connect_rate, config.duration_ms, config.count) = (Some("100/s".to_owned()), None, Some(5));

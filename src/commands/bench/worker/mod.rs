@@ -6,6 +6,7 @@ mod pacer;
 mod payload;
 mod publisher;
 mod subscriber;
+mod uncompared;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use crate::error::Failure;
 use crate::mqtt::session::Credentials;
 
 use super::clock::Clock;
+use super::clocks::Clocks;
 use super::recorder::{Interval, Recorder};
 use super::scenario::{Spec, login_place};
 use super::tracker::Tracker;
@@ -35,6 +37,7 @@ use pacer::Pacer;
 use payload::PayloadPress;
 use publisher::Publisher;
 use subscriber::Subscriber;
+use uncompared::Uncompared;
 
 pub(super) use link::Terms;
 pub(super) use publisher::Pace;
@@ -89,6 +92,8 @@ pub(super) struct Shared {
     pub settings: BenchSettings,
     pub run: u64,
     pub clock: Clock,
+    /// Those of other runs, where their messages come in.
+    pub clocks: Option<Arc<Clocks>>,
     pub terms: Terms,
     /// The ways to the brokers, each from each local address.
     pub transports: Vec<Transport>,
@@ -120,6 +125,11 @@ pub(super) struct Shared {
     pub gauges: Vec<Gauges>,
 }
 
+/// The lower half of a run id, which stamps carry.
+pub(super) fn run_tag(run: u64) -> u32 {
+    u32::try_from(run & u64::from(u32::MAX)).unwrap_or(0)
+}
+
 /// How far a thread is.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
@@ -133,9 +143,9 @@ pub(super) struct Gauges {
 }
 
 impl Shared {
-    /// The lower half of the run id, which stamps carry.
+    /// What stamps carry of the run id.
     pub fn run_tag(&self) -> u32 {
-        u32::try_from(self.run & u64::from(u32::MAX)).unwrap_or(0)
+        run_tag(self.run)
     }
 
     /// How many publishers the groups before one have.
@@ -199,6 +209,7 @@ pub(super) struct Worker {
     /// Clients that have not ended.
     pub left: Cell<usize>,
     recorder: RefCell<Recorder>,
+    uncompared: Uncompared,
     press: RefCell<PayloadPress>,
     step: Cell<Step>,
     timeline: Cell<Timeline>,
@@ -423,6 +434,7 @@ async fn drive(
         online: Cell::new(0),
         left: Cell::new(specs.len()),
         recorder: RefCell::default(),
+        uncompared: Uncompared::default(),
         press: RefCell::new(PayloadPress::new(seed)),
         step: Cell::new(Step::Connect),
         timeline: Cell::new(Timeline::UNKNOWN),
@@ -454,6 +466,7 @@ async fn drive(
                 _ => break,
             },
             _ = tick.tick() => {
+                worker.uncompared.record(&worker, false);
                 worker.close_intervals(&mut second);
                 worker.show(place);
                 busy.look(worker.now(), worker.timeline());
@@ -471,6 +484,7 @@ async fn drive(
             _ = tick.tick() => worker.close_intervals(&mut second),
         }
     }
+    worker.uncompared.record(&worker, true);
     worker.close_intervals(&mut second);
     if worker.timeline().start != u64::MAX {
         worker.send_interval(second);

@@ -7,11 +7,13 @@ use crate::mqtt::codec::publish_len;
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Session;
 
-use super::super::recorder::micros;
+use super::super::clock::Clock;
+use super::super::clocks::Ahead;
+use super::super::recorder::{Recorder, micros};
 use super::super::stamp::{Phase, Stamp};
 use super::super::tracker::{Arrival, GAPS, GAPS_OF_A_GROUP, Tracker};
-use super::Worker;
 use super::payload::find_stamp;
+use super::{Shared, Worker};
 
 /// Into how many parts the trackers of a shared subscription are split, so that threads seldom wait for each
 /// other.
@@ -57,13 +59,24 @@ pub(super) struct Subscriber {
     trackers: Vec<(u32, Tracker)>,
     /// Where the last one was found.
     last: usize,
+    /// The run of another process that was heard last, and how many microseconds its clock is ahead.
+    compared: Option<(u32, i64)>,
     /// When it subscribed to what is retained; the times of sending mean nothing there.
     pub subscribed_at: Option<u64>,
 }
 
 impl Subscriber {
     pub fn new(number: u32, group: usize, run: Option<u32>, is_shared: bool) -> Self {
-        Self { number, group, run, is_shared, trackers: Vec::new(), last: 0, subscribed_at: None }
+        Self {
+            number,
+            group,
+            run,
+            is_shared,
+            trackers: Vec::new(),
+            last: 0,
+            compared: None,
+            subscribed_at: None,
+        }
     }
 
     /// Its number, and each publisher with what came from it.
@@ -78,6 +91,7 @@ impl Subscriber {
         let unix = shared.clock.unix(now);
         let stamp = if shared.settings.stamp { find_stamp(payload, self.run) } else { None };
         let stamp = stamp.filter(|stamp| self.run.is_some() || stamp.intended.abs_diff(unix) < FAR);
+        let ahead = stamp.map_or(Some(0), |stamp| self.ahead(stamp.run, shared));
         let length = u64::try_from(publish_len(&publish.message, session.version())).unwrap_or(0);
         let Some(stamp) = stamp else {
             let timeline = worker.timeline();
@@ -98,14 +112,18 @@ impl Subscriber {
         let timeline = worker.timeline();
         let is_measured = match self.run {
             Some(_) => stamp.phase == Phase::Measured,
-            None => now >= timeline.measured,
+            None => timeline.is_measured(now),
         };
-        let (response, service) = self.times(&stamp, now, unix);
+        let times = self.times(&stamp, now, ahead, shared.clock);
+        let record = |recorder: &mut Recorder| match times {
+            Some((response, service)) => recorder.latency(response, service, is_measured),
+            None => worker.uncompared.add(&stamp, now, is_measured, recorder),
+        };
         if !is_measured {
             let recorder = &mut *worker.recorder();
             recorder.interval.delivered += 1;
-            recorder.interval.response.record(response);
             recorder.delivered_at(now, timeline.is_measured(now));
+            record(recorder);
             return;
         }
         let arrival = self.track(&stamp, worker);
@@ -122,23 +140,34 @@ impl Subscriber {
         }
         recorder.counts.delivered += 1;
         recorder.delivered_at(now, timeline.is_measured(now));
-        recorder.interval.response.record(response);
-        recorder.latency.response.record(response);
-        recorder.latency.service.record(service);
+        record(recorder);
     }
 
-    /// Response and service time in microseconds.
-    fn times(&self, stamp: &Stamp, now: u64, unix: u64) -> (u64, u64) {
-        match self.subscribed_at {
-            Some(at) => {
-                let time = micros(now.saturating_sub(at));
-                (time, time)
-            }
-            None => {
-                let response = micros(unix.saturating_sub(stamp.intended));
-                (response, response.saturating_sub(stamp.delay.into()))
-            }
+    /// How many microseconds the clock is ahead by which a message was stamped; `None`: that is still asked for.
+    fn ahead(&mut self, run: u32, shared: &Shared) -> Option<i64> {
+        let (None, Some(clocks)) = (self.run, &shared.clocks) else { return Some(0) };
+        if let Some((known, micros)) = self.compared
+            && known == run
+        {
+            return Some(micros);
         }
+        let ahead = match clocks.ahead(run) {
+            Ahead::By(micros) => micros,
+            Ahead::Asked => return None,
+            Ahead::Unknown => 0,
+        };
+        self.compared = Some((run, ahead));
+        Some(ahead)
+    }
+
+    /// Response and service time in microseconds; `None`: the clock of the publisher is not known yet.
+    fn times(&self, stamp: &Stamp, now: u64, ahead: Option<i64>, clock: Clock) -> Option<(u64, u64)> {
+        if let Some(at) = self.subscribed_at {
+            let time = micros(now.saturating_sub(at));
+            return Some((time, time));
+        }
+        let response = micros(clock.since(stamp.intended, now, ahead?));
+        Some((response, response.saturating_sub(stamp.delay.into())))
     }
 
     fn track(&mut self, stamp: &Stamp, worker: &Worker) -> Arrival {

@@ -1,0 +1,652 @@
+//! How far the clocks of publishers are ahead of that of a process that only receives what they publish: `bench
+//! sub` on one host, `bench pub` on others, each a run of its own.
+//!
+//! The run id in the first message that comes in tells whom to ask. Whoever publishes answers, at
+//! `mqt/clocks/RUN/question/ASKER` and `mqt/clocks/RUN/answer/ASKER` (QoS 0), with RUN as stamps carry it. Each
+//! publishing process is asked twice: when it is first heard, so that times can be corrected, and at the end, to see
+//! how far the clocks have moved apart. Whichever of the two ends first sees to that: a process that publishes says
+//! so to all that have asked, and waits a little for their last questions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::cli::bench::Scenario;
+use crate::commands::random_seed;
+use crate::config::bench::BenchSettings;
+use crate::connection::Client;
+use crate::mqtt::session::Event;
+use crate::mqtt::{Message, ReasonCode, TopicName};
+use crate::ui::Ui;
+
+use super::clock::{Clock, Offset};
+use super::messenger;
+use super::result::{ClockOffset, PublisherClock};
+
+/// How often a clock is asked for.
+const QUESTIONS: u32 = 16;
+/// How long an answer may take before the question comes again.
+const ANSWER_WITHIN: Duration = Duration::from_millis(250);
+/// Whoever has not answered so many questions does not answer.
+const SILENT_AFTER: u32 = 8;
+/// So many publishing processes are told apart; of further ones nothing is known.
+const SOURCES: usize = 1_000;
+/// So many processes may ask one.
+const ASKERS: usize = 1_000;
+/// At its end a publisher waits for those who have asked it, until none of them was heard for so long.
+const QUIET: Duration = Duration::from_secs(2);
+/// And at most so long.
+const LONGEST_END: Duration = Duration::from_secs(5);
+/// Between two looks at who is still there.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a connection may take to end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// What time it is, in nanoseconds since 1970 by the clock of whoever asks.
+    Time(u64),
+    /// Nothing: whoever has asked will not do so again.
+    Farewell,
+}
+
+impl Question {
+    fn encode(self) -> Bytes {
+        let (kind, asked) = match self {
+            Self::Time(asked) => (0_u8, asked),
+            Self::Farewell => (1, 0),
+        };
+        [&[kind][..], &asked.to_be_bytes()].concat().into()
+    }
+
+    fn decode(payload: &[u8]) -> Option<Self> {
+        let (kind, rest) = payload.split_first()?;
+        match kind {
+            0 => Some(Self::Time(u64::from_be_bytes(*rest.first_chunk()?))),
+            1 => Some(Self::Farewell),
+            _ => None,
+        }
+    }
+}
+
+/// What is answered, and by whom: a number by chance, so that two processes with one run id are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// The question, when it came and when its answer left.
+    Time { by: u64, asked: u64, came: u64, left: u64 },
+    /// It will soon be gone: who wants to know its clock once more must ask now.
+    Ends { by: u64 },
+}
+
+impl Answer {
+    fn encode(self) -> Bytes {
+        let (kind, numbers) = match self {
+            Self::Time { by, asked, came, left } => (0_u8, [by, asked, came, left]),
+            Self::Ends { by } => (1, [by, 0, 0, 0]),
+        };
+        [&[kind][..], &numbers.map(u64::to_be_bytes).concat()].concat().into()
+    }
+
+    fn decode(payload: &[u8]) -> Option<Self> {
+        let (kind, rest) = payload.split_first()?;
+        let (by, rest) = rest.split_first_chunk()?;
+        let (asked, rest) = rest.split_first_chunk()?;
+        let (came, rest) = rest.split_first_chunk()?;
+        let (left, _) = rest.split_first_chunk()?;
+        let [by, asked, came, left] = [by, asked, came, left].map(|bytes| u64::from_be_bytes(*bytes));
+        match kind {
+            0 => Some(Self::Time { by, asked, came, left }),
+            1 => Some(Self::Ends { by }),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of the clock by which a message was stamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// It is so many microseconds ahead of the own one.
+    By(i64),
+    /// It is being asked for.
+    Asked,
+    /// Nobody says.
+    Unknown,
+}
+
+/// A publishing process, as far as its clock is concerned.
+#[derive(Debug, Default)]
+struct Source {
+    /// Who answers for it.
+    by: Option<u64>,
+    /// Found when it was first heard.
+    before: Option<Offset>,
+    /// Found at the end.
+    after: Option<Offset>,
+    /// The best of the questions that go on, and how many of them are left.
+    best: Option<Offset>,
+    questions: u32,
+    /// When the last question left.
+    waiting_since: Option<Instant>,
+    unanswered: u32,
+    /// It, or the own run, is about to end.
+    is_ending: bool,
+    /// Nothing more is to be found out.
+    is_settled: bool,
+}
+
+impl Source {
+    fn new() -> Self {
+        Self { questions: QUESTIONS, ..Self::default() }
+    }
+
+    const fn ahead(&self) -> Ahead {
+        match self.before {
+            Some(before) => Ahead::By(before.micros),
+            None if self.is_settled => Ahead::Unknown,
+            None => Ahead::Asked,
+        }
+    }
+
+    /// Whether it is time for a question.
+    fn is_due(&self, now: Instant) -> bool {
+        self.questions > 0 && self.waiting_since.is_none_or(|since| now >= since + ANSWER_WITHIN)
+    }
+
+    /// Is told when a question goes out: one that is still open was lost, or is late.
+    fn asks(&mut self, now: Instant) {
+        if self.waiting_since.replace(now).is_some() {
+            self.unanswered += 1;
+            if self.best.is_some() || self.unanswered >= SILENT_AFTER {
+                self.is_one_less();
+                self.waiting_since = (self.questions > 0).then_some(now);
+            }
+        }
+    }
+
+    fn is_one_less(&mut self) {
+        self.questions = if self.best.is_some() { self.questions.saturating_sub(1) } else { 0 };
+        if self.questions > 0 {
+            return;
+        }
+        self.waiting_since = None;
+        self.unanswered = 0;
+        let found = self.best.take();
+        if self.before.is_none() {
+            self.before = found;
+            self.is_settled = found.is_none();
+            if self.is_ending {
+                self.end();
+            }
+        } else {
+            self.after = found;
+            self.is_settled = true;
+        }
+    }
+
+    fn is_answered(&mut self, by: u64, offset: Offset) {
+        if self.questions == 0 {
+            return;
+        }
+        if *self.by.get_or_insert(by) != by {
+            // Which of them a message comes from cannot be told.
+            *self = Self { is_settled: true, ..Self::default() };
+            return;
+        }
+        self.best = Some(offset.better(self.best));
+        self.waiting_since = None;
+        self.is_one_less();
+    }
+
+    /// It is to be asked for the last time, unless that goes on already.
+    const fn end(&mut self) {
+        self.is_ending = true;
+        if self.questions == 0 && !self.is_settled {
+            self.questions = QUESTIONS;
+        }
+    }
+
+    fn offset(&self) -> Option<ClockOffset> {
+        let before = self.before?;
+        Some(ClockOffset {
+            before_us: before.micros,
+            after_us: self.after.map(|after| after.micros),
+            error_us: before.error_us.max(self.after.map_or(0, |after| after.error_us)),
+        })
+    }
+}
+
+/// The clocks of all processes that were heard: shared by whoever receives and the task that asks.
+#[derive(Debug, Default)]
+pub(super) struct Clocks {
+    /// The run of this process, where it publishes too: that is its own clock.
+    own: Option<u32>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sources: BTreeMap<u32, Source>,
+    /// Nothing can be asked any more.
+    is_lost: bool,
+}
+
+impl Clocks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clock of the process that publishes under this run id. Unless that is known, it is asked for.
+    pub fn ahead(&self, run: u32) -> Ahead {
+        if self.own == Some(run) {
+            return Ahead::By(0);
+        }
+        let mut state = self.state();
+        let (is_full, is_lost) = (state.sources.len() >= SOURCES, state.is_lost);
+        match state.sources.get(&run) {
+            Some(source) => source.ahead(),
+            None if is_full => Ahead::Unknown,
+            None => {
+                let source =
+                    if is_lost { Source { is_settled: true, ..Source::default() } } else { Source::new() };
+                let ahead = source.ahead();
+                state.sources.insert(run, source);
+                drop(state);
+                self.changed.notify_one();
+                ahead
+            }
+        }
+    }
+
+    fn lost(&self) {
+        let mut state = self.state();
+        state.is_lost = true;
+        for source in state.sources.values_mut() {
+            (source.questions, source.is_settled) = (0, true);
+        }
+    }
+}
+
+/// Asks publishing processes for their clocks.
+#[derive(Debug)]
+pub(super) struct Asking {
+    clocks: Arc<Clocks>,
+    task: JoinHandle<()>,
+}
+
+impl Asking {
+    /// Connects a client of its own, where messages of other runs are to come in.
+    pub async fn connect(settings: &BenchSettings, run: u32, clock: Clock, ui: &Ui) -> Option<Self> {
+        let listens =
+            |group: &crate::config::bench::Group| group.scenario == Scenario::Sub && group.subscribers > 0;
+        if !settings.stamp || !settings.groups.iter().any(listens) {
+            return None;
+        }
+        let asker = random_seed();
+        let id = format!("mqt-clocks-{asker:016x}");
+        match messenger::connect(settings, &id, &format!("mqt/clocks/+/answer/{asker:016x}")).await {
+            Ok(client) => {
+                let publishes = settings.groups.iter().any(|group| group.publishers > 0);
+                let clocks = Arc::new(Clocks { own: publishes.then_some(run), ..Clocks::default() });
+                let task = tokio::spawn(ask_along(client, asker, clock, Arc::clone(&clocks)));
+                Some(Self { clocks, task })
+            }
+            Err(failure) => {
+                ui.note("clocks", &format!("publishers cannot be asked for their clocks: {}", failure.what));
+                None
+            }
+        }
+    }
+
+    /// What is known, for those that receive.
+    pub fn clocks(&self) -> Arc<Clocks> {
+        Arc::clone(&self.clocks)
+    }
+
+    /// Whether times wait for an answer.
+    pub fn is_open(&self) -> bool {
+        self.clocks.state().sources.values().any(|source| source.ahead() == Ahead::Asked)
+    }
+
+    /// The run is over: all that are still there are to be asked once more.
+    pub fn ask_again(&self) {
+        self.clocks.state().sources.values_mut().for_each(Source::end);
+        self.clocks.changed.notify_one();
+    }
+
+    /// Whether all is found out that can be.
+    pub fn is_settled(&self) -> bool {
+        self.clocks.state().sources.values().all(|source| source.is_settled)
+    }
+
+    /// What was found out: one entry for each publishing process.
+    pub fn found(&self) -> Vec<PublisherClock> {
+        let state = self.clocks.state();
+        let entry = |(run, source): (&u32, &Source)| PublisherClock {
+            run: format!("{run:08x}"),
+            clock: source.offset(),
+        };
+        state.sources.iter().map(entry).collect()
+    }
+
+    /// Ends the connection.
+    pub async fn end(self) {
+        self.clocks.lost();
+        self.clocks.changed.notify_one();
+        // It says so, or the connection is gone.
+        let _ = timeout(CLOSE_WITHIN, self.task).await;
+    }
+}
+
+async fn ask_along(mut client: Client, asker: u64, clock: Clock, clocks: Arc<Clocks>) {
+    loop {
+        let now = Instant::now();
+        let mut next = None;
+        let mut due = Vec::new();
+        let is_over = {
+            let mut state = clocks.state();
+            for (run, source) in &mut state.sources {
+                if source.is_due(now) {
+                    source.asks(now);
+                    if source.questions > 0 {
+                        due.push(*run);
+                    }
+                }
+                if let (true, Some(since)) = (source.questions > 0, source.waiting_since) {
+                    next = Some(next.unwrap_or(since + ANSWER_WITHIN).min(since + ANSWER_WITHIN));
+                }
+            }
+            state.is_lost
+        };
+        for run in due {
+            ask(&mut client, run, asker, Question::Time(clock.unix(clock.now())));
+        }
+        if is_over {
+            client.close(ReasonCode::SUCCESS).await;
+            return;
+        }
+        let until = next.unwrap_or(now + Duration::from_secs(3_600));
+        tokio::select! {
+            driven = client.drive() => if driven.is_err() { break },
+            () = clocks.changed.notified() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+        let answered = clock.unix(clock.now());
+        while client.take_notice().is_some() {}
+        while let Some(event) = client.session().take_event() {
+            let Event::Message { publish, .. } = event else { continue };
+            let message = publish.message;
+            let run = message.topic.split('/').nth(2).and_then(|run| u32::from_str_radix(run, 16).ok());
+            let (Some(run), Some(answer)) = (run, Answer::decode(&message.payload)) else { continue };
+            let mut state = clocks.state();
+            let Some(source) = state.sources.get_mut(&run) else { continue };
+            let was_settled = source.is_settled;
+            match answer {
+                // However late it is: the times say how much it is worth.
+                Answer::Time { by, asked, came, left } => {
+                    source.is_answered(by, Offset::of([asked, came, left, answered]));
+                }
+                Answer::Ends { by } if source.by.is_none_or(|known| known == by) => source.end(),
+                Answer::Ends { .. } => {}
+            }
+            let bids_farewell = source.is_settled && (!was_settled || matches!(answer, Answer::Ends { .. }));
+            drop(state);
+            if bids_farewell {
+                ask(&mut client, run, asker, Question::Farewell);
+            }
+        }
+    }
+    clocks.lost();
+}
+
+fn ask(client: &mut Client, run: u32, asker: u64, question: Question) {
+    // It has no character that a topic may not have.
+    let topic = TopicName::new(format!("mqt/clocks/{run:08x}/question/{asker:016x}")).unwrap_or_default();
+    client.session().publish(Message { topic, payload: question.encode(), ..Message::default() });
+}
+
+/// Answers those that ask for the clock of this process, which publishes.
+#[derive(Debug)]
+pub(super) struct Answering {
+    board: Arc<Board>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Board {
+    state: Mutex<Asked>,
+    changed: Notify,
+}
+
+/// Who has asked, and when the last question came.
+#[derive(Debug)]
+struct Asked {
+    askers: BTreeSet<String>,
+    heard: Instant,
+    is_ending: bool,
+    is_over: bool,
+}
+
+impl Board {
+    fn state(&self) -> MutexGuard<'_, Asked> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answering {
+    /// Connects a client of its own, where nobody in this run receives what is published: others may. Of the
+    /// processes of one run, which have one clock, the first answers.
+    pub async fn connect(settings: &BenchSettings, run: u32, clock: Clock, ui: &Ui) -> Option<Self> {
+        let is_first = settings.shard.is_none_or(|shard| shard.index == 0);
+        let publishes =
+            settings.groups.iter().any(|group| group.scenario == Scenario::Pub && group.publishers > 0);
+        if !settings.stamp || !is_first || !publishes {
+            return None;
+        }
+        let by = random_seed();
+        let id = format!("mqt-clock-{by:016x}");
+        match messenger::connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
+            Ok(client) => {
+                let state = Asked {
+                    askers: BTreeSet::new(),
+                    heard: Instant::now(),
+                    is_ending: false,
+                    is_over: false,
+                };
+                let board = Arc::new(Board { state: Mutex::new(state), changed: Notify::new() });
+                let task = tokio::spawn(answer_along(client, by, run, clock, Arc::clone(&board)));
+                Some(Self { board, task })
+            }
+            Err(failure) => {
+                ui.note("clocks", &format!("subscribers cannot ask for the clock: {}", failure.what));
+                None
+            }
+        }
+    }
+
+    /// Tells those who have asked that it ends, waits for their last questions, and ends the connection.
+    pub async fn end(self) {
+        {
+            let mut state = self.board.state();
+            state.is_ending = true;
+            state.heard = Instant::now();
+        }
+        self.board.changed.notify_one();
+        let limit = Instant::now() + LONGEST_END;
+        while !self.task.is_finished() {
+            let (is_alone, until) = {
+                let state = self.board.state();
+                (state.askers.is_empty(), (state.heard + QUIET).min(limit))
+            };
+            if is_alone || Instant::now() >= until {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.board.state().is_over = true;
+        self.board.changed.notify_one();
+        // It says so, or the connection is gone.
+        let _ = timeout(CLOSE_WITHIN, self.task).await;
+    }
+}
+
+async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board: Arc<Board>) {
+    let answer = |client: &mut Client, asker: &str, answer: Answer| {
+        if let Ok(topic) = TopicName::new(format!("mqt/clocks/{run:08x}/answer/{asker}")) {
+            client.session().publish(Message { topic, payload: answer.encode(), ..Message::default() });
+        }
+    };
+    let mut has_told = false;
+    loop {
+        tokio::select! {
+            driven = client.drive() => if driven.is_err() { return },
+            () = board.changed.notified() => {}
+        }
+        let came = clock.unix(clock.now());
+        while client.take_notice().is_some() {}
+        while let Some(event) = client.session().take_event() {
+            let Event::Message { publish, .. } = event else { continue };
+            let message = publish.message;
+            let (Some(asker), Some(question)) =
+                (message.topic.rsplit('/').next(), Question::decode(&message.payload))
+            else {
+                continue;
+            };
+            let mut state = board.state();
+            state.heard = Instant::now();
+            match question {
+                Question::Farewell => drop(state.askers.remove(asker)),
+                Question::Time(asked) => {
+                    if state.askers.len() < ASKERS {
+                        let is_new = state.askers.insert(asker.to_owned());
+                        // Whoever comes that late is told at once.
+                        if is_new && has_told {
+                            answer(&mut client, asker, Answer::Ends { by });
+                        }
+                    }
+                    drop(state);
+                    answer(
+                        &mut client,
+                        asker,
+                        Answer::Time { by, asked, came, left: clock.unix(clock.now()) },
+                    );
+                }
+            }
+        }
+        let (is_ending, is_over, askers) = {
+            let state = board.state();
+            let askers = if state.is_ending && !has_told { state.askers.clone() } else { BTreeSet::new() };
+            (state.is_ending, state.is_over, askers)
+        };
+        if is_over {
+            client.close(ReasonCode::SUCCESS).await;
+            return;
+        }
+        has_told |= is_ending;
+        for asker in &askers {
+            answer(&mut client, asker, Answer::Ends { by });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_and_answers_are_read_as_they_were_written() {
+        for question in [Question::Time(7), Question::Farewell] {
+            assert_eq!(Question::decode(&question.encode()), Some(question));
+        }
+        for answer in [Answer::Time { by: 1, asked: 2, came: 3, left: u64::MAX }, Answer::Ends { by: 9 }] {
+            let bytes = answer.encode();
+            assert_eq!(Answer::decode(&bytes), Some(answer));
+            assert_eq!(Answer::decode(&bytes[..32]), None, "too short");
+        }
+        assert_eq!((Question::decode(&[0, 1]), Question::decode(&[2; 9])), (None, None));
+        assert_eq!((Answer::decode(&[2; 33]), Answer::decode(b"")), (None, None));
+    }
+
+    fn answered(source: &mut Source, by: u64, micros: i64, error_us: u64) {
+        source.asks(Instant::now());
+        source.is_answered(by, Offset { micros, error_us });
+    }
+
+    #[test]
+    fn a_source_is_asked_twice_and_the_shortest_way_counts() {
+        let mut source = Source::new();
+        assert!(source.is_due(Instant::now()) && source.ahead() == Ahead::Asked);
+        for number in 0..u64::from(QUESTIONS) {
+            answered(
+                &mut source,
+                1,
+                -500 + if number == 3 { 0 } else { 100 },
+                if number == 3 { 20 } else { 90 },
+            );
+        }
+        assert_eq!((source.ahead(), source.is_settled), (Ahead::By(-500), false));
+        assert!(!source.is_due(Instant::now()), "that is all for now");
+        assert_eq!(source.offset(), Some(ClockOffset { before_us: -500, after_us: None, error_us: 20 }));
+        source.end();
+        for _ in 0..QUESTIONS {
+            answered(&mut source, 1, -480, 30);
+        }
+        assert_eq!((source.ahead(), source.is_settled), (Ahead::By(-500), true));
+        assert_eq!(
+            source.offset(),
+            Some(ClockOffset { before_us: -500, after_us: Some(-480), error_us: 30 })
+        );
+    }
+
+    #[test]
+    fn an_end_that_comes_early_is_followed_by_the_last_questions() {
+        let mut source = Source::new();
+        answered(&mut source, 1, 5, 9);
+        source.end();
+        for _ in 0..2 * QUESTIONS - 1 {
+            assert!(!source.is_settled);
+            answered(&mut source, 1, 5, 9);
+        }
+        assert_eq!(source.offset(), Some(ClockOffset { before_us: 5, after_us: Some(5), error_us: 9 }));
+        assert!(source.is_settled);
+    }
+
+    #[test]
+    fn who_says_nothing_is_given_up_and_two_with_one_run_id_are_not_believed() {
+        let mut source = Source::new();
+        let now = Instant::now();
+        for _ in 0..SILENT_AFTER {
+            source.asks(now);
+            assert_eq!(source.ahead(), Ahead::Asked);
+            assert!(!source.is_due(now) && source.is_due(now + ANSWER_WITHIN));
+        }
+        source.asks(now);
+        assert_eq!((source.ahead(), source.offset()), (Ahead::Unknown, None));
+        // One that falls silent in the middle has said enough.
+        let mut source = Source::new();
+        answered(&mut source, 1, 5, 9);
+        for _ in 0..QUESTIONS {
+            source.asks(now);
+        }
+        assert_eq!(source.ahead(), Ahead::By(5));
+        let mut source = Source::new();
+        answered(&mut source, 1, 5, 9);
+        answered(&mut source, 2, 5, 9);
+        assert_eq!((source.ahead(), source.offset(), source.questions), (Ahead::Unknown, None, 0));
+    }
+
+    #[test]
+    fn the_own_clock_needs_no_question_and_nobody_is_asked_without_a_connection() {
+        let clocks = Clocks { own: Some(7), ..Clocks::default() };
+        assert_eq!((clocks.ahead(7), clocks.ahead(8)), (Ahead::By(0), Ahead::Asked));
+        clocks.lost();
+        assert_eq!((clocks.ahead(8), clocks.ahead(9)), (Ahead::Unknown, Ahead::Unknown));
+        assert_eq!(clocks.state().sources.len(), 2);
+    }
+}

@@ -1,0 +1,188 @@
+//! A run that publishes and one that receives, by clocks that are set differently.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime};
+
+use mqt::cli::bench::{Arrival, RunId, Scenario};
+use mqt::commands::bench::clock::TimeOfDay;
+use mqt::commands::bench::engine::measure;
+use mqt::commands::bench::observer::{Observer, Progress, Stretch};
+use mqt::commands::bench::report::text::report;
+use mqt::commands::bench::result::{ResultFile, RunResult, Second};
+use mqt::commands::bench::warning::warnings;
+use mqt::commands::signals::{Signal, Signals};
+use mqt::config::bench::{BenchSettings, Group, Load};
+use mqt::output::style::Style;
+use mqt::ui::Ui;
+
+use super::engine::{at_rate, group, settings};
+use crate::support::broker::TestBroker;
+use crate::support::wire::Wire;
+
+/// Longer than anything takes; only a test that fails waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How far the clocks are set apart.
+const APART: Duration = Duration::from_secs(1_200);
+
+fn fast() -> SystemTime {
+    SystemTime::now() + APART
+}
+
+fn slow() -> SystemTime {
+    SystemTime::now() - APART
+}
+
+/// Tells how many messages were sent or came in, once that is measured.
+struct Told(std::sync::mpsc::Sender<u64>);
+
+impl Observer for Told {
+    fn progress(&mut self, progress: &Progress) {
+        if progress.stretch == Stretch::Measured {
+            // Nobody may listen any more.
+            let _ = self.0.send(progress.sent.max(progress.delivered));
+        }
+    }
+
+    fn second(&mut self, _: &Second) {}
+}
+
+/// A run in a thread of its own.
+struct Running {
+    thread: std::thread::JoinHandle<RunResult>,
+    stop: tokio::sync::mpsc::Sender<Signal>,
+    progress: Receiver<u64>,
+}
+
+impl Running {
+    fn start(settings: BenchSettings, time_of_day: TimeOfDay) -> Self {
+        let (stop, arrived) = tokio::sync::mpsc::channel(1);
+        let (told, progress) = channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let ui = Ui::new("mqt", settings.ui);
+            let mut signals = Signals::of(arrived);
+            let mut told = Told(told);
+            let finished = measure(&settings, time_of_day, &mut signals, &mut told, &ui);
+            runtime.block_on(finished).unwrap().result
+        });
+        Self { thread, stop, progress }
+    }
+
+    /// Waits until it has begun to measure, with so many messages at least.
+    fn wait_for(&self, messages: u64) {
+        while self.progress.recv_timeout(DEADLINE).unwrap() < messages {}
+    }
+
+    fn end(self) -> RunResult {
+        self.stop.blocking_send(Signal::Interrupt).unwrap();
+        self.thread.join().unwrap()
+    }
+}
+
+fn publishing(broker: &TestBroker) -> BenchSettings {
+    let mut settings = settings(&broker.endpoints()[0]);
+    settings.groups = vec![group(Scenario::Pub, 2, 0)];
+    settings.groups[0].topics = vec!["others/{i}".parse().unwrap()];
+    at_rate(&mut settings, 500.0, Duration::from_secs(1), Arrival::Constant);
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(3_600)));
+    settings.run_id = Some(RunId(0x1234_5678_0000_002a));
+    settings
+}
+
+fn receiving(broker: &TestBroker) -> BenchSettings {
+    let mut settings = settings(&broker.endpoints()[0]);
+    settings.client_id = "receives-{i}".parse().unwrap();
+    let filters = Some(vec!["others/#".parse().unwrap()]);
+    settings.groups = vec![Group { load: Load::None, filters, ..group(Scenario::Sub, 0, 2) }];
+    (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(3_600)));
+    settings
+}
+
+/// Listens to what is answered about clocks.
+fn listen(broker: &TestBroker) -> Wire {
+    let mut wire = Wire::connect(broker.port());
+    wire.send("10 (`MQTT` 04 02 0000 `listens`)");
+    wire.expect("20 02 00 00");
+    wire.send("82 (0001 `mqt/clocks/0000002a/answer/+` 00)");
+    wire.expect("90 03 0001 00");
+    wire
+}
+
+#[test]
+fn the_offset_to_a_publisher_is_measured_and_its_latencies_are_right() {
+    for (time_of_day, micros, publisher_ends_first) in [
+        (slow as TimeOfDay, -(APART.as_micros() as i64), false),
+        (slow, -(APART.as_micros() as i64), true),
+        (fast, APART.as_micros() as i64, false),
+    ] {
+        let broker = TestBroker::start();
+        let mut answers = listen(&broker);
+        let (publisher, subscriber) = if publisher_ends_first {
+            let subscriber = Running::start(receiving(&broker), SystemTime::now);
+            subscriber.wait_for(0);
+            (Running::start(publishing(&broker), time_of_day), subscriber)
+        } else {
+            let publisher = Running::start(publishing(&broker), time_of_day);
+            publisher.wait_for(100);
+            (publisher, Running::start(receiving(&broker), SystemTime::now))
+        };
+        // The first of the two measures is complete.
+        (0..16).for_each(|_| drop(answers.packet()));
+        subscriber.wait_for(200);
+        let result = if publisher_ends_first {
+            publisher.end();
+            subscriber.end()
+        } else {
+            let result = subscriber.end();
+            publisher.end();
+            result
+        };
+        let [source] = &result.publisher_clocks[..] else { panic!("{:?}", result.publisher_clocks) };
+        assert_eq!(source.run, "0000002a");
+        let clock = source.clock.unwrap();
+        for measured in [clock.before_us, clock.after_us.unwrap()] {
+            assert!(measured.abs_diff(micros) <= clock.error_us, "{clock:?} and not {micros}");
+        }
+        let (counts, response) = (result.counts, &result.latency.response);
+        assert_eq!(
+            (counts.lost, counts.duplicates, response.count()),
+            (0, 0, counts.delivered),
+            "{result:?}"
+        );
+        // By the clocks as they are set, it is 20 minutes or nothing.
+        assert!(response.max_us() < 600_000_000, "{response:?}");
+        let told = warnings(&result);
+        let told = told.iter().find(|warning| warning.keyword == "clocks").unwrap();
+        assert!(told.text.contains("latencies may be off by"), "{told:?}");
+        let text = report(&ResultFile::new(vec![result]), &Style::default(), 1_000);
+        let direction = if micros < 0 { "behind" } else { "ahead" };
+        assert!(
+            text.contains(&format!(
+                "Clock of run 0000002a: 1200 s {direction} at first, 1200 s {direction} at "
+            )),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn who_does_not_answer_is_told_and_loses_no_latency() {
+    let broker = TestBroker::start();
+    let subscriber = Running::start(receiving(&broker), SystemTime::now);
+    subscriber.wait_for(0);
+    // Of a pair in one run nobody is asked.
+    let mut settings = publishing(&broker);
+    settings.groups = vec![Group { topics: settings.groups[0].topics.clone(), ..group(Scenario::E2e, 2, 2) }];
+    let pairs = Running::start(settings, SystemTime::now);
+    subscriber.wait_for(50);
+    let result = subscriber.end();
+    pairs.end();
+    let [source] = &result.publisher_clocks[..] else { panic!("{:?}", result.publisher_clocks) };
+    assert_eq!((source.run.as_str(), source.clock), ("0000002a", None));
+    assert_eq!(result.latency.response.count(), result.counts.delivered, "{result:?}");
+    let told = warnings(&result);
+    assert!(
+        told.iter().any(|warning| warning.text.contains("which nobody compared with this one")),
+        "{told:?}"
+    );
+}
