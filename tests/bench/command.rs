@@ -10,10 +10,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mqt::commands::bench::result::ResultFile;
+use mqt::commands::bench::stamp::Stamp;
 #[cfg(unix)]
 use nix::sys::signal::Signal;
 
-use super::faulty_broker::FaultyBroker;
+use super::faulty_broker::{FaultyBroker, payload};
 use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Outcome};
 
@@ -170,13 +171,11 @@ fn the_highest_rate_is_searched_and_each_step_is_shown() {
 fn the_search_finds_the_highest_rate_that_holds() {
     let mut before = 0;
     let broker = FaultyBroker::start(Box::new(move |_, publish| {
-        let topic = usize::from(publish[2]) << 8 | usize::from(publish[3]);
-        let stamp = &publish[2 + 2 + topic + 1..];
-        let intended = u64::from_be_bytes(stamp[16..24].try_into().unwrap());
+        let intended = Stamp::decode(payload(&publish)).unwrap().intended;
         let gap = intended.abs_diff(std::mem::replace(&mut before, intended));
         if gap < 4_000_000 { vec![] } else { vec![publish] }
     }));
-    let outcome = mqt("bench --publishers 1 -r 50 --duration 380ms --warmup 0 --drain 100ms --find-max")
+    let outcome = mqt("bench --publishers 1 -r 50 --duration 380ms --warmup 0 --drain 1s --find-max")
         .args(["--slo", "loss=0", "-L", &broker.endpoint().to_string(), "--json", "-"])
         .run();
     outcome.assert_code(0);

@@ -13,6 +13,14 @@ use mqt::connection::Endpoint;
 /// and in which order.
 pub type Meddle = Box<dyn FnMut(u64, Vec<u8>) -> Vec<Vec<u8>> + Send>;
 
+/// What a PUBLISH at QoS 0 and without properties carries.
+pub fn payload(publish: &[u8]) -> &[u8] {
+    let start = if publish[1] < 128 { 2 } else { 3 };
+    let topic = usize::from(publish[start]) << 8 | usize::from(publish[start + 1]);
+    // The length of the properties is a byte.
+    &publish[start + 2 + topic + 1..]
+}
+
 /// What becomes of a CONNECT, by its number from 0 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Welcome {

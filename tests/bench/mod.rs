@@ -8,3 +8,4 @@ mod faulty_broker;
 #[cfg(unix)]
 mod interrupt;
 mod mosquitto;
+mod stall;

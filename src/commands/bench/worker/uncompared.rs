@@ -65,7 +65,9 @@ mod tests {
         let (uncompared, mut recorder) = (Uncompared::default(), Recorder::default());
         (0..MOST).for_each(|_| uncompared.add(&stamp, 9, true, &mut recorder));
         assert_eq!(recorder.uncompared, 0);
-        [true, false].map(|is_measured| uncompared.add(&stamp, 9, is_measured, &mut recorder));
+        for is_measured in [true, false] {
+            uncompared.add(&stamp, 9, is_measured, &mut recorder);
+        }
         assert_eq!((uncompared.0.borrow().len(), recorder.uncompared), (MOST, 1));
     }
 }
