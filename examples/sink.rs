@@ -2,7 +2,8 @@
 //! limits the rate. It is no broker: it routes nothing and checks nothing.
 //!
 //! ```text
-//! sink accept                       takes publishes of any QoS and answers each block of them with one write
+//! sink accept                       takes publishes of any QoS and answers each block of them with one write;
+//!                                   leaves a connection that subscribes open and goes on with the next
 //! sink deliver COUNT SIZE QOS       answers SUBSCRIBE, then sends COUNT messages of SIZE bytes at QoS 0 or 1
 //! sink stall                        answers CONNECT and reads nothing more
 //! ```
@@ -87,6 +88,8 @@ fn serve(options: &Options) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "{}", listener.local_addr()?.port())?;
     out.flush()?;
+    // Open until the end, and not looked at again.
+    let mut subscribers = Vec::new();
     for _ in 0..options.connections {
         let mut idle = Idle::new(options.until);
         let stream = loop {
@@ -107,6 +110,9 @@ fn serve(options: &Options) -> io::Result<()> {
                 return Err(error);
             }
             _ => {}
+        }
+        if !peer.ended {
+            subscribers.push(peer.stream);
         }
     }
     Ok(())
@@ -224,10 +230,12 @@ impl<'a> Peer<'a> {
         })
     }
 
-    /// Until the client says goodbye or closes.
+    /// Until the client says goodbye or closes, or waits for messages that will not come.
     fn run(&mut self) -> io::Result<()> {
         let mut idle = Idle::new(self.options.until);
-        while !self.ended {
+        let waits_in_vain =
+            |peer: &Self| peer.options.mode == Mode::Accept && peer.subscribed && peer.answers.is_empty();
+        while !self.ended && !waits_in_vain(self) {
             let stalled = self.options.mode == Mode::Stall && self.level != 0;
             let mut moved = !stalled && self.read()?;
             moved |= self.write()?;

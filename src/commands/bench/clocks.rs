@@ -22,6 +22,7 @@ use crate::config::bench::BenchSettings;
 use crate::connection::Client;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, ReasonCode, TopicName};
+use crate::output::units::Span;
 use crate::ui::Ui;
 
 use super::clock::{Clock, Offset};
@@ -44,6 +45,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const LONGEST_END: Duration = Duration::from_secs(5);
 /// Between two looks at who is still there.
 const LOOK: Duration = Duration::from_millis(20);
+/// Connecting and subscribing may take so long: the load does not depend on it.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a connection may take to end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -273,6 +276,14 @@ impl Clocks {
     }
 }
 
+/// Connects beside the load; else, says why not.
+async fn connect(settings: &BenchSettings, id: &str, filter: &str) -> Result<Client, String> {
+    match timeout(CONNECT_WITHIN, messenger::connect(settings, id, filter)).await {
+        Ok(connected) => connected.map_err(|failure| failure.what),
+        Err(_) => Err(format!("the broker does not answer within {}", Span(CONNECT_WITHIN))),
+    }
+}
+
 /// Asks publishing processes for their clocks.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -290,15 +301,15 @@ impl Asking {
         }
         let asker = random_seed();
         let id = format!("mqt-clocks-{asker:016x}");
-        match messenger::connect(settings, &id, &format!("mqt/clocks/+/answer/{asker:016x}")).await {
+        match connect(settings, &id, &format!("mqt/clocks/+/answer/{asker:016x}")).await {
             Ok(client) => {
                 let publishes = settings.groups.iter().any(|group| group.publishers > 0);
                 let clocks = Arc::new(Clocks { own: publishes.then_some(run), ..Clocks::default() });
                 let task = tokio::spawn(ask_along(client, asker, clock, Arc::clone(&clocks)));
                 Some(Self { clocks, task })
             }
-            Err(failure) => {
-                ui.note("clocks", &format!("publishers cannot be asked for their clocks: {}", failure.what));
+            Err(why) => {
+                ui.note("clocks", &format!("publishers cannot be asked for their clocks: {why}"));
                 None
             }
         }
@@ -451,7 +462,7 @@ impl Answering {
         }
         let by = random_seed();
         let id = format!("mqt-clock-{by:016x}");
-        match messenger::connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
+        match connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
             Ok(client) => {
                 let state = Asked {
                     askers: BTreeSet::new(),
@@ -463,8 +474,8 @@ impl Answering {
                 let task = tokio::spawn(answer_along(client, by, run, clock, Arc::clone(&board)));
                 Some(Self { board, task })
             }
-            Err(failure) => {
-                ui.note("clocks", &format!("subscribers cannot ask for the clock: {}", failure.what));
+            Err(why) => {
+                ui.note("clocks", &format!("subscribers elsewhere cannot ask for the clock: {why}"));
                 None
             }
         }

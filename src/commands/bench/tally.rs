@@ -58,19 +58,19 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
     }
     let mut recorder = Recorder::default();
     let mut sent = HashMap::new();
-    let mut trackers = Vec::new();
+    let mut heard = Vec::new();
     let busiest_thread_ms = outcomes.iter().map(|outcome| outcome.cpu_ms).max().unwrap_or(0);
     for outcome in outcomes {
         recorder.merge(&outcome.recorder);
         sent.extend(outcome.sent);
-        trackers.extend(outcome.trackers);
+        heard.extend(outcome.heard);
     }
     let groups: Vec<Vec<(u32, Tracker)>> = shared.group_trackers.iter().map(GroupTracker::take).collect();
-    let mut anomalies = anomalies(plan, specs, &sent, &trackers, &groups, shared.settings.stamp);
+    let mut anomalies = anomalies(plan, specs, &sent, &heard, &groups, shared.settings.stamp);
     let counts = &mut recorder.counts;
     if shared.publishers == 0 {
         // Others publish: what is missing shows in the numbers alone.
-        counts.lost = trackers.iter().flat_map(|(_, of)| of).map(|(_, tracker)| tracker.missing()).sum();
+        counts.lost = heard.iter().flat_map(|of| &of.trackers).map(|(_, tracker)| tracker.missing()).sum();
         counts.expected = counts.delivered + counts.lost;
     } else if in_parts(&shared.settings) {
         // What this process has sent may be delivered to another, which alone knows.
@@ -133,29 +133,34 @@ fn anomalies(
     plan: &Plan<'_>,
     specs: &[Spec],
     sent: &HashMap<u32, u64>,
-    trackers: &[Heard],
+    heard: &[Heard],
     groups: &[Vec<(u32, Tracker)>],
     has_stamps: bool,
 ) -> Vec<Anomaly> {
     let mut found = Vec::new();
-    let mut judge = |publisher: u32, subscriber: Option<u32>, tracker: &Tracker, in_order: bool| {
-        let lost = sent.get(&publisher).map_or_else(|| tracker.missing(), |sent| tracker.lost(*sent));
-        let duplicates = tracker.duplicates() + tracker.unjudged();
-        let out_of_order = if in_order { tracker.out_of_order() } else { 0 };
-        if lost > 0 || duplicates > 0 || out_of_order > 0 {
-            found.push(Anomaly { publisher, subscriber, lost, duplicates, out_of_order });
-        }
-    };
+    let mut judge =
+        |publisher: u32, subscriber: Option<u32>, lost: u64, tracker: &Tracker, in_order: bool| {
+            let duplicates = tracker.duplicates() + tracker.unjudged();
+            let out_of_order = if in_order { tracker.out_of_order() } else { 0 };
+            if lost > 0 || duplicates > 0 || out_of_order > 0 {
+                found.push(Anomaly { publisher, subscriber, lost, duplicates, out_of_order });
+            }
+        };
     let topics: Vec<_> = specs
         .iter()
         .filter(|spec| spec.role == Role::Publisher && sent.get(&spec.number).is_some_and(|sent| *sent > 0))
         .filter_map(|spec| Some((spec.number, plan.topic(spec).ok()?)))
         .collect();
+    let lost_of = |publisher: &u32, tracker: &Tracker| match sent.get(publisher) {
+        Some(sent) => tracker.lost(*sent),
+        None => tracker.missing(),
+    };
     let by_number: HashMap<u32, &Vec<(u32, Tracker)>> =
-        trackers.iter().map(|(subscriber, of)| (*subscriber, of)).collect();
-    for (number, trackers) in &by_number {
-        for (publisher, tracker) in *trackers {
-            judge(*publisher, Some(*number), tracker, true);
+        heard.iter().map(|of| (of.subscriber, &of.trackers)).collect();
+    for Heard { subscriber, is_of_any_run, trackers } in heard {
+        for (publisher, tracker) in trackers {
+            let lost = if *is_of_any_run { tracker.missing() } else { lost_of(publisher, tracker) };
+            judge(*publisher, Some(*subscriber), lost, tracker, true);
         }
     }
     let silent = Tracker::default();
@@ -169,12 +174,12 @@ fn anomalies(
                 continue;
             }
             for (publisher, tracker) in heard {
-                judge(*publisher, None, tracker, false);
+                judge(*publisher, None, lost_of(publisher, tracker), tracker, false);
             }
             let heard: HashSet<u32> = heard.iter().map(|(publisher, _)| *publisher).collect();
             for (publisher, topic) in &topics {
                 if !heard.contains(publisher) && filters.filters.iter().any(|filter| filter.matches(topic)) {
-                    judge(*publisher, None, &silent, false);
+                    judge(*publisher, None, lost_of(publisher, &silent), &silent, false);
                 }
             }
             continue;
@@ -188,7 +193,7 @@ fn anomalies(
                     heard.binary_search_by_key(publisher, |(publisher, _)| *publisher).is_ok()
                 });
                 if !is_heard && filters.filters.iter().any(|filter| filter.matches(topic)) {
-                    judge(*publisher, Some(spec.number), &silent, true);
+                    judge(*publisher, Some(spec.number), lost_of(publisher, &silent), &silent, true);
                 }
             }
         }

@@ -105,10 +105,11 @@ pub(in crate::config) fn run(
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let groups = groups(&args)?;
+    check_pace(&args, &groups)?;
     let clients: u64 = groups.iter().map(Group::clients).sum();
     let with_broker = with_broker.map(|broker| BrokerSettings {
-        // And the one that looks whether it is there.
-        clients: usize::try_from(clients.saturating_add(1)).unwrap_or(usize::MAX),
+        // And those that look whether it is there, ask for clocks and answer for their own.
+        clients: usize::try_from(clients.saturating_add(3)).unwrap_or(usize::MAX),
         ..broker
     });
     let settings = BenchSettings {
@@ -478,6 +479,43 @@ fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
     })
 }
 
+/// An option about the pace has somebody whose pace it is.
+fn check_pace(args: &LoadArgs, groups: &[Group]) -> Result<(), Failure> {
+    let scheduled = [
+        (args.rate.is_some(), "--rate"),
+        (!args.stage.is_empty(), "--stage"),
+        (args.arrival.is_some(), "--arrival"),
+        (args.find_max, "--find-max"),
+    ];
+    let given =
+        |options: &[(bool, &'static str)]| options.iter().find(|(given, _)| *given).map(|(_, name)| *name);
+    let mut publishing = groups.iter().filter(|group| group.publishers > 0).peekable();
+    if publishing.peek().is_none() {
+        return match given(&scheduled).or_else(|| given(&[(args.inflight.is_some(), "--inflight")])) {
+            Some(name) => Err(Failure::usage(format!("{name} is about publishing, and nobody publishes"))),
+            None => check_churn(args, groups),
+        };
+    }
+    if let (true, Some(name)) =
+        (publishing.all(|group| group.scenario == Scenario::Retained), given(&scheduled))
+    {
+        return Err(Failure::usage(format!("{name} does not go with the scenario retained"))
+            .hint("it publishes as fast as the broker takes it, before anything is measured"));
+    }
+    check_churn(args, groups)
+}
+
+fn check_churn(args: &LoadArgs, groups: &[Group]) -> Result<(), Failure> {
+    let has = |scenario| groups.iter().any(|group| group.scenario == scenario);
+    if args.churn.is_some() && !has(Scenario::Churn) {
+        return Err(Failure::usage("--churn is for the scenario churn"));
+    }
+    if args.churn_every.is_some() && !has(Scenario::Churn) && !has(Scenario::Storm) {
+        return Err(Failure::usage("--churn-every is for the scenarios churn and storm"));
+    }
+    Ok(())
+}
+
 /// Rules about more than one option.
 fn check(settings: &BenchSettings) -> Result<(), Failure> {
     let clients = settings.clients();
@@ -486,7 +524,7 @@ fn check(settings: &BenchSettings) -> Result<(), Failure> {
     }
     let open = settings.groups.iter().any(|group| matches!(group.load, Load::Open { .. }));
     if settings.find_max && !open {
-        return Err(Failure::usage("--find-max searches for a rate, and nobody publishes"));
+        return Err(Failure::usage("--find-max searches for a rate, and nobody publishes at one"));
     }
     if settings.shard.is_some_and(|shard| shard.count.get() > 1) {
         if settings.run_id.is_none() && settings.start_at.is_none() {

@@ -155,7 +155,7 @@ fn brokers_and_addresses_are_lists() {
 
 #[test]
 fn the_dev_broker_lets_all_clients_of_the_run_in() {
-    assert_eq!(settings("connect --with-broker -n 20k").with_broker.unwrap().clients, 20_001);
+    assert_eq!(settings("connect --with-broker -n 20k").with_broker.unwrap().clients, 20_003);
 }
 
 #[test]
@@ -220,6 +220,13 @@ fn what_does_not_go_together_is_said() {
         ("--duration 0", "nothing would be measured"),
         ("sub --count 5", "nobody publishes"),
         ("connect --find-max --slo loss=0", "nobody publishes"),
+        ("sub -r 5", "--rate is about publishing, and nobody publishes"),
+        ("connect --inflight 5", "--inflight is about publishing, and nobody publishes"),
+        ("retained --stage 1s@5", "--stage does not go with the scenario retained"),
+        ("retained --find-max --slo loss=0", "--find-max does not go with the scenario retained"),
+        ("e2e --churn 10%", "--churn is for the scenario churn"),
+        ("storm --churn 10%", "--churn is for the scenario churn"),
+        ("sub --churn-every 1s", "--churn-every is for the scenarios churn and storm"),
         ("--no-stamp --fail-if p99>5ms", "'p99>5ms' cannot be told"),
         ("--json - --csv -", "only one of"),
         ("-f /nowhere", "the payload file /nowhere cannot be read"),

@@ -565,6 +565,8 @@ pub fn describe(group: &GroupConfig) -> String {
         }
     }
     match &group.load {
+        // They are there before anything is measured, however fast.
+        LoadConfig::Open { .. } if group.scenario == Scenario::Retained => {}
         LoadConfig::Open { stages, arrival } => {
             let rates: Vec<String> = stages
                 .iter()

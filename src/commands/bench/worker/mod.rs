@@ -30,7 +30,6 @@ use super::clock::Clock;
 use super::clocks::Clocks;
 use super::recorder::{Interval, Recorder};
 use super::scenario::{Spec, login_place};
-use super::tracker::Tracker;
 use super::usage::thread_cpu_time;
 use client::{Client, END_WITHIN, keyword};
 use pacer::Pacer;
@@ -41,7 +40,7 @@ use uncompared::Uncompared;
 
 pub(super) use link::Terms;
 pub(super) use publisher::Pace;
-pub(super) use subscriber::GroupTracker;
+pub(super) use subscriber::{GroupTracker, Heard};
 
 /// How often a thread tells how far it is.
 const TICK: Duration = Duration::from_millis(10);
@@ -186,16 +185,13 @@ pub(super) enum Told {
     Ended(Box<Outcome>),
 }
 
-/// A subscriber with what came to it, by publisher, ascending.
-pub(super) type Heard = (u32, Vec<(u32, Tracker)>);
-
 /// What a thread has recorded.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub recorder: Recorder,
     /// Each publisher with how many messages went out.
     pub sent: Vec<(u32, u64)>,
-    pub trackers: Vec<Heard>,
+    pub heard: Vec<Heard>,
     /// CPU time of the measured phase, in milliseconds.
     pub cpu_ms: u64,
 }
@@ -215,7 +211,7 @@ pub(super) struct Worker {
     timeline: Cell<Timeline>,
     wakers: RefCell<Vec<Option<Waker>>>,
     sent: RefCell<Vec<(u32, u64)>>,
-    trackers: RefCell<Vec<Heard>>,
+    heard: RefCell<Vec<Heard>>,
     told: mpsc::UnboundedSender<Told>,
     has_failed: Cell<bool>,
     has_denied: Cell<bool>,
@@ -323,7 +319,7 @@ impl Worker {
     }
 
     fn subscriber_ended(&self, subscriber: Subscriber) {
-        self.trackers.borrow_mut().push(subscriber.into_trackers());
+        self.heard.borrow_mut().push(subscriber.into_heard());
     }
 
     fn go(&self, step: Step, timeline: Timeline) {
@@ -440,7 +436,7 @@ async fn drive(
         timeline: Cell::new(Timeline::UNKNOWN),
         wakers: RefCell::new(vec![None; specs.len()]),
         sent: RefCell::default(),
-        trackers: RefCell::default(),
+        heard: RefCell::default(),
         told,
         has_failed: Cell::new(false),
         has_denied: Cell::new(false),
@@ -493,7 +489,7 @@ async fn drive(
     Ok(Outcome {
         recorder: worker.recorder.take(),
         sent: worker.sent.take(),
-        trackers: worker.trackers.take(),
+        heard: worker.heard.take(),
         cpu_ms: busy.millis(),
     })
 }

@@ -47,6 +47,26 @@ impl GroupTracker {
     }
 }
 
+/// Messages that are numbered one after the other. Publishers of other runs have the same numbers, and each begins
+/// anew when its warm-up is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Stream {
+    run: u32,
+    phase: Phase,
+    publisher: u32,
+}
+
+/// What came to a subscriber.
+#[derive(Debug)]
+pub(in super::super) struct Heard {
+    /// Its number.
+    pub subscriber: u32,
+    /// Whether it hears other runs, whose publishers are numbered as those of this one.
+    pub is_of_any_run: bool,
+    /// By publisher, ascending.
+    pub trackers: Vec<(u32, Tracker)>,
+}
+
 /// Receives for one client.
 #[derive(Debug)]
 pub(super) struct Subscriber {
@@ -55,8 +75,8 @@ pub(super) struct Subscriber {
     /// The run whose messages it counts; `None`: of any.
     run: Option<u32>,
     is_shared: bool,
-    /// By publisher, ascending.
-    trackers: Vec<(u32, Tracker)>,
+    /// Ascending.
+    trackers: Vec<(Stream, Tracker)>,
     /// Where the last one was found.
     last: usize,
     /// The run of another process that was heard last, and how many microseconds its clock is ahead.
@@ -79,9 +99,12 @@ impl Subscriber {
         }
     }
 
-    /// Its number, and each publisher with what came from it.
-    pub fn into_trackers(self) -> (u32, Vec<(u32, Tracker)>) {
-        (self.number, self.trackers)
+    /// Each publisher with what came from it.
+    pub fn into_heard(self) -> Heard {
+        let by_number = |(stream, tracker): (Stream, Tracker)| (stream.publisher, tracker);
+        let mut trackers: Vec<_> = self.trackers.into_iter().map(by_number).collect();
+        trackers.sort_by_key(|(publisher, _)| *publisher);
+        Heard { subscriber: self.number, is_of_any_run: self.run.is_none(), trackers }
     }
 
     /// A message came.
@@ -177,14 +200,14 @@ impl Subscriber {
                 None => Arrival::New,
             };
         }
-        let is_last =
-            self.trackers.get(self.last).is_some_and(|(publisher, _)| *publisher == stamp.publisher);
-        if !is_last {
-            let found = self.trackers.binary_search_by_key(&stamp.publisher, |(publisher, _)| *publisher);
+        let Stamp { run, phase, publisher, .. } = *stamp;
+        let stream = Stream { run, phase, publisher };
+        if self.trackers.get(self.last).is_none_or(|(last, _)| *last != stream) {
+            let found = self.trackers.binary_search_by_key(&stream, |(known, _)| *known);
             self.last = found.unwrap_or_else(|place| {
                 // Of an unknown run nobody knows how many came before the first that is seen.
                 let first = if self.run.is_some() { 0 } else { stamp.sequence };
-                self.trackers.insert(place, (stamp.publisher, Tracker::starting_at(first)));
+                self.trackers.insert(place, (stream, Tracker::starting_at(first)));
                 place
             });
         }
