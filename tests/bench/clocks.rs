@@ -17,10 +17,11 @@ use mqt::ui::Ui;
 
 use super::engine::{at_rate, group, settings};
 use crate::support::broker::TestBroker;
-use crate::support::wire::Wire;
 
 /// Longer than anything takes; only a test that fails waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// So often a run is repeated on a machine that has other things to do.
+const ATTEMPTS: u32 = 5;
 /// How far the clocks are set apart.
 const APART: Duration = Duration::from_secs(1_200);
 
@@ -98,71 +99,87 @@ fn receiving(broker: &TestBroker) -> BenchSettings {
     settings
 }
 
-/// Listens to what is answered about clocks.
-fn listen(broker: &TestBroker) -> Wire {
-    let mut wire = Wire::connect(broker.port());
-    wire.send("10 (`MQTT` 04 02 0000 `listens`)");
-    wire.expect("20 02 00 00");
-    wire.send("82 (0001 `mqt/clocks/0000002a/answer/+` 00)");
-    wire.expect("90 03 0001 00");
-    wire
+/// What came in while both ran, and both clocks were looked at.
+fn received(time_of_day: TimeOfDay, publisher_ends_first: bool) -> RunResult {
+    let broker = TestBroker::start();
+    let (publisher, subscriber) = if publisher_ends_first {
+        let subscriber = Running::start(receiving(&broker), SystemTime::now);
+        subscriber.wait_for(0);
+        (Running::start(publishing(&broker), time_of_day), subscriber)
+    } else {
+        let publisher = Running::start(publishing(&broker), time_of_day);
+        publisher.wait_for(100);
+        (publisher, Running::start(receiving(&broker), SystemTime::now))
+    };
+    subscriber.wait_for(500);
+    if publisher_ends_first {
+        publisher.end();
+        subscriber.end()
+    } else {
+        let result = subscriber.end();
+        publisher.end();
+        result
+    }
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a run that is repeated is not kept secret")]
 fn the_offset_to_a_publisher_is_measured_and_its_latencies_are_right() {
     for (time_of_day, micros, publisher_ends_first) in [
         (slow as TimeOfDay, -(APART.as_micros() as i64), false),
         (slow, -(APART.as_micros() as i64), true),
         (fast, APART.as_micros() as i64, false),
     ] {
-        let broker = TestBroker::start();
-        let mut answers = listen(&broker);
-        let (publisher, subscriber) = if publisher_ends_first {
-            let subscriber = Running::start(receiving(&broker), SystemTime::now);
-            subscriber.wait_for(0);
-            (Running::start(publishing(&broker), time_of_day), subscriber)
-        } else {
-            let publisher = Running::start(publishing(&broker), time_of_day);
-            publisher.wait_for(100);
-            (publisher, Running::start(receiving(&broker), SystemTime::now))
-        };
-        // The first of the two measures is complete.
-        (0..16).for_each(|_| drop(answers.packet()));
-        subscriber.wait_for(200);
-        let result = if publisher_ends_first {
-            publisher.end();
-            subscriber.end()
-        } else {
-            let result = subscriber.end();
-            publisher.end();
-            result
-        };
-        let [source] = &result.publisher_clocks[..] else { panic!("{:?}", result.publisher_clocks) };
-        assert_eq!(source.run, "0000002a");
-        let clock = source.clock.unwrap();
-        for measured in [clock.before_us, clock.after_us.unwrap()] {
-            assert!(measured.abs_diff(micros) <= clock.error_us, "{clock:?} and not {micros}");
+        let mut is_known = false;
+        for _ in 0..ATTEMPTS {
+            let result = received(time_of_day, publisher_ends_first);
+            let (counts, response) = (result.counts, &result.latency.response);
+            assert_eq!(
+                (counts.lost, counts.duplicates, response.count()),
+                (0, 0, counts.delivered),
+                "{result:?}"
+            );
+            let [source] = &result.publisher_clocks[..] else { panic!("{:?}", result.publisher_clocks) };
+            assert_eq!(source.run, "0000002a");
+            let Some((clock, after)) = source.clock.and_then(|clock| Some((clock, clock.after_us?))) else {
+                eprintln!("the machine is too busy to answer: {source:?}");
+                continue;
+            };
+            for measured in [clock.before_us, after] {
+                assert!(measured.abs_diff(micros) <= clock.error_us, "{clock:?} and not {micros}");
+            }
+            // By the clocks as they are set, it is 20 minutes or nothing.
+            assert!(response.max_us() < 600_000_000, "{response:?}");
+            let told = warnings(&result);
+            let told = told.iter().find(|warning| warning.keyword == "clocks").unwrap();
+            assert!(told.text.contains("latencies may be off by"), "{told:?}");
+            let text = report(&ResultFile::new(vec![result]), &Style::default(), 1_000);
+            let direction = if micros < 0 { "behind" } else { "ahead" };
+            let line = format!("Clock of run 0000002a: 1200 s {direction} at first, 1200 s {direction} at ");
+            assert!(text.contains(&line), "{text}");
+            is_known = true;
+            break;
         }
-        let (counts, response) = (result.counts, &result.latency.response);
-        assert_eq!(
-            (counts.lost, counts.duplicates, response.count()),
-            (0, 0, counts.delivered),
-            "{result:?}"
-        );
-        // By the clocks as they are set, it is 20 minutes or nothing.
-        assert!(response.max_us() < 600_000_000, "{response:?}");
-        let told = warnings(&result);
-        let told = told.iter().find(|warning| warning.keyword == "clocks").unwrap();
-        assert!(told.text.contains("latencies may be off by"), "{told:?}");
-        let text = report(&ResultFile::new(vec![result]), &Style::default(), 1_000);
-        let direction = if micros < 0 { "behind" } else { "ahead" };
-        assert!(
-            text.contains(&format!(
-                "Clock of run 0000002a: 1200 s {direction} at first, 1200 s {direction} at "
-            )),
-            "{text}"
-        );
+        assert!(is_known, "nobody ever answers");
     }
+}
+
+#[test]
+fn subscribers_that_share_miss_nothing_of_other_runs() {
+    let broker = TestBroker::start();
+    let mut settings = receiving(&broker);
+    settings.groups[0].filters = Some(vec!["$share/all/others/#".parse().unwrap()]);
+    let subscriber = Running::start(settings, SystemTime::now);
+    subscriber.wait_for(0);
+    let mut settings = publishing(&broker);
+    settings.groups[0].publishers = 3;
+    let publisher = Running::start(settings, SystemTime::now);
+    subscriber.wait_for(200);
+    let sent = publisher.end().counts.sent;
+    subscriber.wait_for(sent);
+    let counts = subscriber.end().counts;
+    assert_eq!(counts.delivered, sent);
+    assert_eq!((counts.lost, counts.duplicates, counts.out_of_order), (0, 0, 0), "{counts:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use mqt::mqtt::QoS;
 
 use super::engine::{at_rate, group, run, settings};
 use crate::support::mosquitto::{Mosquitto, MosquittoOptions, Scheme};
+use crate::support::mqt::Mqt;
 use crate::support::wire::Wire;
 
 fn start() -> Option<Mosquitto> {
@@ -86,5 +87,25 @@ fn every_scenario_runs_against_it() {
             );
             assert!(result.anomalies.is_empty());
         }
+    }
+}
+
+#[test]
+fn the_talk_beside_the_load_has_a_login_too() {
+    let options =
+        MosquittoOptions { users: &[("one", "secret"), ("two", "word")], ..MosquittoOptions::default() };
+    let Some(mosquitto) = Mosquitto::start_with(&options) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let users = dir.path().join("users.csv");
+    std::fs::write(&users, "one,secret\ntwo,word\n").unwrap();
+    let url = endpoint(&mosquitto).to_string();
+    let parts = ["0/2", "1/2"].map(|shard| {
+        Mqt::new(["bench", "p2p", "--publishers", "2", "-r", "1k", "--count", "20", "--run-id", "logins"])
+            .args(["--shard", shard, "-L", &url, "--json", "-", "--credentials"])
+            .arg(&users)
+            .start_with_stdin()
+    });
+    for part in parts {
+        part.join().unwrap().assert_code(0);
     }
 }

@@ -34,7 +34,7 @@ const QUESTIONS: u32 = 16;
 /// How long an answer may take before the question comes again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 /// Whoever has not answered so many questions does not answer.
-const SILENT_AFTER: u32 = 8;
+const SILENT_AFTER: u32 = 20;
 /// So many publishing processes are told apart; of further ones nothing is known.
 const SOURCES: usize = 1_000;
 /// So many processes may ask one.

@@ -18,6 +18,14 @@ pub(super) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
     options.client_id = Some(id.into());
     (options.clean_start, options.session_expiry) = (true, 0);
     options.first_connect = Attempts::AtMost(0);
+    // Nobody is to hear of the end of this one.
+    options.will = None;
+    // Where only the clients have logins, any of them may talk.
+    let login = settings.groups.iter().find_map(|group| group.credentials.first());
+    if let (None, Some(login)) = (&options.user_name, login) {
+        options.user_name = Some(login.user_name.as_str().into());
+        options.password = login.password.clone();
+    }
     let endpoint = options.transport.endpoint.clone();
     let choices = SessionChoices { seed: random_seed(), ..SessionChoices::default() };
     let mut client = Client::new(options, choices).map_err(|error| from_setup(&error))?;

@@ -233,7 +233,9 @@ impl<'a> Plan<'a> {
                 add(template, self.any_topic(template))?;
             }
         }
-        Ok(Filters { filters, is_shared: group.share_name.is_some() })
+        // Whoever has typed one shares it, too.
+        let is_shared = !filters.is_empty() && filters.iter().all(|filter| filter.starts_with("$share/"));
+        Ok(Filters { filters, is_shared })
     }
 
     /// The filter for whatever a template comes to: a level that changes becomes `+`.

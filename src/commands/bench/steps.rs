@@ -36,7 +36,7 @@ const LONGEST_GRACE: Duration = Duration::from_millis(500);
 /// A second signal so soon after the first is the same one.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// So long an answer about the clock is waited for after the load.
-const CLOCK_WITHIN: Duration = Duration::from_secs(3);
+const CLOCK_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use crate::cli::bench::Scenario;
 use crate::output::units::Count;
 
 use super::in_parts;
@@ -70,7 +71,8 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
     let counts = &mut recorder.counts;
     if shared.publishers == 0 {
         // Others publish: what is missing shows in the numbers alone.
-        counts.lost = heard.iter().flat_map(|of| &of.trackers).map(|(_, tracker)| tracker.missing()).sum();
+        let each = heard.iter().flat_map(|of| &of.trackers);
+        counts.lost = each.chain(groups.iter().flatten()).map(|(_, tracker)| tracker.missing()).sum();
         counts.expected = counts.delivered + counts.lost;
     } else if in_parts(&shared.settings) {
         // What this process has sent may be delivered to another, which alone knows.
@@ -173,8 +175,10 @@ fn anomalies(
             if std::mem::replace(seen, true) {
                 continue;
             }
+            let is_of_any_run = plan.group(spec).is_some_and(|group| group.scenario == Scenario::Sub);
             for (publisher, tracker) in heard {
-                judge(*publisher, None, lost_of(publisher, tracker), tracker, false);
+                let lost = if is_of_any_run { tracker.missing() } else { lost_of(publisher, tracker) };
+                judge(*publisher, None, lost, tracker, false);
             }
             let heard: HashSet<u32> = heard.iter().map(|(publisher, _)| *publisher).collect();
             for (publisher, topic) in &topics {

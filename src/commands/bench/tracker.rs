@@ -26,6 +26,8 @@ pub enum Arrival {
 /// The messages of one publisher as one subscription gets them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tracker {
+    /// Where it began: what came before that is not known.
+    first: u64,
     /// One more than the highest sequence that came.
     next: u64,
     /// What is missing below: first → one past the last.
@@ -43,20 +45,21 @@ impl Tracker {
     /// A tracker that misses nothing below a sequence.
     #[must_use]
     pub fn starting_at(sequence: u64) -> Self {
-        Self { next: sequence, ..Self::default() }
+        Self { first: sequence, next: sequence, ..Self::default() }
     }
 
     /// Enters a message. `gaps` is how many gaps are kept.
     pub fn arrive(&mut self, sequence: u64, gaps: usize) -> Arrival {
+        if sequence < self.first {
+            // It began before.
+            self.miss(sequence + 1, self.first, gaps);
+            self.first = sequence;
+            self.received = self.received.saturating_add(1);
+            self.out_of_order = self.out_of_order.saturating_add(1);
+            return Arrival::OutOfOrder;
+        }
         if sequence >= self.next {
-            if sequence > self.next {
-                self.missing.insert(self.next, sequence);
-                if self.missing.len() > gaps
-                    && let Some((_, end)) = self.missing.pop_first()
-                {
-                    self.closed_below = end;
-                }
-            }
+            self.miss(self.next, sequence, gaps);
             self.next = sequence.saturating_add(1);
             self.received = self.received.saturating_add(1);
             return Arrival::New;
@@ -80,6 +83,19 @@ impl Tracker {
         }
         self.duplicates = self.duplicates.saturating_add(1);
         Arrival::Duplicate
+    }
+
+    /// What lies between these two has not come.
+    fn miss(&mut self, from: u64, to: u64, gaps: usize) {
+        if from >= to {
+            return;
+        }
+        self.missing.insert(from, to);
+        if self.missing.len() > gaps
+            && let Some((_, end)) = self.missing.pop_first()
+        {
+            self.closed_below = end;
+        }
     }
 
     /// How many different messages came, as far as that is known.
@@ -141,6 +157,9 @@ mod tests {
         let mut late = Tracker::starting_at(5);
         late.arrive(6, GAPS);
         assert_eq!(late.missing(), 1);
+        // Another connection was behind.
+        let arrivals = [3, 5, 3].map(|sequence| late.arrive(sequence, GAPS));
+        assert_eq!((arrivals, late.missing()), ([OutOfOrder, OutOfOrder, Duplicate], 1));
     }
 
     #[test]

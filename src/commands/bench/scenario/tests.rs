@@ -54,6 +54,12 @@ fn each_scenario_has_its_audience() {
         ("fan-in --publishers 3 --subscribers 1", "~/+", "1 1 1"),
         ("fan-out --publishers 1 --subscribers 3", "~/+|~/+|~/+", "3"),
         ("shared --publishers 2 --subscribers 2 --share-name g", "$share/g/~/+|$share/g/~/+", "1 1"),
+        ("sub --subscribers 2 --filter $share/g/a", "$share/g/a|$share/g/a", ""),
+        (
+            "e2e --publishers 1 --subscribers 3 -t a --filter $share/g/a",
+            "$share/g/a|$share/g/a|$share/g/a",
+            "1",
+        ),
         ("pub --publishers 2", "", "0 0"),
         (
             "e2e --publishers 2 --subscribers 2 --topic a/{client}",

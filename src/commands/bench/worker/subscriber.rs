@@ -23,7 +23,7 @@ const FAR: u64 = 3_600_000_000_000;
 
 /// What all that share a subscription receive together, by publisher.
 #[derive(Debug)]
-pub(in super::super) struct GroupTracker(Vec<Mutex<HashMap<u32, Tracker>>>);
+pub(in super::super) struct GroupTracker(Vec<Mutex<HashMap<Stream, Tracker>>>);
 
 impl GroupTracker {
     /// Without messages.
@@ -31,11 +31,12 @@ impl GroupTracker {
         Self((0..PARTS).map(|_| Mutex::default()).collect())
     }
 
-    fn arrive(&self, publisher: u32, sequence: u64) -> Arrival {
-        let place = usize::try_from(publisher).unwrap_or(0) % PARTS;
+    /// A message came; of a stream that is new the first is awaited that is told.
+    fn arrive(&self, stream: Stream, sequence: u64, first: u64) -> Arrival {
+        let place = usize::try_from(stream.publisher).unwrap_or(0) % PARTS;
         let Some(part) = self.0.get(place) else { return Arrival::New };
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        part.entry(publisher).or_default().arrive(sequence, GAPS_OF_A_GROUP)
+        part.entry(stream).or_insert_with(|| Tracker::starting_at(first)).arrive(sequence, GAPS_OF_A_GROUP)
     }
 
     /// Each publisher with what came from it.
@@ -43,13 +44,14 @@ impl GroupTracker {
         self.0
             .iter()
             .flat_map(|part| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner)))
+            .map(|(stream, tracker)| (stream.publisher, tracker))
             .collect()
     }
 }
 
 /// Messages that are numbered one after the other. Publishers of other runs have the same numbers, and each begins
 /// anew when its warm-up is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Stream {
     run: u32,
     phase: Phase,
@@ -135,7 +137,7 @@ impl Subscriber {
         let timeline = worker.timeline();
         let is_measured = match self.run {
             Some(_) => stamp.phase == Phase::Measured,
-            None => timeline.is_measured(now),
+            None => now >= timeline.measured,
         };
         let times = self.times(&stamp, now, ahead, shared.clock);
         let record = |recorder: &mut Recorder| match times {
@@ -194,19 +196,19 @@ impl Subscriber {
     }
 
     fn track(&mut self, stamp: &Stamp, worker: &Worker) -> Arrival {
+        let Stamp { run, phase, publisher, .. } = *stamp;
+        let stream = Stream { run, phase, publisher };
+        // Of an unknown run nobody knows how many came before the first that is seen.
+        let first = if self.run.is_some() { 0 } else { stamp.sequence };
         if self.is_shared {
             return match worker.shared.group_trackers.get(self.group) {
-                Some(tracker) => tracker.arrive(stamp.publisher, stamp.sequence),
+                Some(tracker) => tracker.arrive(stream, stamp.sequence, first),
                 None => Arrival::New,
             };
         }
-        let Stamp { run, phase, publisher, .. } = *stamp;
-        let stream = Stream { run, phase, publisher };
         if self.trackers.get(self.last).is_none_or(|(last, _)| *last != stream) {
             let found = self.trackers.binary_search_by_key(&stream, |(known, _)| *known);
             self.last = found.unwrap_or_else(|place| {
-                // Of an unknown run nobody knows how many came before the first that is seen.
-                let first = if self.run.is_some() { 0 } else { stamp.sequence };
                 self.trackers.insert(place, (stream, Tracker::starting_at(first)));
                 place
             });
