@@ -7,7 +7,6 @@
 //! how far the clocks have moved apart. Whichever of the two ends first sees to that: a process that publishes says
 //! so to all that have asked, and waits a little for their last questions.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::cli::bench::Scenario;
 use crate::commands::random_seed;
-use crate::config::bench::BenchSettings;
+use crate::config::bench::{BenchSettings, Group};
 use crate::connection::Client;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, ReasonCode, TopicName};
@@ -235,9 +234,17 @@ pub(super) struct Clocks {
 
 #[derive(Debug, Default)]
 struct State {
-    sources: BTreeMap<u32, Source>,
+    /// By run, ascending.
+    sources: Vec<(u32, Source)>,
     /// Nothing can be asked any more.
     is_lost: bool,
+}
+
+impl State {
+    /// Where a run is, or is to be.
+    fn place(&self, run: u32) -> Result<usize, usize> {
+        self.sources.binary_search_by_key(&run, |(known, _)| *known)
+    }
 }
 
 impl Clocks {
@@ -252,14 +259,14 @@ impl Clocks {
         }
         let mut state = self.state();
         let (is_full, is_lost) = (state.sources.len() >= SOURCES, state.is_lost);
-        match state.sources.get(&run) {
-            Some(source) => source.ahead(),
-            None if is_full => Ahead::Unknown,
-            None => {
+        match state.place(run) {
+            Ok(place) => state.sources.get(place).map_or(Ahead::Unknown, |(_, source)| source.ahead()),
+            Err(_) if is_full => Ahead::Unknown,
+            Err(place) => {
                 let source =
                     if is_lost { Source { is_settled: true, ..Source::default() } } else { Source::new() };
                 let ahead = source.ahead();
-                state.sources.insert(run, source);
+                state.sources.insert(place, (run, source));
                 drop(state);
                 self.changed.notify_one();
                 ahead
@@ -270,7 +277,7 @@ impl Clocks {
     fn lost(&self) {
         let mut state = self.state();
         state.is_lost = true;
-        for source in state.sources.values_mut() {
+        for (_, source) in &mut state.sources {
             (source.questions, source.is_settled) = (0, true);
         }
     }
@@ -294,8 +301,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Connects a client of its own, where messages of other runs are to come in.
     pub async fn connect(settings: &BenchSettings, run: u32, clock: Clock, ui: &Ui) -> Option<Self> {
-        let listens =
-            |group: &crate::config::bench::Group| group.scenario == Scenario::Sub && group.subscribers > 0;
+        let listens = |group: &Group| group.scenario == Scenario::Sub && group.subscribers > 0;
         if !settings.stamp || !settings.groups.iter().any(listens) {
             return None;
         }
@@ -322,24 +328,24 @@ impl Asking {
 
     /// Whether times wait for an answer.
     pub fn is_open(&self) -> bool {
-        self.clocks.state().sources.values().any(|source| source.ahead() == Ahead::Asked)
+        self.clocks.state().sources.iter().any(|(_, source)| source.ahead() == Ahead::Asked)
     }
 
     /// The run is over: all that are still there are to be asked once more.
     pub fn ask_again(&self) {
-        self.clocks.state().sources.values_mut().for_each(Source::end);
+        self.clocks.state().sources.iter_mut().for_each(|(_, source)| source.end());
         self.clocks.changed.notify_one();
     }
 
     /// Whether all is found out that can be.
     pub fn is_settled(&self) -> bool {
-        self.clocks.state().sources.values().all(|source| source.is_settled)
+        self.clocks.state().sources.iter().all(|(_, source)| source.is_settled)
     }
 
     /// What was found out: one entry for each publishing process.
     pub fn found(&self) -> Vec<PublisherClock> {
         let state = self.clocks.state();
-        let entry = |(run, source): (&u32, &Source)| PublisherClock {
+        let entry = |(run, source): &(u32, Source)| PublisherClock {
             run: format!("{run:08x}"),
             clock: source.offset(),
         };
@@ -396,7 +402,8 @@ async fn ask_along(mut client: Client, asker: u64, clock: Clock, clocks: Arc<Clo
             let run = message.topic.split('/').nth(2).and_then(|run| u32::from_str_radix(run, 16).ok());
             let (Some(run), Some(answer)) = (run, Answer::decode(&message.payload)) else { continue };
             let mut state = clocks.state();
-            let Some(source) = state.sources.get_mut(&run) else { continue };
+            let Ok(place) = state.place(run) else { continue };
+            let Some((_, source)) = state.sources.get_mut(place) else { continue };
             let was_settled = source.is_settled;
             match answer {
                 // However late it is: the times say how much it is worth.
@@ -438,7 +445,7 @@ struct Board {
 /// Who has asked, and when the last question came.
 #[derive(Debug)]
 struct Asked {
-    askers: BTreeSet<String>,
+    askers: Vec<String>,
     heard: Instant,
     is_ending: bool,
     is_over: bool,
@@ -464,12 +471,8 @@ impl Answering {
         let id = format!("mqt-clock-{by:016x}");
         match connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
             Ok(client) => {
-                let state = Asked {
-                    askers: BTreeSet::new(),
-                    heard: Instant::now(),
-                    is_ending: false,
-                    is_over: false,
-                };
+                let state =
+                    Asked { askers: Vec::new(), heard: Instant::now(), is_ending: false, is_over: false };
                 let board = Arc::new(Board { state: Mutex::new(state), changed: Notify::new() });
                 let task = tokio::spawn(answer_along(client, by, run, clock, Arc::clone(&board)));
                 Some(Self { board, task })
@@ -532,12 +535,12 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
             let mut state = board.state();
             state.heard = Instant::now();
             match question {
-                Question::Farewell => drop(state.askers.remove(asker)),
+                Question::Farewell => state.askers.retain(|known| known != asker),
                 Question::Time(asked) => {
-                    if state.askers.len() < ASKERS {
-                        let is_new = state.askers.insert(asker.to_owned());
+                    if state.askers.len() < ASKERS && state.askers.iter().all(|known| known != asker) {
+                        state.askers.push(asker.to_owned());
                         // Whoever comes that late is told at once.
-                        if is_new && has_told {
+                        if has_told {
                             answer(&mut client, asker, Answer::Ends { by });
                         }
                     }
@@ -552,7 +555,7 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
         }
         let (is_ending, is_over, askers) = {
             let state = board.state();
-            let askers = if state.is_ending && !has_told { state.askers.clone() } else { BTreeSet::new() };
+            let askers = if state.is_ending && !has_told { state.askers.clone() } else { Vec::new() };
             (state.is_ending, state.is_over, askers)
         };
         if is_over {

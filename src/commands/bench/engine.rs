@@ -161,12 +161,18 @@ pub async fn measure(
         series: Vec::new(),
         outcomes: Vec::new(),
     };
-    let finished = run.complete(&plan, &specs).await;
+    let mut finished = run.complete(&plan, &specs).await;
     if let Some(asking) = asking {
         asking.end().await;
     }
     if let Some(answering) = answering {
-        answering.end().await;
+        tokio::select! {
+            () = answering.end() => {}
+            // Whoever asks for an end does not want to wait.
+            signal = signals.next() => if let Ok(finished) = &mut finished {
+                finished.signal.get_or_insert(signal);
+            },
+        }
     }
     if let Some(shards) = shards {
         shards.end().await;

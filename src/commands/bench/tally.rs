@@ -157,8 +157,7 @@ fn anomalies(
         Some(sent) => tracker.lost(*sent),
         None => tracker.missing(),
     };
-    let by_number: HashMap<u32, &Vec<(u32, Tracker)>> =
-        heard.iter().map(|of| (of.subscriber, &of.trackers)).collect();
+    let by_number: HashMap<u32, &Heard> = heard.iter().map(|of| (of.subscriber, of)).collect();
     for Heard { subscriber, is_of_any_run, trackers } in heard {
         for (publisher, tracker) in trackers {
             let lost = if *is_of_any_run { tracker.missing() } else { lost_of(publisher, tracker) };
@@ -190,11 +189,15 @@ fn anomalies(
         }
         let heard = by_number.get(&spec.number);
         // All heard: the usual case, and the only one that is quick for many publishers and subscribers.
-        let expected = heard.map_or(0, |heard| heard.len());
+        let expected = heard.map_or(0, |heard| heard.trackers.len());
         if has_stamps && expected < topics.len() {
             for (publisher, topic) in &topics {
                 let is_heard = heard.is_some_and(|heard| {
-                    heard.binary_search_by_key(publisher, |(publisher, _)| *publisher).is_ok()
+                    if heard.is_of_any_run {
+                        heard.trackers.iter().any(|(known, _)| known == publisher)
+                    } else {
+                        heard.trackers.binary_search_by_key(publisher, |(known, _)| *known).is_ok()
+                    }
                 });
                 if !is_heard && filters.filters.iter().any(|filter| filter.matches(topic)) {
                     judge(*publisher, Some(spec.number), lost_of(publisher, &silent), &silent, true);

@@ -65,7 +65,7 @@ pub(in super::super) struct Heard {
     pub subscriber: u32,
     /// Whether it hears other runs, whose publishers are numbered as those of this one.
     pub is_of_any_run: bool,
-    /// By publisher, ascending.
+    /// By publisher, of one run ascending.
     pub trackers: Vec<(u32, Tracker)>,
 }
 
@@ -104,8 +104,7 @@ impl Subscriber {
     /// Each publisher with what came from it.
     pub fn into_heard(self) -> Heard {
         let by_number = |(stream, tracker): (Stream, Tracker)| (stream.publisher, tracker);
-        let mut trackers: Vec<_> = self.trackers.into_iter().map(by_number).collect();
-        trackers.sort_by_key(|(publisher, _)| *publisher);
+        let trackers = self.trackers.into_iter().map(by_number).collect();
         Heard { subscriber: self.number, is_of_any_run: self.run.is_none(), trackers }
     }
 
