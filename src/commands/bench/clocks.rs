@@ -7,10 +7,12 @@
 //! how far the clocks have moved apart. Whichever of the two ends first sees to that: a process that publishes says
 //! so to all that have asked, and waits a little for their last questions.
 
+mod answering;
+mod message;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -27,6 +29,9 @@ use crate::ui::Ui;
 use super::clock::{Clock, Offset};
 use super::messenger;
 use super::result::{ClockOffset, PublisherClock};
+use message::{Answer, Question};
+
+pub(super) use answering::Answering;
 
 /// How often a clock is asked for.
 const QUESTIONS: u32 = 16;
@@ -36,79 +41,10 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 const SILENT_AFTER: u32 = 20;
 /// So many publishing processes are told apart; of further ones nothing is known.
 const SOURCES: usize = 1_000;
-/// So many processes may ask one.
-const ASKERS: usize = 1_000;
-/// At its end a publisher waits for those who have asked it, until none of them was heard for so long.
-const QUIET: Duration = Duration::from_secs(2);
-/// And at most so long.
-const LONGEST_END: Duration = Duration::from_secs(5);
-/// Between two looks at who is still there.
-const LOOK: Duration = Duration::from_millis(20);
 /// Connecting and subscribing may take so long: the load does not depend on it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a connection may take to end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
-    /// What time it is, in nanoseconds since 1970 by the clock of whoever asks.
-    Time(u64),
-    /// Nothing: whoever has asked will not do so again.
-    Farewell,
-}
-
-impl Question {
-    fn encode(self) -> Bytes {
-        let (kind, asked) = match self {
-            Self::Time(asked) => (0_u8, asked),
-            Self::Farewell => (1, 0),
-        };
-        [&[kind][..], &asked.to_be_bytes()].concat().into()
-    }
-
-    fn decode(payload: &[u8]) -> Option<Self> {
-        let (kind, rest) = payload.split_first()?;
-        match kind {
-            0 => Some(Self::Time(u64::from_be_bytes(*rest.first_chunk()?))),
-            1 => Some(Self::Farewell),
-            _ => None,
-        }
-    }
-}
-
-/// What is answered, and by whom: a number by chance, so that two processes with one run id are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// The question, when it came and when its answer left.
-    Time { by: u64, asked: u64, came: u64, left: u64 },
-    /// It will soon be gone: who wants to know its clock once more must ask now.
-    Ends { by: u64 },
-}
-
-impl Answer {
-    fn encode(self) -> Bytes {
-        let (kind, numbers) = match self {
-            Self::Time { by, asked, came, left } => (0_u8, [by, asked, came, left]),
-            Self::Ends { by } => (1, [by, 0, 0, 0]),
-        };
-        [&[kind][..], &numbers.map(u64::to_be_bytes).concat()].concat().into()
-    }
-
-    fn decode(payload: &[u8]) -> Option<Self> {
-        let (kind, rest) = payload.split_first()?;
-        let (by, rest) = rest.split_first_chunk()?;
-        let (asked, rest) = rest.split_first_chunk()?;
-        let (came, rest) = rest.split_first_chunk()?;
-        let (left, _) = rest.split_first_chunk()?;
-        let [by, asked, came, left] = [by, asked, came, left].map(|bytes| u64::from_be_bytes(*bytes));
-        match kind {
-            0 => Some(Self::Time { by, asked, came, left }),
-            1 => Some(Self::Ends { by }),
-            _ => None,
-        }
-    }
-}
 
 /// What is known of the clock by which a message was stamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -429,163 +365,9 @@ fn ask(client: &mut Client, run: u32, asker: u64, question: Question) {
     client.session().publish(Message { topic, payload: question.encode(), ..Message::default() });
 }
 
-/// Answers those that ask for the clock of this process, which publishes.
-#[derive(Debug)]
-pub(super) struct Answering {
-    board: Arc<Board>,
-    task: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Board {
-    state: Mutex<Asked>,
-    changed: Notify,
-}
-
-/// Who has asked, and when the last question came.
-#[derive(Debug)]
-struct Asked {
-    askers: Vec<String>,
-    heard: Instant,
-    is_ending: bool,
-    is_over: bool,
-}
-
-impl Board {
-    fn state(&self) -> MutexGuard<'_, Asked> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Answering {
-    /// Connects a client of its own, where nobody in this run receives what is published: others may. Of the
-    /// processes of one run, which have one clock, the first answers.
-    pub async fn connect(settings: &BenchSettings, run: u32, clock: Clock, ui: &Ui) -> Option<Self> {
-        let is_first = settings.shard.is_none_or(|shard| shard.index == 0);
-        let publishes =
-            settings.groups.iter().any(|group| group.scenario == Scenario::Pub && group.publishers > 0);
-        if !settings.stamp || !is_first || !publishes {
-            return None;
-        }
-        let by = random_seed();
-        let id = format!("mqt-clock-{by:016x}");
-        match connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
-            Ok(client) => {
-                let state =
-                    Asked { askers: Vec::new(), heard: Instant::now(), is_ending: false, is_over: false };
-                let board = Arc::new(Board { state: Mutex::new(state), changed: Notify::new() });
-                let task = tokio::spawn(answer_along(client, by, run, clock, Arc::clone(&board)));
-                Some(Self { board, task })
-            }
-            Err(why) => {
-                ui.note("clocks", &format!("subscribers elsewhere cannot ask for the clock: {why}"));
-                None
-            }
-        }
-    }
-
-    /// Tells those who have asked that it ends, waits for their last questions, and ends the connection.
-    pub async fn end(self) {
-        {
-            let mut state = self.board.state();
-            state.is_ending = true;
-            state.heard = Instant::now();
-        }
-        self.board.changed.notify_one();
-        let limit = Instant::now() + LONGEST_END;
-        while !self.task.is_finished() {
-            let (is_alone, until) = {
-                let state = self.board.state();
-                (state.askers.is_empty(), (state.heard + QUIET).min(limit))
-            };
-            if is_alone || Instant::now() >= until {
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        self.board.state().is_over = true;
-        self.board.changed.notify_one();
-        // It says so, or the connection is gone.
-        let _ = timeout(CLOSE_WITHIN, self.task).await;
-    }
-}
-
-async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board: Arc<Board>) {
-    let answer = |client: &mut Client, asker: &str, answer: Answer| {
-        if let Ok(topic) = TopicName::new(format!("mqt/clocks/{run:08x}/answer/{asker}")) {
-            client.session().publish(Message { topic, payload: answer.encode(), ..Message::default() });
-        }
-    };
-    let mut has_told = false;
-    loop {
-        tokio::select! {
-            driven = client.drive() => if driven.is_err() { return },
-            () = board.changed.notified() => {}
-        }
-        let came = clock.unix(clock.now());
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
-            let Event::Message { publish, .. } = event else { continue };
-            let message = publish.message;
-            let (Some(asker), Some(question)) =
-                (message.topic.rsplit('/').next(), Question::decode(&message.payload))
-            else {
-                continue;
-            };
-            let mut state = board.state();
-            state.heard = Instant::now();
-            match question {
-                Question::Farewell => state.askers.retain(|known| known != asker),
-                Question::Time(asked) => {
-                    if state.askers.len() < ASKERS && state.askers.iter().all(|known| known != asker) {
-                        state.askers.push(asker.to_owned());
-                        // Whoever comes that late is told at once.
-                        if has_told {
-                            answer(&mut client, asker, Answer::Ends { by });
-                        }
-                    }
-                    drop(state);
-                    answer(
-                        &mut client,
-                        asker,
-                        Answer::Time { by, asked, came, left: clock.unix(clock.now()) },
-                    );
-                }
-            }
-        }
-        let (is_ending, is_over, askers) = {
-            let state = board.state();
-            let askers = if state.is_ending && !has_told { state.askers.clone() } else { Vec::new() };
-            (state.is_ending, state.is_over, askers)
-        };
-        if is_over {
-            client.close(ReasonCode::SUCCESS).await;
-            return;
-        }
-        has_told |= is_ending;
-        for asker in &askers {
-            answer(&mut client, asker, Answer::Ends { by });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn questions_and_answers_are_read_as_they_were_written() {
-        for question in [Question::Time(7), Question::Farewell] {
-            assert_eq!(Question::decode(&question.encode()), Some(question));
-        }
-        for answer in [Answer::Time { by: 1, asked: 2, came: 3, left: u64::MAX }, Answer::Ends { by: 9 }] {
-            let bytes = answer.encode();
-            assert_eq!(Answer::decode(&bytes), Some(answer));
-            assert_eq!(Answer::decode(&bytes[..32]), None, "too short");
-        }
-        assert_eq!((Question::decode(&[0, 1]), Question::decode(&[2; 9])), (None, None));
-        assert_eq!((Answer::decode(&[2; 33]), Answer::decode(b"")), (None, None));
-    }
 
     fn answered(source: &mut Source, by: u64, micros: i64, error_us: u64) {
         source.asks(Instant::now());
