@@ -59,11 +59,17 @@ pub fn deliver(
     }
 }
 
-/// Writes to another name in the same folder, and gives the file its name when it is whole.
+/// Writes to another name in the same folder, and gives the file its name when it is whole. A link stays a link; what
+/// is no file, such as a pipe or a device, is written to, and nothing takes its place.
 fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let failed = |error: &io::Error| {
-        Failure::new(Kind::Output, format!("{} cannot be written", path.display())).source(error)
+    let failed = |error: io::Error| {
+        Failure::new(Kind::Output, format!("{} cannot be written", path.display())).source(&error)
     };
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let opened = fs::OpenOptions::new().write(true).open(path);
+        return opened.and_then(|mut file| file.write_all(content)).map_err(failed);
+    }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
@@ -73,7 +79,7 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| {
         // It may not even be there.
         drop(fs::remove_file(&part));
-        failed(&error)
+        failed(error)
     })
 }
 
@@ -155,6 +161,32 @@ mod tests {
         let parts = fs::read_dir(dir.path()).unwrap();
         assert!(parts.into_iter().all(|entry| !entry.unwrap().path().to_string_lossy().contains("part")));
         assert_eq!(check_folders(&Outputs::default()), Ok(()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_stays_what_it_is() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, link) = (dir.path().join("pipe"), dir.path().join("link to the pipe"));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("pipe", &link).unwrap();
+        for path in [&pipe, &link] {
+            let reader = std::thread::spawn({
+                let pipe = pipe.clone();
+                move || fs::read_to_string(pipe).unwrap()
+            });
+            write_whole(path, b"into the pipe").unwrap();
+            assert_eq!(reader.join().unwrap(), "into the pipe");
+        }
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        let (file, link) = (dir.path().join("file"), dir.path().join("link to the file"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
     }
 
     #[test]
