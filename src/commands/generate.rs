@@ -158,7 +158,9 @@ pub fn exit_codes() -> String {
     }
     text.push_str("  128+n               ended by signal n\n\n");
     text.push_str(
-        "When several apply, the gravest counts. stderr names the keyword: mqt: error[keyword]: …\n",
+        "When several apply, the gravest counts. stderr says `mqt: error[keyword]: …` with this keyword, or with one\n\
+         that says more precisely what it was: topic, file, config, json (1), listen, proxy, ws (14), connack (27),\n\
+         and connect also where a connection ended (7) or took too long (27) before it stood.\n",
     );
     text
 }

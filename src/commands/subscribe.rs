@@ -88,6 +88,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
         answered: false,
+        served: false,
         granted: 0,
         failure: None,
         end: None,
@@ -147,6 +148,8 @@ struct Subscriber<'a> {
     slow: bool,
     /// Every subscription and unsubscription was answered once.
     answered: bool,
+    /// That was so, if on an earlier connection: it has worked.
+    served: bool,
     granted: usize,
     failure: Option<Failure>,
     end: Option<End>,
@@ -439,6 +442,7 @@ impl Subscriber<'_> {
             self.end = Some(End::Failed);
             return;
         }
+        self.served = true;
         // One of several was refused: the others go on, and this is said at once.
         if let Some(failure) = self.failure.as_ref().filter(|_| self.end.is_none()) {
             self.talk.ui.warning(failure.keyword, &failure.what);
@@ -491,12 +495,11 @@ impl Subscriber<'_> {
             Some(End::TimedOut) => Err(self.timed_out("-W", self.settings.timeout)),
             Some(End::Idle) if unmet.is_some() => Err(self.timed_out("--idle", self.settings.idle)),
             Some(End::Signal) => {
-                // An endless subscriber is ended by a signal in the normal way, unless output is left behind.
+                // An endless subscriber that has worked is ended by a signal in the normal way, unless output is left
+                // behind.
                 let mosquitto = self.settings.ui.dialect.tool().is_some();
-                if (unmet.is_none() || mosquitto)
-                    && self.unwritten.is_empty()
-                    && self.signal != Some(Signal::Hangup)
-                {
+                let is_normal = mosquitto || self.served && self.is_endless();
+                if is_normal && self.unwritten.is_empty() && self.signal != Some(Signal::Hangup) {
                     self.signal = None;
                     if mosquitto && !self.client.session_state().was_established() {
                         let what = "a signal came before the broker had answered";
@@ -507,6 +510,15 @@ impl Subscriber<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it was to run until somebody ends it.
+    const fn is_endless(&self) -> bool {
+        let settings = &self.settings;
+        settings.count.is_none()
+            && settings.timeout.is_none()
+            && settings.idle.is_none()
+            && !settings.exit_after_subscribe
     }
 
     /// The reason code of DISCONNECT. A mosquitto client that is cut short leaves the will to the broker, where MQTT
