@@ -176,6 +176,13 @@ impl Server<'_> {
         signals: &mut Signals,
     ) -> Result<Option<Signal>, Failure> {
         self.waiting.clear();
+        if self.signal.is_some() && !self.running.is_empty() {
+            let what = match self.running.len() {
+                1 => "a command is".to_owned(),
+                count => format!("{count} commands are"),
+            };
+            self.talk.ui.note("exec", &format!("{what} still waited for; Ctrl-C once more ends that"));
+        }
         while result.is_ok() && (!self.running.is_empty() || !self.client.session_state().is_drained()) {
             tokio::select! {
                 biased;
