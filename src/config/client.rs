@@ -30,9 +30,6 @@ const MAX_INFLIGHT: u16 = 20;
 /// How long a connect may take when nothing is said.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The port that means TLS when no URL says otherwise, as with mosquitto.
-const TLS_PORT: u16 = 8883;
-
 /// The connection options of all layers.
 pub(super) struct Merged {
     /// What was typed, the environment and the profile laid under it.
@@ -76,8 +73,11 @@ pub(super) fn merge(
             (lower.server, lower.login, lower.tls) = Default::default();
         }
     }
-    for one in [&typed, &variables, &saved] {
-        rules::check_login(&one.login)?;
+    for (one, place) in [(&typed, ""), (&variables, "variables MQT_…: "), (&saved, "profile: ")] {
+        rules::check_layer(one).map_err(|failure| Failure {
+            what: format!("{place}{}", failure.what),
+            ..failure
+        })?;
     }
     let args = layer::overlay(layer::overlay(typed.clone(), variables), saved);
     Ok(Merged { args, typed, own_broker, leads_elsewhere, warnings })
@@ -161,15 +161,18 @@ pub(super) fn properties(args: &ConnectionArgs, place: Place) -> Result<Properti
 /// Where the broker is: the URL, or host, port and layers.
 fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     let server = &args.server;
+    let wrong = |option: &str, error: &EndpointError| {
+        Failure::usage(format!("{option}: {error}")).old_text("Unable to connect (Lookup error).")
+    };
     if let Some(url) = &server.url {
-        return Ok(url.clone());
+        return match &server.ws_path {
+            Some(path) => url.clone().with_http_path(path).map_err(|error| wrong("--ws-path", &error)),
+            None => Ok(url.clone()),
+        };
     }
     if let Some(path) = &server.unix {
         return Ok(Endpoint::unix(path));
     }
-    let wrong = |option: &str, error: &EndpointError| {
-        Failure::usage(format!("{option}: {error}")).old_text("Unable to connect (Lookup error).")
-    };
     let mut endpoint = Endpoint::default();
     if let Some(host) = &server.host {
         endpoint = endpoint.with_host(host).map_err(|error| wrong("--host", &error))?;
@@ -179,22 +182,12 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     }
     let websocket = server.ws == Some(true);
     endpoint = endpoint.with_websocket(websocket).map_err(|error| wrong("--ws", &error))?;
-    let tls = turns_tls_on(&args.tls)
-        || (server.port == Some(TLS_PORT) && args.tls.tls != Some(false) && args.tls.no_tls != Some(true));
+    let tls = layer::says_tls(args).unwrap_or(false);
     endpoint = endpoint.with_tls(tls).map_err(|error| wrong("--tls", &error))?;
     if let Some(path) = &server.ws_path {
         endpoint = endpoint.with_http_path(path).map_err(|error| wrong("--ws-path", &error))?;
     }
     Ok(endpoint)
-}
-
-fn turns_tls_on(tls: &TlsArgs) -> bool {
-    let asked_for = tls.cafile.is_some()
-        || tls.capath.is_some()
-        || tls.cert.is_some()
-        || !tls.tls_pin.is_empty()
-        || tls.tls_use_os_certs == Some(true);
-    tls.no_tls != Some(true) && tls.tls.unwrap_or(asked_for)
 }
 
 /// The way to one broker.

@@ -3,6 +3,8 @@
 //! What belongs together is taken from one layer:
 //! - A URL, a host or a socket in an upper layer hides the URL of a lower one with all that it says; a URL
 //!   or a socket hides host, port and the like too.
+//! - A port, TLS and WebSocket of an upper layer are laid onto the URL of a lower one. A socket, which has none
+//!   of them, gives way.
 //! - A source of a password hides every source below it.
 //! - A user name hides the password that a lower layer gives for another user name.
 //! - `-i` hides `-I` and the other way round; so do `-4` and `-6`.
@@ -17,9 +19,13 @@ use crate::cli::connection::{
     ConnectionArgs, LoginArgs, ServerArgs, SessionArgs, TalkArgs, TlsArgs, WillArgs,
 };
 use crate::cli::multicall::Dialect;
+use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
 
 use super::environment::Environment;
+
+/// The port that means TLS when nothing else is said, as with mosquitto.
+const TLS_PORT: u16 = 8883;
 
 /// A value as a layer holds it, and where it stands: `MQT_PORT`, `config.toml:3: port`.
 pub(super) struct Found {
@@ -147,8 +153,15 @@ pub(super) fn overlay(mut upper: ConnectionArgs, mut lower: ConnectionArgs) -> C
     if server.url.is_some() || server.unix.is_some() {
         let hidden = &mut lower.server;
         (hidden.host, hidden.port, hidden.ws, hidden.ws_path) = (None, None, None, None);
-        lower.tls.tls = None;
+        (lower.tls.tls, lower.tls.no_tls) = (None, None);
     }
+    if server.unix.is_some() {
+        (lower.server.proxy, lower.server.srv) = (None, None);
+    }
+    if upper.tls.tls == Some(true) {
+        lower.tls.no_tls = None;
+    }
+    lay_onto_url(&mut upper, &mut lower);
     take_login_of_url(&mut upper);
     take_login_of_url(&mut lower);
     let others_password = lower.login.username.is_some()
@@ -170,6 +183,36 @@ pub(super) fn overlay(mut upper: ConnectionArgs, mut lower: ConnectionArgs) -> C
         lower.will.will_file = None;
     }
     upper.or(lower)
+}
+
+/// What an upper layer says about port, TLS and WebSocket changes the URL of a lower one.
+fn lay_onto_url(upper: &mut ConnectionArgs, lower: &mut ConnectionArgs) {
+    let is_socket = |url: &Endpoint| url.scheme() == Scheme::Unix;
+    let network = upper.server.port.is_some() || upper.server.ws == Some(true) || upper.tls.tls == Some(true);
+    if network {
+        lower.server.unix = None;
+        lower.server.url = lower.server.url.take().filter(|url| !is_socket(url));
+    }
+    let Some(url) = lower.server.url.as_mut().filter(|url| !is_socket(url)) else { return };
+    let tls = says_tls(upper).unwrap_or(url.scheme().is_tls());
+    let websocket = upper.server.ws.take().unwrap_or(url.scheme().is_websocket());
+    *url = url.clone().with_scheme(Scheme::network(tls, websocket));
+    if let Some(port) = upper.server.port.take() {
+        *url = url.clone().with_port(port);
+    }
+    upper.tls.tls = None;
+}
+
+/// What a layer says about TLS, by itself or by what only TLS has.
+pub(super) fn says_tls(args: &ConnectionArgs) -> Option<bool> {
+    let tls = &args.tls;
+    let asked_for = tls.cafile.is_some()
+        || tls.capath.is_some()
+        || tls.cert.is_some()
+        || !tls.tls_pin.is_empty()
+        || tls.tls_use_os_certs == Some(true)
+        || args.server.port == Some(TLS_PORT);
+    if tls.no_tls == Some(true) { Some(false) } else { tls.tls.or(asked_for.then_some(true)) }
 }
 
 /// User name and password of the URL count as given by its layer; its options win over them.
@@ -321,6 +364,36 @@ mod tests {
     fn an_upper_host_keeps_the_lower_port() {
         let got = overlay(layer(&[("host", "a")]), layer(&[("host", "b"), ("port", "9")]));
         assert_eq!((got.server.host.as_deref(), got.server.port), (Some("a"), Some(9)));
+    }
+
+    #[test]
+    fn port_and_layers_are_laid_onto_the_url_below() {
+        for (upper, url, expected) in [
+            (("port", "1884"), "mqtts://me@a:9", "mqtts://me@a:1884"),
+            (("port", "8883"), "mqtt://a/topic", "mqtts://a:8883/topic"),
+            (("tls", "true"), "mqtt://a", "mqtts://a"),
+            (("tls", "false"), "wss://a/path", "ws://a/path"),
+            (("no-tls", "true"), "mqtts://a", "mqtt://a"),
+            (("ws", "true"), "mqtts://a", "wss://a"),
+            (("cafile", "ca.pem"), "mqtt://a:9", "mqtts://a:9"),
+            (("keepalive", "9"), "mqtts://a", "mqtts://a"),
+            (("cafile", "ca.pem"), "unix:///s", "unix:///s"),
+        ] {
+            let got = overlay(layer(&[upper]), layer(&[("url", url)]));
+            assert_eq!(got.server.url.map(|url| url.to_string()).as_deref(), Some(expected), "{upper:?}");
+            assert_eq!((got.server.port, got.server.ws, got.tls.tls), (None, None, None), "{upper:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_gives_way_to_what_it_has_not() {
+        for upper in [("port", "1884"), ("tls", "true"), ("ws", "true")] {
+            let got = overlay(layer(&[upper]), layer(&[("url", "unix:///s")]));
+            assert_eq!(got.server.url, None, "{upper:?}");
+            assert_eq!(overlay(layer(&[upper]), layer(&[("unix", "/s")])).server.unix, None, "{upper:?}");
+        }
+        let got = overlay(layer(&[("unix", "/s")]), layer(&[("proxy", "socks5h://p"), ("srv", "true")]));
+        assert_eq!((got.server.proxy, got.server.srv), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which options go together: every rule that looks at more than one of them.
 
-use crate::cli::connection::{ConnectionArgs, LoginArgs, TlsArgs, WillArgs};
+use crate::cli::connection::{ConnectionArgs, TlsArgs, WillArgs};
 use crate::cli::property::{PlacedProperty, properties_of};
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs};
 use crate::connection::{Endpoint, Scheme, VersionChoice};
@@ -18,8 +18,11 @@ fn hold(rules: &[Rule]) -> Result<(), Failure> {
     }
 }
 
-/// What is typed in one layer: two sources of a password in a layer are a mistake, in two layers one wins.
-pub(super) fn check_login(login: &LoginArgs) -> Result<(), Failure> {
+/// What stands in one layer: two places of the broker or two sources of a password in a layer are a mistake, in two
+/// layers one wins.
+pub(super) fn check_layer(args: &ConnectionArgs) -> Result<(), Failure> {
+    let (server, tls, login) = (&args.server, &args.tls, &args.login);
+    let layers = server.ws == Some(true) || tls.tls == Some(true);
     let sources = [
         login.password.is_some(),
         login.password_file.is_some(),
@@ -27,11 +30,28 @@ pub(super) fn check_login(login: &LoginArgs) -> Result<(), Failure> {
         login.password_stdin == Some(true),
         login.password_prompt == Some(true),
     ];
-    hold(&[(
-        sources.iter().filter(|given| **given).count() > 1,
-        "the password is given in more than one way",
-        "use one of -P, --password-file, --password-command, --password-stdin, --password-prompt",
-    )])
+    hold(&[
+        (
+            sources.iter().filter(|given| **given).count() > 1,
+            "the password is given in more than one way",
+            "use one of -P, --password-file, --password-command, --password-stdin, --password-prompt",
+        ),
+        (
+            server.url.is_some() && (server.host.is_some() || server.port.is_some() || server.unix.is_some()),
+            "--url does not go with --host, --port and --unix: the URL says it all",
+            "write the port into the URL, as in mqtt://HOST:1884",
+        ),
+        (
+            server.url.is_some() && (layers || server.ws_path.is_some()),
+            "--url does not go with --tls, --ws and --ws-path: its scheme says it all",
+            "write mqtts://HOST, ws://HOST/PATH or wss://HOST/PATH",
+        ),
+        (
+            tls.no_tls == Some(true) && server.url.as_ref().is_some_and(|url| url.scheme().is_tls()),
+            "--no-tls does not go with a URL that says TLS",
+            "write mqtt://HOST or ws://HOST/PATH",
+        ),
+    ])
 }
 
 /// What mosquitto's TLS library has and ours has not.
@@ -78,28 +98,15 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
     let never_found_again = session.id.as_deref().unwrap_or_default().is_empty();
     hold(&[
         (
-            server.url.is_some() && (server.host.is_some() || server.port.is_some() || server.unix.is_some()),
-            "--url does not go with --host, --port and --unix: the URL says it all",
-            "write the port into the URL, as in mqtt://HOST:1884",
-        ),
-        (
-            server.url.is_some() && (layers || server.ws_path.is_some()),
-            "--url does not go with --tls, --ws and --ws-path: its scheme says it all",
-            "write mqtts://HOST, ws://HOST/PATH or wss://HOST/PATH",
-        ),
-        (
-            tls.no_tls == Some(true) && server.url.as_ref().is_some_and(|url| url.scheme().is_tls()),
-            "--no-tls does not go with a URL that says TLS",
-            "write mqtt://HOST or ws://HOST/PATH",
-        ),
-        (
             server.unix.is_some()
                 && (server.host.is_some() || server.port.is_some() || layers || server.proxy.is_some()),
             "--unix does not go with --host, --port, --tls, --ws and --proxy",
             "",
         ),
         (
-            server.ws_path.is_some() && server.ws != Some(true),
+            server.ws_path.is_some()
+                && server.ws != Some(true)
+                && !server.url.as_ref().is_some_and(|url| url.scheme().is_websocket()),
             "--ws-path needs --ws",
             "or write the path into the URL, as in ws://HOST/PATH",
         ),

@@ -260,6 +260,43 @@ fn a_named_profile_takes_the_place_of_the_default_one() {
 }
 
 #[test]
+fn options_are_laid_onto_the_url_of_a_lower_layer() {
+    let profile = |text| Around { profile: Some(text), ..Around::default() };
+    let plain = profile("[profile.default]\nurl = \"mqtt://me:secret@b:1883\"\n");
+    let variable = Around { variables: vec![("MQT_URL", "mqtt://me:secret@b:1883")], ..Around::default() };
+    for around in [&plain, &variable] {
+        for (more, expected) in [
+            ("-p 1884", "mqtt://me:***@b:1884"),
+            ("-p 1884 --tls", "mqtts://me:***@b:1884"),
+            ("--cafile ca.pem", "mqtts://me:***@b:1883"),
+            ("--ws --ws-path /x", "ws://me:***@b:1883/x"),
+            ("-h c", "mqtt://c"),
+            ("-h c -p 1884", "mqtt://c:1884"),
+            ("--unix /s", "unix:///s"),
+            ("-L mqtts://c", "mqtts://c"),
+        ] {
+            assert_eq!(client_in(more, around).transport.endpoint.to_string(), expected, "{more}");
+        }
+        let got = client_in("-p 1884", around);
+        assert_eq!((got.user_name.as_deref(), password(&got)), (Some("me"), Some(&b"secret"[..])));
+    }
+    let three = Around { variables: vec![("MQT_TLS", "true")], ..plain };
+    assert_eq!(client_in("-p 1", &three).transport.endpoint.to_string(), "mqtts://me:***@b:1");
+}
+
+#[test]
+fn what_contradicts_itself_in_one_layer_is_an_error_that_names_it() {
+    let variables =
+        Around { variables: vec![("MQT_URL", "mqtt://b"), ("MQT_PORT", "1")], ..Around::default() };
+    let profile =
+        Around { profile: Some("[profile.default]\nurl = \"mqtt://b\"\nport = 1\n"), ..Around::default() };
+    for (around, place) in [(&variables, "variables MQT_…: --url"), (&profile, "profile: --url")] {
+        let failure = resolve("mqt pub -t a -n", around).err().unwrap();
+        assert!(failure.what.starts_with(&format!("{place} does not go with --host, --port")), "{failure}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_no_variable() {
     let around = Around { variables: vec![("MQT_URL", ""), ("MQT_PORT", "")], ..Around::default() };
     assert_eq!(client_in("", &around).transport.endpoint, Endpoint::default());

@@ -68,7 +68,9 @@ impl Scheme {
         matches!(self, Self::Ws | Self::Wss)
     }
 
-    const fn network(tls: bool, websocket: bool) -> Self {
+    /// MQTT over TCP, with or without these layers.
+    #[must_use]
+    pub const fn network(tls: bool, websocket: bool) -> Self {
         match (tls, websocket) {
             (false, false) => Self::Mqtt,
             (true, false) => Self::Mqtts,
