@@ -87,7 +87,7 @@ pub struct PublishArgs {
     ///
     /// With --json. A file of `mqt watch --record` or `mqt sub --json`: the time from one message to the next is
     /// that of their tst; one without is published at once.
-    #[arg(long, value_name = "FILE", requires = "json")]
+    #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
 
     /// Publish the recording so much faster [default: 1x]

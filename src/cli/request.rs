@@ -117,7 +117,8 @@ pub struct RequestArgs {
     ///
     /// By --exec. Runs until it is interrupted.
     #[arg(long, requires = "exec", help_heading = "Service",
-          conflicts_with_all = ["source", "count", "rate", "latency", "timeout", "no_newline", "verbose", "format"])]
+          conflicts_with_all = ["message", "file", "stdin_file", "null_message", "count", "rate", "latency", "timeout",
+                                "no_newline", "verbose", "format"])]
     pub serve: bool,
 
     /// Run this command for each request, and answer with what it prints
@@ -127,7 +128,7 @@ pub struct RequestArgs {
     /// variables. The answer goes to the response topic of the request, else to -e. A request without either
     /// runs the command and sends nothing. A command that fails sends nothing, and the broker gets no
     /// acknowledgement before the command has ended.
-    #[arg(long, value_name = "COMMAND", requires = "serve", help_heading = "Service")]
+    #[arg(long, value_name = "COMMAND", help_heading = "Service")]
     pub exec: Option<String>,
 
     /// End a command that takes longer than this [default: 30s]
@@ -140,7 +141,7 @@ pub struct RequestArgs {
     /// Run at most so many commands at once [default: 4]
     ///
     /// Further requests wait, and the broker with them.
-    #[arg(long, value_name = "N", requires = "serve", help_heading = "Service")]
+    #[arg(long, value_name = "N", help_heading = "Service")]
     pub parallel: Option<NonZeroUsize>,
 
     /// Print the topic before the payload

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cli::ColorChoice;
-use crate::cli::connection::{ConnectionArgs, TlsArgs, WillArgs};
+use crate::cli::connection::{ConnectionArgs, WillArgs};
 use crate::cli::property::properties_of;
 use crate::cli::values::{Expiry, PacketSize};
 use crate::connection::{
@@ -74,10 +74,8 @@ pub(super) fn merge(
         }
     }
     for (one, place) in [(&typed, ""), (&variables, "variables MQT_…: "), (&saved, "profile: ")] {
-        rules::check_layer(one).map_err(|failure| Failure {
-            what: format!("{place}{}", failure.what),
-            ..failure
-        })?;
+        rules::check_layer(one)
+            .map_err(|failure| Failure { what: format!("{place}{}", failure.what), ..failure })?;
     }
     let args = layer::overlay(layer::overlay(typed.clone(), variables), saved);
     Ok(Merged { args, typed, own_broker, leads_elsewhere, warnings })

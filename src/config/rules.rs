@@ -267,6 +267,7 @@ pub(super) fn check_publish(args: &PublishArgs) -> Result<(), Failure> {
     let properties = &args.connection.session.property;
     check_places(properties, &[Place::Subscribe, Place::Unsubscribe], "mqt pub")?;
     hold(&[
+        (args.replay.is_some() && !args.json, "--replay needs --json", ""),
         (
             !source,
             "nothing to publish is given",
@@ -347,7 +348,10 @@ pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
     let source = args.message.is_some() || args.file.is_some() || args.stdin_file || args.null_message;
     let own = |kind| has(properties, Place::Publish, kind);
     let repeated = args.count.is_some_and(|count| count.get() > 1);
+    // clap forgets what an option requires as soon as that does not go with a third one.
     hold(&[
+        (args.exec.is_some() && !args.serve, "--exec needs --serve", ""),
+        (args.parallel.is_some() && !args.serve, "--parallel needs --serve", ""),
         (args.topic.is_empty(), "no topic is given", "add -t TOPIC"),
         (
             !args.serve && !source,
