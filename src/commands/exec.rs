@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
-use crate::connection::password::run_in_shell;
+use crate::connection::password::{ProcessGroup, run_in_group};
 use crate::mqtt::Property;
 use crate::mqtt::packet::Publish;
 use crate::output::sanitize::escape;
@@ -33,7 +33,7 @@ impl Exec {
         let failed = |what: String| {
             format!("the command for \"{}\" {what}; no answer is sent", escape(&publish.message.topic))
         };
-        let child = shell(&self.command)
+        let child = run_in_group(&self.command)
             .envs(variables(publish, topic))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -59,31 +59,15 @@ impl Exec {
     }
 }
 
-/// What runs a command. On unix it has a process group of its own: what the shell has started ends with it, and Ctrl-C
-/// lets it finish.
-fn shell(command: &str) -> Command {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
-    let mut process = run_in_shell(command);
-    #[cfg(unix)]
-    process.process_group(0);
-    process
-}
-
 /// A command that runs; dropping it kills what is left of it.
 struct Running {
-    /// Its process group, until it is known to have ended.
-    #[cfg(unix)]
-    group: Option<rustix::process::Pid>,
+    group: ProcessGroup,
     child: Child,
 }
 
 impl Running {
     fn new(child: Child) -> Self {
-        Self {
-            #[cfg(unix)]
-            group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw),
-            child,
-        }
+        Self { group: ProcessGroup::of(&child), child }
     }
 
     /// Feeds it, and waits until it has said all and ended. No status: it said more than `most` bytes.
@@ -106,25 +90,12 @@ impl Running {
                 return Ok((printed, None));
             }
             let status = self.child.wait().await?;
-            #[cfg(unix)]
-            {
-                self.group = None;
-            }
+            self.group.has_ended();
             Ok((printed, Some(status)))
         };
         tokio::select! {
             outcome = hear => outcome,
             never = feed => never,
-        }
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // It may have ended by itself.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }

@@ -318,10 +318,11 @@ impl Client {
         let transport = Arc::clone(&self.transport);
         let user_name = self.options.user_name.clone();
         let password = self.options.password.clone();
-        self.timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
+        let deadline = Instant::now() + self.options.connect_timeout;
+        self.timer.as_mut().reset(deadline);
         self.state = State::Connecting(Box::pin(async move {
             let password = match password {
-                Some(source) => Some(source.ask().await?),
+                Some(source) => Some(source.ask(deadline).await?),
                 None => None,
             };
             let connected = transport.connect().await?;

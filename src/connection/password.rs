@@ -1,6 +1,9 @@
 //! Where the password of a connection comes from, and the command that tells it.
 
+use std::io::IsTerminal;
 use std::process::Stdio;
+
+use tokio::time::{Instant, timeout_at};
 
 use crate::mqtt::Secret;
 
@@ -8,6 +11,9 @@ use super::ClientError;
 
 /// A password command may print so many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
+
+/// What a command did that gave no password before the deadline.
+const TOOK_TOO_LONG: &str = "did not end in the time for a connect (--connect-timeout)";
 
 /// Where the password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,32 +26,44 @@ pub enum PasswordSource {
 }
 
 impl PasswordSource {
-    /// The password; runs the command where it comes from one.
+    /// The password; runs the command where it comes from one. Dropping the future ends the command, and so does
+    /// the deadline.
     ///
     /// # Errors
     /// [`ClientError::PasswordCommand`].
-    pub async fn ask(self) -> Result<Secret, ClientError> {
+    pub async fn ask(self, deadline: Instant) -> Result<Secret, ClientError> {
         match self {
             Self::Fixed(secret) => Ok(secret),
-            Self::Command(command) => ask_command(&command).await,
+            Self::Command(command) => {
+                // Who asks on the terminal has to stay in the process group that the terminal listens to.
+                let process = if std::io::stderr().is_terminal() {
+                    run_in_shell(&command)
+                } else {
+                    run_in_group(&command)
+                };
+                timeout_at(deadline, heard(process))
+                    .await
+                    .unwrap_or_else(|_| Err(ClientError::PasswordCommand(TOOK_TOO_LONG.into())))
+            }
         }
     }
 }
 
-/// Runs a command by the shell and takes what it prints, without the line end.
-async fn ask_command(command: &str) -> Result<Secret, ClientError> {
+/// Runs a command and takes what it prints, without the line end.
+async fn heard(mut process: tokio::process::Command) -> Result<Secret, ClientError> {
     let failed = |what: String| ClientError::PasswordCommand(what);
-    let output = run_in_shell(command)
+    let child = process
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         // What it asks or complains about is for the user.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| failed(format!("could not be started: {error}")))?
-        .wait_with_output()
-        .await
-        .map_err(|error| failed(format!("could not be read: {error}")))?;
+        .map_err(|error| failed(format!("could not be started: {error}")))?;
+    let mut group = ProcessGroup::of(&child);
+    let output =
+        child.wait_with_output().await.map_err(|error| failed(format!("could not be read: {error}")))?;
+    group.has_ended();
     if !output.status.success() {
         return Err(failed(format!("failed: {}", output.status)));
     }
@@ -69,10 +87,90 @@ async fn ask_command(command: &str) -> Result<Secret, ClientError> {
 }
 
 /// A command line for the shell of this system.
-#[must_use]
-pub fn run_in_shell(command: &str) -> tokio::process::Command {
+fn run_in_shell(command: &str) -> tokio::process::Command {
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut process = tokio::process::Command::new(shell);
     process.arg(option).arg(command);
     process
+}
+
+/// A command line for the shell, which on unix has a process group of its own: what it has started ends with it (see
+/// [`ProcessGroup`]), and Ctrl-C leaves it alone.
+#[must_use]
+pub fn run_in_group(command: &str) -> tokio::process::Command {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
+    let mut process = run_in_shell(command);
+    #[cfg(unix)]
+    process.process_group(0);
+    process
+}
+
+/// The process group that a command leads, if it leads one; dropping it kills what is left of it.
+#[derive(Debug)]
+pub struct ProcessGroup {
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+impl ProcessGroup {
+    /// The group of a command that was just started.
+    #[must_use]
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "there are no process groups"))]
+    pub fn of(leader: &tokio::process::Child) -> Self {
+        Self {
+            #[cfg(unix)]
+            leader: leader
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(rustix::process::Pid::from_raw),
+        }
+    }
+
+    /// The command has ended by itself: its number may be given to another, and what it has left behind may stay.
+    pub fn has_ended(&mut self) {
+        #[cfg(unix)]
+        {
+            self.leader = None;
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // It may have ended by itself, or lead no group.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_named() {
+        let error = PasswordSource::Command("exec sleep 600".to_owned())
+            .ask(Instant::now() + Duration::from_millis(10))
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), format!("the password command {TOOK_TOO_LONG}"));
+    }
+
+    #[tokio::test]
+    async fn a_command_ends_with_all_that_it_has_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("open");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let command = format!("sleep 600 > '{}' & wait", fifo.display());
+        let asked = tokio::spawn(heard(run_in_group(&command)));
+        // Open once the second process runs, at its end once that is gone.
+        let opened = tokio::task::spawn_blocking(|| std::fs::File::open(fifo).unwrap()).await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        assert_eq!(std::io::read_to_string(opened).unwrap(), "");
+    }
 }

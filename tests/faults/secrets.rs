@@ -147,6 +147,20 @@ fn a_password_command_is_asked_again_at_each_connect() {
     assert_silent(&outcome);
 }
 
+/// It is not the address that is to blame.
+#[cfg(unix)]
+#[test]
+fn a_password_command_that_hangs_is_told() {
+    let listener = Scripted::listen();
+    publish(listener.port())
+        .args(["-t", "a", "-n", "-u", "joe", "--connect-timeout", "50ms"])
+        .args(["--password-command", "exec sleep 600"])
+        .run()
+        .assert_code(1)
+        .assert_stderr_has("error[config]: the password command did not end in the time for a connect");
+    assert_eq!(listener.connections(), 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_password_command_that_fails_is_told() {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use crate::cli::bench::{Rate, Scenario};
 use crate::commands::failure::{from_client, from_connect, from_setup};
 use crate::commands::random_seed;
@@ -127,7 +129,7 @@ pub(super) async fn logins(settings: &BenchSettings) -> Result<Logins, Failure> 
             None => Ok(None),
             Some(source) => source
                 .clone()
-                .ask()
+                .ask(Instant::now() + settings.client.connect_timeout)
                 .await
                 .map(Some)
                 .map_err(|error| from_client(&error, &settings.client.transport.endpoint, "")),
