@@ -189,9 +189,20 @@ impl Feed {
                 *left -= 1;
                 payload.clone()
             }
-            Origin::Stream { records, kind, timing } => match match timing {
-                Some(timing) => timing.next(records),
-                None => records.next(),
+            Origin::Stream { records, kind, timing } => match loop {
+                let next = match timing {
+                    Some(timing) => timing.next(records),
+                    None => records.next(),
+                };
+                match next {
+                    // Between two objects it means nothing.
+                    Some(Record::Bytes(empty))
+                        if matches!(kind, RecordKind::Json) && empty.trim_ascii().is_empty() =>
+                    {
+                        self.consumed += empty.len() as u64 + 1;
+                    }
+                    next => break next,
+                }
             } {
                 None => return Fetched::Nothing,
                 Some(Record::Failed(error)) => {

@@ -68,7 +68,9 @@ pub struct TlsPin(pub [u8; 32]);
 
 /// The text is not a pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("expected sha256: and 64 hexadecimal digits, or sha256: and base64 of 32 bytes")]
+#[error(
+    "expected sha256: and 64 hexadecimal digits, with or without colons, or sha256: and base64 of 32 bytes"
+)]
 pub struct TlsPinError;
 
 impl TlsPin {
@@ -87,11 +89,16 @@ impl TlsPin {
 impl FromStr for TlsPin {
     type Err = TlsPinError;
 
-    /// Reads `sha256:HEX` (colons between bytes allowed, as `openssl x509 -fingerprint` prints them) or
-    /// `sha256:BASE64`, also written `sha256//BASE64` as curl does.
+    /// Reads `sha256:HEX` (colons between bytes allowed), the whole line that `openssl x509 -fingerprint -sha256`
+    /// prints, or `sha256:BASE64`, also written `sha256//BASE64` as curl does.
     fn from_str(text: &str) -> Result<Self, TlsPinError> {
-        let digest =
-            text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256//")).ok_or(TlsPinError)?;
+        let openssl =
+            || text.split_once(" Fingerprint=").filter(|(hash, _)| hash.eq_ignore_ascii_case("sha256"));
+        let digest = text
+            .strip_prefix("sha256:")
+            .or_else(|| text.strip_prefix("sha256//"))
+            .or_else(|| openssl().map(|(_, digest)| digest))
+            .ok_or(TlsPinError)?;
         let digits: Option<Vec<u8>> = digest
             .bytes()
             .filter(|byte| *byte != b':')
@@ -138,6 +145,7 @@ mod tests {
         assert_eq!(pin.to_string(), hex.to_lowercase());
         for text in [
             "sha256:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
+            "sha256 Fingerprint=00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
             "sha256:ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=",
             "sha256:ABEiM0RVZneImaq7zN3u_wARIjNEVWZ3iJmqu8zd7v8=",
             "sha256//ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=",

@@ -151,6 +151,7 @@ fn json_lines() {
     assert_sends(
         &["--json", "-t", "d", "-q", "0"],
         b"{\"topic\":\"a\",\"payload\":\"x\"}\n\
+          \r\n\n\
           {\"payload\":\"y\",\"retain\":true}\n\
           {\"topic\":\"b\",\"payload_base64\":\"AP8=\"}",
         &["30 (`a` 'x')", "31 (`d` 'y')", "30 (`b` 00 FF)"],
