@@ -14,6 +14,7 @@ pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterO
 pub use progress::{Amount, Progress};
 pub use summary::Summary;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,6 +70,16 @@ impl Stream {
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded stays whole when a holder panics: it is written to in single calls.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A text without its middle where it is too long to be read: what is wrong with a long value stands behind it.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const EACH: usize = 1_000;
+    let ends = |(head, _)| Some((head, text.char_indices().nth_back(EACH - 1)?.0));
+    match text.char_indices().nth(EACH).and_then(ends) {
+        Some((head, tail)) if tail > head => format!("{}…{}", &text[..head], &text[tail..]).into(),
+        _ => text.into(),
+    }
 }
 
 impl fmt::Debug for Ui {
@@ -172,12 +183,16 @@ impl Ui {
         }
     }
 
-    /// Prints a failure: `mqt: error[keyword]: what`, then its causes and hints. Not under `--quiet`.
+    /// Prints a failure: `mqt: error[keyword]: what`, then its causes and hints. Under `--quiet` only what is wrong
+    /// with the options, and the files that they name.
     pub fn failure(&self, failure: &Failure) {
-        if self.inner.settings.quiet {
+        let of_options =
+            failure.kind == Kind::Usage && matches!(failure.keyword, "usage" | "file" | "config");
+        let old = self.inner.settings.dialect.tool().is_some();
+        if self.inner.settings.quiet && (old || !of_options) {
             return;
         }
-        if self.inner.settings.dialect.tool().is_some() {
+        if old {
             let text = failure.old_end().text;
             if !text.is_empty() {
                 self.status(&text);
@@ -187,10 +202,14 @@ impl Ui {
         let style = &self.inner.stderr.style;
         let mut text = self.line(Role::Error, "error", failure.keyword, &failure.what);
         for cause in &failure.causes {
-            text.push_str(&format!("  {} {}\n", style.paint(Role::Note, "caused by:"), escape(cause)));
+            text.push_str(&format!(
+                "  {} {}\n",
+                style.paint(Role::Note, "caused by:"),
+                shortened(&escape(cause))
+            ));
         }
         for hint in &failure.hints {
-            text.push_str(&format!("  {} {}\n", style.paint(Role::Hint, "hint:"), escape(hint)));
+            text.push_str(&format!("  {} {}\n", style.paint(Role::Hint, "hint:"), shortened(&escape(hint))));
         }
         self.talk(&text);
     }
@@ -303,7 +322,8 @@ impl Ui {
 
     fn line(&self, role: Role, word: &str, keyword: &str, text: &str) -> String {
         let head = format!("{word}[{keyword}]:");
-        format!("{}: {} {}\n", self.inner.program, self.inner.stderr.style.paint(role, &head), escape(text))
+        let painted = self.inner.stderr.style.paint(role, &head);
+        format!("{}: {painted} {}\n", self.inner.program, shortened(&escape(text)))
     }
 
     /// One write to stderr, above the progress bar where there is one.
