@@ -110,7 +110,8 @@ impl Ended {
 }
 
 fn plain_ui() -> Ui {
-    Ui::new(PROGRAM, UiSettings::default())
+    let color = cli::asked_color(std::env::args_os(), std::env::var_os("MQT_COLOR"));
+    Ui::new(PROGRAM, UiSettings { color, ..UiSettings::default() })
 }
 
 fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended> {

@@ -81,6 +81,42 @@ fn wrong_usage_is_status_1_on_stderr_in_our_form() {
 fn quiet_does_not_hide_what_is_wrong_with_the_options() {
     mqt("sub --quiet").run().assert_code(1).assert_stderr_has("no topic filter is given");
     mqt("sub -t a# --quiet").run().assert_code(1).assert_stderr_has("error[topic]");
+    mqt("sub -t a --quiet --tls --cafile /none").run().assert_code(1).assert_stderr_has("/none");
+    mqt("pub -t a -f /none --quiet").run().assert_code(1).assert_stderr_has("error[file]: /none");
+    // Nor does it hide less than it says.
+    Mqt::new(["pub", "-t", "a", "-n", "--quiet", "-p"])
+        .arg(closed_port().to_string())
+        .run()
+        .assert_code(14)
+        .assert_stderr("");
+}
+
+#[test]
+fn a_value_that_is_too_long_loses_its_middle() {
+    let outcome = Mqt::new(["pub", "-n", "-t", &"x".repeat(70_000)]).run();
+    outcome.assert_code(1).assert_stderr_has("x…x").assert_stderr_has("65535");
+    assert!(outcome.stderr().len() < 3_000, "{outcome}");
+}
+
+#[test]
+fn wrong_usage_has_the_colours_that_are_asked_for() {
+    mqt("sub --color always").run().assert_code(1).assert_stderr_has("\u{1b}[");
+    mqt("sub").env("MQT_COLOR", "always").run().assert_code(1).assert_stderr_has("\u{1b}[");
+    mqt("sub --nonsense --color=always").run().assert_code(1).assert_stderr_has("\u{1b}[");
+}
+
+#[test]
+fn a_list_of_profiles_without_a_file_says_so() {
+    mqt("profile list")
+        .run()
+        .assert_code(0)
+        .assert_stdout("")
+        .assert_stderr_has("mqt: note[config]: no file");
+}
+
+#[test]
+fn a_file_named_dash_leads_to_s() {
+    mqt("pub -t a -f -").run().assert_code(1).assert_stderr_has("  hint: -s reads standard input");
 }
 
 #[test]

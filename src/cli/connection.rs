@@ -45,6 +45,13 @@ pub struct ConnectionArgs {
     pub dialect: Dialect,
 }
 
+/// Whether an option is there only to be refused in words of its own: no help has it.
+#[must_use]
+pub fn is_hidden(option: &str) -> bool {
+    let command = ConnectionArgs::augment_args(clap::Command::new(""));
+    command.get_arguments().any(|arg| arg.is_hide_set() && arg.get_long() == Some(option))
+}
+
 /// Where the broker is, and the way there.
 #[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Connection")]
@@ -126,6 +133,13 @@ pub struct ServerArgs {
     #[serde(deserialize_with = "read_flag")]
     pub ipv4: Option<bool>,
 
+    /// Use IPv6 addresses only
+    ///
+    /// The opposite of -4.
+    #[arg(short = '6', long, num_args = 0, default_missing_value = "true")]
+    #[serde(deserialize_with = "read_flag")]
+    pub ipv6: Option<bool>,
+
     /// Ask the domain --host for its brokers: DNS SRV
     ///
     /// The record _mqtt._tcp.HOST, with TLS _secure-mqtt._tcp.HOST, names host and port. The name servers of
@@ -142,18 +156,11 @@ pub struct ServerArgs {
     #[serde(deserialize_with = "read_flag")]
     pub nodelay: Option<bool>,
 
-    /// Use IPv6 addresses only
-    ///
-    /// The opposite of -4.
-    #[arg(short = '6', long, num_args = 0, default_missing_value = "true")]
-    #[serde(deserialize_with = "read_flag")]
-    pub ipv6: Option<bool>,
-
     /// Give up a connect after this time [default: 10s]
     ///
     /// Name lookup, TCP, proxy, TLS, WebSocket and the broker's CONNACK together may take so long. Seconds,
     /// or a number with a unit: 500ms, 10s, 1m.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
     pub connect_timeout: Option<Span>,
 
@@ -450,21 +457,21 @@ pub struct SessionArgs {
     ///
     /// The keep alive: whole seconds, or a number with a unit; 0 turns it off. A broker that stays silent
     /// for one and a half times as long counts as lost.
-    #[arg(short = 'k', long, value_name = "DURATION")]
+    #[arg(short = 'k', long, value_name = "DURATION", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
     pub keepalive: Option<KeepAlive>,
 
     /// Have at most this many QoS 1 and 2 messages on the way [default: 20]
     ///
     /// A smaller limit of the broker wins (receive maximum, MQTT 5).
-    #[arg(short = 'M', long, value_name = "N")]
+    #[arg(short = 'M', long, value_name = "N", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
     pub max_inflight: Option<Window>,
 
     /// Accept packets up to this size [default: 256M]
     ///
     /// Bytes, or with a unit: 64k, 16M. The broker is told (MQTT 5); a larger packet ends the connection.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
     pub max_message: Option<PacketSize>,
 

@@ -21,7 +21,7 @@ pub mod watch;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, FromArgMatches};
 
 pub use bench::BenchArgs;
@@ -245,6 +245,11 @@ fn with_help(command: Command) -> Command {
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongUsage> {
     let mut args: Vec<OsString> = argv.into_iter().skip(1).collect();
     let name = args.first().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    if name == "help"
+        && let Some(line) = help_below(&args)
+    {
+        return parse(line);
+    }
     // Only the definitions of the command that is asked for are built: that is half of the time which a
     // short publish spends outside of the kernel.
     if let Some((name, define)) = COMMANDS.iter().find(|(known, _)| *known == name) {
@@ -261,6 +266,37 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongU
         Ok(_) => Err(WrongUsage::new("a command is missing", "mqt")),
         Err(error) => stop(&error, "mqt"),
     }
+}
+
+/// `mqt help bench compare`, and `mqt help bench-compare` as its manual page is called: the line that asks the command
+/// itself.
+fn help_below(args: &[OsString]) -> Option<[OsString; 4]> {
+    let is_command = |name: &OsStr| COMMANDS.iter().any(|(known, _)| name == *known);
+    let (command, below) = match args {
+        [_, command, below] => (command.as_os_str(), below.as_os_str()),
+        [_, page] if !is_command(page) => {
+            let (command, below) = page.to_str()?.split_once('-')?;
+            (OsStr::new(command), OsStr::new(below))
+        }
+        _ => return None,
+    };
+    let meant = is_command(command) && !below.as_encoded_bytes().starts_with(b"-");
+    meant.then(|| ["mqt".into(), command.into(), below.into(), "--help".into()])
+}
+
+/// The colours that a command line asks for, whatever else is wrong with it.
+#[must_use]
+pub fn asked_color(words: impl Iterator<Item = OsString>, variable: Option<OsString>) -> ColorChoice {
+    let mut asked = variable.and_then(|text| text.into_string().ok());
+    let mut words = words.filter_map(|word| word.into_string().ok());
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--color") {
+            Some("") => asked = words.next(),
+            Some(value) => asked = value.strip_prefix('=').map(str::to_owned).or(asked),
+            None => {}
+        }
+    }
+    asked.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// `-h` and nothing else asks for help.
@@ -306,9 +342,29 @@ fn parse_command(
     } else {
         Vec::new()
     };
-    let mut matches = match command.try_get_matches_from(once_name(shown, args)) {
+    let mut command = command;
+    let mut matches = match command.try_get_matches_from_mut(once_name(shown, args.clone())) {
         Ok(matches) => matches,
-        Err(error) => return stop(&error, shown),
+        Err(error) => {
+            let below = args.first().and_then(|word| command.find_subcommand(word));
+            let shown =
+                &below.map_or_else(|| shown.to_owned(), |below| format!("{shown} {}", below.get_name()));
+            let stray = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::String(word))
+                    if error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-') =>
+                {
+                    word
+                }
+                _ => return stop(&error, shown),
+            };
+            let before = args.windows(2).find(|pair| pair[1] == **stray).and_then(|pair| pair[0].to_str());
+            let before = before.filter(|before| {
+                command
+                    .get_arguments()
+                    .any(|arg| arg.is_require_equals_set() && arg.get_long() == before.strip_prefix("--"))
+            });
+            return stop(&error, shown).map_err(|usage| usage.of_word(stray, before, shown));
+        }
     };
     let request = match name {
         "pub" => PublishArgs::from_arg_matches_mut(&mut matches).map(|mut args| {

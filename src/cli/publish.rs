@@ -78,7 +78,7 @@ pub struct PublishArgs {
 
     /// Publish each JSON object on standard input
     ///
-    /// One object a line, as `mqt sub --json` prints them: topic, qos, retain, payload or payload_base64,
+    /// One object a line, as `mqt sub --json` prints them without --pretty; empty lines are passed over: topic, qos, retain, payload or payload_base64,
     /// properties. What an object lacks comes from -t, -q and -r.
     #[arg(long, group = "source")]
     pub json: bool,
@@ -125,13 +125,13 @@ pub struct PublishArgs {
     /// Publish the message this many times [default: 1]
     ///
     /// With -m, -f, -s or -n.
-    #[arg(long, value_name = "N", conflicts_with_all = ["stdin_line", "stdin_null", "json"])]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["stdin_line", "stdin_null", "json"])]
     pub repeat: Option<NonZeroU64>,
 
     /// Wait this long between two rounds of --repeat [default: 0]
     ///
     /// From the confirmation of one to the start of the next. Seconds, or a number with a unit.
-    #[arg(long, value_name = "DURATION", requires = "repeat")]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, requires = "repeat")]
     pub repeat_delay: Option<Span>,
 
     /// On input that cannot be published: stop or skip [default: stop]

@@ -91,7 +91,7 @@ pub struct RequestArgs {
     /// Send so many requests [default: 1]
     ///
     /// One after the other, each when the one before is answered, unless --rate says when.
-    #[arg(short = 'C', long, value_name = "N", help_heading = "Repetition")]
+    #[arg(short = 'C', long, value_name = "N", allow_negative_numbers = true, help_heading = "Repetition")]
     pub count: Option<NonZeroU64>,
 
     /// Send requests at this rate
@@ -110,7 +110,13 @@ pub struct RequestArgs {
     /// Wait so long for an answer
     ///
     /// With -C for each one. The exit status is 27 when one is missing. Seconds, or a number with a unit.
-    #[arg(short = 'W', long, value_name = "DURATION", help_heading = "Repetition")]
+    #[arg(
+        short = 'W',
+        long,
+        value_name = "DURATION",
+        allow_negative_numbers = true,
+        help_heading = "Repetition"
+    )]
     pub timeout: Option<Span>,
 
     /// Answer requests instead of sending one
@@ -135,13 +141,19 @@ pub struct RequestArgs {
     ///
     /// It is killed with all that it has started (on unix), and sends nothing, as a command that fails. 0 lets it take as
     /// long as it wants. Seconds, or a number with a unit.
-    #[arg(long, value_name = "DURATION", requires = "exec", help_heading = "Service")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_negative_numbers = true,
+        requires = "exec",
+        help_heading = "Service"
+    )]
     pub exec_timeout: Option<Span>,
 
     /// Run at most so many commands at once [default: 4]
     ///
     /// Further requests wait, and the broker with them.
-    #[arg(long, value_name = "N", help_heading = "Service")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Service")]
     pub parallel: Option<NonZeroUsize>,
 
     /// Print the topic before the payload

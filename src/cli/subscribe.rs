@@ -95,7 +95,7 @@ pub struct SubscribeArgs {
     /// Have messages marked with this number
     ///
     /// 1 to 268435455. It comes back as a property of each message of these subscriptions. MQTT 5 only.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub subscription_id: Option<SubscriptionId>,
 
     /// Fail when one subscription is refused or gets a lower QoS
@@ -115,20 +115,20 @@ pub struct SubscribeArgs {
     /// End after this many messages
     ///
     /// Only printed ones count.
-    #[arg(short = 'C', long, value_name = "N", help_heading = "End")]
+    #[arg(short = 'C', long, value_name = "N", allow_negative_numbers = true, help_heading = "End")]
     pub count: Option<NonZeroU64>,
 
     /// End after this time
     ///
     /// Counted from the start, the connect included. The exit status is 27. Seconds, or a number with a unit.
-    #[arg(short = 'W', long, value_name = "DURATION", help_heading = "End")]
+    #[arg(short = 'W', long, value_name = "DURATION", allow_negative_numbers = true, help_heading = "End")]
     pub timeout: Option<Span>,
 
     /// End when no message came for this long
     ///
     /// Counted from the subscription, and from each message on. The exit status is 27 when -C was not
     /// reached. Seconds, or a number with a unit.
-    #[arg(long, value_name = "DURATION", help_heading = "End")]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, help_heading = "End")]
     pub idle: Option<Span>,
 
     /// End as soon as the broker has acknowledged the subscriptions
@@ -170,7 +170,7 @@ pub struct SubscribeArgs {
 
     /// Indent JSON over several lines
     ///
-    /// With --json, or %j and %J in -F.
+    /// With --json, or %j and %J in -F. For people: `mqt pub --json` reads one object a line.
     #[arg(long, help_heading = "Output")]
     pub pretty: bool,
 

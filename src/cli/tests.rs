@@ -173,8 +173,14 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt pubb", "unknown command 'pubb'", "did you mean 'pub'?"),
         ("mqt sub --topc x", "unknown option '--topc'", "did you mean '--topic'?"),
         ("mqt sub -Z", "unknown option '-Z'", "`mqt sub --help` lists the options"),
-        ("mqt sub word", "'word' belongs to no option", "`mqt sub --help`"),
-        ("mqt sub -t", "--topic needs a value", "`mqt sub --help`"),
+        ("mqt sub word", "'word' belongs to no option", "a topic is given with -t: -t 'word'"),
+        ("mqt pub -t a -m hello world", "'world' belongs to no option", "a text of several words in quotes"),
+        ("mqt sub -t", "--topic needs a value", "quote '#'"),
+        ("mqt sub -t a --retry 5", "'5' belongs to no option", "write --retry=5"),
+        ("mqt sub -t a --summary json", "'json' belongs to no option", "write --summary=json"),
+        ("mqt pub -l --split-topic :", "':' belongs to no option", "write --split-topic=:"),
+        ("mqt sub -C -1", "--count '-1': not a whole number", "`mqt sub --help`"),
+        ("mqt sub -W -1", "--timeout '-1': not a duration", "`mqt sub --help`"),
         ("mqt sub -q 3", "--qos '3': the quality of service is 0, 1 or 2", "`mqt sub --help`"),
         ("mqt sub -p 99999", "--port '99999': 99999 is not in 0 to 65535", "`mqt sub --help`"),
         ("mqt sub -p x", "--port 'x': not a whole number", "`mqt sub --help`"),
@@ -191,6 +197,10 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt sub --json -F x", "--json does not go with --format", "`mqt sub --help`"),
         ("mqt pub --retain=1", "--retain takes no value", "`mqt pub --help`"),
         ("mqt profile", "a command is missing", "`mqt profile --help`"),
+        ("mqt profile show", "<NAME> is missing", "`mqt profile show --help`"),
+        ("mqt bench compare --x", "unknown option '--x'", "`mqt bench compare --help`"),
+        ("mqt -V", "unknown option '-V'", "`mqt --version`"),
+        ("mqt version", "unknown command 'version'", "`mqt --version`"),
         ("mqt generate completions tcsh", "does not know the value 'tcsh'", "it is one of bash, "),
         ("mqt help watc", "'watc' is not known here", "it is one of pub, sub"),
         ("mqt wach", "unknown command 'wach'", "`mqt --help`"),
@@ -200,6 +210,29 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         assert!(usage.what.contains(what) && !usage.what.contains('\n'), "{line}: {}", usage.what);
         assert!(usage.hints.iter().any(|given| given.contains(hint)), "{line}: {:?}", usage.hints);
     }
+}
+
+#[test]
+fn help_knows_the_commands_below_a_command() {
+    let help = text("mqt bench compare --help");
+    assert!(help.contains("Usage: mqt bench compare"), "{help}");
+    assert_eq!(text("mqt help bench compare"), help);
+    assert_eq!(text("mqt help bench-compare"), help);
+    assert!(text("mqt help install-links").contains("Usage: mqt install-links"));
+    assert!(matches!(parse_line("mqt help exit-codes"), Ok(Request::ExitCodes)));
+    assert!(wrong("mqt help bench-x").what.contains("'x'"));
+}
+
+#[test]
+fn colours_are_asked_for_on_a_wrong_line_too() {
+    let asked = |line: &str, variable: Option<&str>| {
+        asked_color(line.split(' ').map(OsString::from), variable.map(OsString::from))
+    };
+    assert_eq!(asked("mqt sub", None), ColorChoice::Auto);
+    assert_eq!(asked("mqt sub --nonsense --color always", None), ColorChoice::Always);
+    assert_eq!(asked("mqt sub --color=never x", Some("always")), ColorChoice::Never);
+    assert_eq!(asked("mqt sub x", Some("always")), ColorChoice::Always);
+    assert_eq!(asked("mqt sub --color blue", None), ColorChoice::Auto);
 }
 
 #[test]

@@ -98,12 +98,33 @@ impl WrongUsage {
             let suggestion = suggestion.split(' ').next().unwrap_or(suggestion);
             usage.hints.insert(0, format!("did you mean '{suggestion}'?"));
         }
+        if command == "mqt" && (named == "-V" || text(ContextKind::InvalidSubcommand) == Some("version")) {
+            usage.hints.insert(0, "`mqt --version` prints the version".to_owned());
+        }
+        if error.kind() == ErrorKind::InvalidValue && value.is_empty() && named == "--topic" {
+            usage.hints.insert(0, "quote '#' and '+': to the shell a bare # begins a comment".to_owned());
+        }
         usage
+    }
+
+    /// A word that belongs to no option: what was meant by it. `before` is the option that takes a value only behind
+    /// an equals sign.
+    pub(super) fn of_word(mut self, word: &str, before: Option<&str>, command: &str) -> Self {
+        let hint = match (before, command) {
+            (Some(before), _) => format!("write {before}={word}"),
+            (None, "mqt pub" | "mqt rr") => {
+                "a topic is given with -t, and a text of several words in quotes".to_owned()
+            }
+            (None, "mqt sub" | "mqt watch") => format!("a topic is given with -t: -t '{word}'"),
+            (None, _) => return self,
+        };
+        self.hints.insert(0, hint);
+        self
     }
 }
 
 /// What a value parser says; what the standard library says of numbers is not for people.
-fn in_words(error: &(dyn Error + 'static)) -> String {
+pub(super) fn in_words(error: &(dyn Error + 'static)) -> String {
     use std::num::IntErrorKind;
     match error.downcast_ref::<std::num::ParseIntError>().map(std::num::ParseIntError::kind) {
         Some(IntErrorKind::Zero) => "not a number from 1 on".to_owned(),

@@ -3,9 +3,10 @@
 //! Every type here and every foreign one that options use is [`FromStr`], so that clap, environment and
 //! profile read a value in one and the same way.
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::fmt;
-use std::num::{NonZeroU16, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU64, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use thiserror::Error;
 
 use crate::connection::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
 use crate::mqtt::{RetainHandling, TopicError, Version};
+
+use super::usage::in_words;
 
 /// Why a text is not the value that an option takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -521,10 +524,14 @@ impl<'de> Deserialize<'de> for Word {
 impl Word {
     fn parse<T, E>(&self) -> Result<T, E>
     where
-        T: FromStr<Err: fmt::Display>,
+        T: FromStr<Err: fmt::Display + 'static>,
         E: de::Error,
     {
-        self.0.parse().map_err(E::custom)
+        // A number is no secret; the other texts show their value where it is none.
+        self.0.parse().map_err(|error: T::Err| match (&error as &dyn Any).downcast_ref::<ParseIntError>() {
+            Some(error) => E::custom(format!("'{}': {}", self.0, in_words(error))),
+            None => E::custom(error),
+        })
     }
 }
 
@@ -535,7 +542,7 @@ impl Word {
 pub fn read_value<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: FromStr<Err: fmt::Display>,
+    T: FromStr<Err: fmt::Display + 'static>,
 {
     Word::deserialize(deserializer)?.parse().map(Some)
 }
@@ -547,7 +554,7 @@ where
 pub fn read_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: FromStr<Err: fmt::Display>,
+    T: FromStr<Err: fmt::Display + 'static>,
 {
     struct List(Vec<Word>);
 

@@ -2,7 +2,7 @@
 
 use crate::cli::{ProfileAction, ProfileArgs};
 use crate::config::Environment;
-use crate::config::profile::{ProfileFile, missing_file};
+use crate::config::profile::{ProfileFile, missing_file, no_file};
 use crate::error::Failure;
 use crate::ui::Ui;
 
@@ -14,7 +14,10 @@ pub fn run(args: &ProfileArgs, environment: &Environment<'_>, ui: &Ui) -> Result
     let file = ProfileFile::read(environment)?;
     let text = match (&args.action, file) {
         (ProfileAction::List, Some(file)) => file.list(),
-        (ProfileAction::List, None) => String::new(),
+        (ProfileAction::List, None) => {
+            ui.note("config", &no_file(environment));
+            String::new()
+        }
         (ProfileAction::Show { name }, Some(file)) => file.show(name)?,
         (ProfileAction::Show { name }, None) => return Err(missing_file(environment, name)),
     };

@@ -288,12 +288,14 @@ impl Publisher<'_> {
 
 /// A payload from a file, read whole.
 pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
+    let is_stdin = path.as_os_str() == "-";
     let failed = |error: std::io::Error| {
         let path = path.display();
         let (reason, told) = (reason(&error), system_reason(&error));
-        Failure::usage(format!("{path}: {reason}")).keyword("file").old_text(format!(
+        let failure = Failure::usage(format!("{path}: {reason}")).keyword("file").old_text(format!(
             "Error: Unable to read file \"{path}\": {told}.\nError loading input file \"{path}\"."
-        ))
+        ));
+        if is_stdin { failure.hint("-s reads standard input") } else { failure }
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();

@@ -173,7 +173,15 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     }
     let mut endpoint = Endpoint::default();
     if let Some(host) = &server.host {
-        endpoint = endpoint.with_host(host).map_err(|error| wrong("--host", &error))?;
+        endpoint = endpoint.with_host(host).map_err(|error| {
+            let failure = wrong("--host", &error);
+            match host.rsplit_once(':') {
+                Some((name, port)) if port.parse::<u16>().is_ok() => {
+                    failure.hint(format!("write -h {name} -p {port}"))
+                }
+                _ => failure,
+            }
+        })?;
     }
     if let Some(port) = server.port {
         endpoint = endpoint.with_port(port);

@@ -444,6 +444,6 @@ mod tests {
             process_id: 1,
         };
         let failure = read_environment(&environment).unwrap_err();
-        assert_eq!(failure.what, "MQT_PORT: invalid digit found in string");
+        assert_eq!(failure.what, "MQT_PORT: 'x': not a whole number");
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::cli::ConnectionArgs;
+use crate::cli::connection::is_hidden;
 use crate::error::Failure;
 
 use super::Warning;
@@ -93,9 +94,12 @@ impl ProfileFile {
         })
         .map_err(|failure| failure.keyword("config"))?;
         match table.keys().find(|key| !known.contains(&key.as_ref().as_str())) {
-            Some(key) => Err(Failure::usage(format!("{} is no connection option", self.place(key)))
-                .keyword("config")
-                .hint(format!("the keys are {}", known.join(", ")))),
+            Some(key) => {
+                known.retain(|option| !is_hidden(option));
+                Err(Failure::usage(format!("{} is no connection option", self.place(key)))
+                    .keyword("config")
+                    .hint(format!("the keys are {}", known.join(", "))))
+            }
             None => Ok(args),
         }
     }
@@ -177,11 +181,16 @@ pub(super) fn options(
 /// There is a profile to be used and no file.
 #[must_use]
 pub fn missing_file(environment: &Environment<'_>, name: &str) -> Failure {
-    let place =
-        path(environment).map_or_else(|| "no home folder".to_owned(), |path| path.display().to_string());
-    Failure::usage(format!("there is no profile '{name}': no file {place}"))
+    Failure::usage(format!("there is no profile '{name}': {}", no_file(environment)))
         .keyword("config")
         .hint("`mqt help profile` shows what stands in it")
+}
+
+/// Says which file is not there.
+#[must_use]
+pub fn no_file(environment: &Environment<'_>) -> String {
+    path(environment)
+        .map_or_else(|| "no home folder".to_owned(), |path| format!("no file {}", path.display()))
 }
 
 fn path(environment: &Environment<'_>) -> Option<PathBuf> {
@@ -206,6 +215,14 @@ fn toml_key(key: &str) -> String {
 fn shown(key: &str, value: &toml::Value) -> String {
     match value {
         _ if is_secret(key) => "***".to_owned(),
+        toml::Value::String(text) if key == "property" => {
+            match text.split_whitespace().collect::<Vec<_>>()[..] {
+                [place, name, ..] if name.eq_ignore_ascii_case("authentication-data") => {
+                    format!("{place} {name} ***")
+                }
+                _ => text.clone(),
+            }
+        }
         // Endpoint and Proxy leave the password out when they are displayed.
         toml::Value::String(text) if key == "url" => text
             .parse::<crate::connection::Endpoint>()
@@ -267,7 +284,7 @@ port = 1884
 username = \"me\"
 password = \"hunter2\"
 insecure = true
-property = [\"connect user-property site hall\"]
+property = [\"connect user-property site hall\", \"connect Authentication-Data hunter2\"]
 ws-header = [\"Authorization: Bearer hunter2\"]
 ";
 
@@ -277,7 +294,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
         let office = file.options("office").unwrap();
         assert_eq!(office.server.port, Some(1884));
         assert_eq!(office.tls.insecure, Some(true));
-        assert_eq!(office.session.property.len(), 1);
+        assert_eq!(office.session.property.len(), 2);
         assert_eq!(file.options("default").unwrap().session.keepalive.map(|seconds| seconds.0), Some(30));
     }
 
@@ -285,7 +302,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
     fn faults_name_file_and_line() {
         for (text, expected) in [
             ("[profile.a]\nhots = \"x\"\n", "config.toml:2: hots is no connection option"),
-            ("[profile.a]\n\nport = \"x\"\n", "config.toml:3: port: invalid digit"),
+            ("[profile.a]\n\nport = \"x\"\n", "config.toml:3: port: 'x': not a whole number"),
             ("[profile.a]\nretry = []\n", "config.toml:2: retry: invalid type"),
             ("[profiles.a]\n", "config.toml:1: unknown field `profiles`"),
             ("[profile.a\n", "config.toml:1: "),
@@ -296,6 +313,13 @@ ws-header = [\"Authorization: Bearer hunter2\"]
             assert!(!failure.what.contains("hunter2"), "{}", failure.what);
             assert_eq!((failure.kind.code(), failure.keyword), (1, "config"));
         }
+    }
+
+    #[test]
+    fn the_keys_are_those_of_the_help() {
+        let hints = file("[profile.a]\nhots = \"x\"\n").unwrap().options("a").unwrap_err().hints;
+        assert!(hints[0].contains("host, port,") && hints[0].contains("tls-version"), "{hints:?}");
+        assert!(!hints[0].contains("psk") && !hints[0].contains("engine") && !hints[0].contains("keyform"));
     }
 
     #[test]
@@ -313,6 +337,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
         let office = file.show("office").unwrap();
         assert!(office.starts_with("[profile.office]\nhost = \"office.example\"\n"), "{office}");
         assert!(office.contains("password = \"***\"\n") && office.contains("ws-header = ***\n"), "{office}");
+        assert!(office.contains("\"connect user-property site hall\", \"connect Authentication-Data ***\""));
         assert!(!office.contains("hunter2") && !file.show("default").unwrap().contains("hunter2"));
     }
 

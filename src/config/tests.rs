@@ -285,6 +285,13 @@ fn options_are_laid_onto_the_url_of_a_lower_layer() {
 }
 
 #[test]
+fn a_host_with_a_port_leads_to_p() {
+    let hints = |line| resolve(line, &Around::default()).err().unwrap().hints;
+    assert_eq!(hints("mqt pub -t a -n -h localhost:1884"), ["write -h localhost -p 1884"]);
+    assert!(hints("mqt pub -t a -n -h localhost:x").is_empty());
+}
+
+#[test]
 fn what_contradicts_itself_in_one_layer_is_an_error_that_names_it() {
     let variables =
         Around { variables: vec![("MQT_URL", "mqtt://b"), ("MQT_PORT", "1")], ..Around::default() };
