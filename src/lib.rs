@@ -109,6 +109,8 @@ impl Ended {
     }
 }
 
+// Every command has its way here: one copy will do.
+#[inline(never)]
 fn plain_ui() -> Ui {
     let color = cli::asked_color(std::env::args_os(), std::env::var_os("MQT_COLOR"));
     Ui::new(PROGRAM, UiSettings { color, ..UiSettings::default() })

@@ -85,7 +85,7 @@ fn quiet_does_not_hide_what_is_wrong_with_the_options() {
     mqt("pub -t a -f /none --quiet").run().assert_code(1).assert_stderr_has("error[file]: /none");
     // Nor does it hide less than it says.
     Mqt::new(["pub", "-t", "a", "-n", "--quiet", "-p"])
-        .arg(closed_port().to_string())
+        .arg(closed_port())
         .run()
         .assert_code(14)
         .assert_stderr("");

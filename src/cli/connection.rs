@@ -45,12 +45,8 @@ pub struct ConnectionArgs {
     pub dialect: Dialect,
 }
 
-/// Whether an option is there only to be refused in words of its own: no help has it.
-#[must_use]
-pub fn is_hidden(option: &str) -> bool {
-    let command = ConnectionArgs::augment_args(clap::Command::new(""));
-    command.get_arguments().any(|arg| arg.is_hide_set() && arg.get_long() == Some(option))
-}
+/// What is there only to be refused in words of its own: no help has it.
+pub const HIDDEN: &[&str] = &["psk", "psk-identity", "keyform", "tls-engine", "tls-engine-kpass-sha1"];
 
 /// Where the broker is, and the way there.
 #[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
@@ -243,7 +239,8 @@ pub struct LoginArgs {
     /// Run this command for the password
     ///
     /// The shell runs it and its standard output is the password, one line end at its end cut off. It is
-    /// asked again at each connect, so that it may print a token that expires.
+    /// asked again at each connect, so that it may print a token that expires, and may take as long as
+    /// --connect-timeout says.
     #[arg(long, value_name = "COMMAND")]
     #[serde(deserialize_with = "read_value")]
     pub password_command: Option<String>,

@@ -38,6 +38,13 @@ pub(crate) fn connection_option_names() -> Vec<String> {
 }
 
 #[test]
+fn what_no_help_has_is_named() {
+    let command = <ConnectionArgs as clap::Args>::augment_args(Command::new("x"));
+    let hidden: Vec<_> = command.get_arguments().filter(|arg| arg.is_hide_set()).collect();
+    assert_eq!(hidden.iter().filter_map(|arg| arg.get_long()).collect::<Vec<_>>(), connection::HIDDEN);
+}
+
+#[test]
 fn clap_finds_the_definitions_sound() {
     command().debug_assert();
 }

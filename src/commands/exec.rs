@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 
-use crate::connection::password::{ProcessGroup, run_in_group};
+use crate::connection::password::{ProcessGroup, run_in_shell};
 use crate::mqtt::Property;
 use crate::mqtt::packet::Publish;
 use crate::output::sanitize::escape;
@@ -33,7 +33,7 @@ impl Exec {
         let failed = |what: String| {
             format!("the command for \"{}\" {what}; no answer is sent", escape(&publish.message.topic))
         };
-        let child = run_in_group(&self.command)
+        let child = run_in_shell(&self.command, true)
             .envs(variables(publish, topic))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -73,7 +73,12 @@ pub(super) fn merge(
             (lower.server, lower.login, lower.tls) = Default::default();
         }
     }
-    for (one, place) in [(&typed, ""), (&variables, "variables MQT_…: "), (&saved, "profile: ")] {
+    // A mosquitto client has its own rules.
+    let checked = match typed.dialect.tool() {
+        None => &[(&typed, ""), (&variables, "variables MQT_…: "), (&saved, "profile: ")][..],
+        Some(_) => &[],
+    };
+    for (one, place) in checked {
         rules::check_layer(one)
             .map_err(|failure| Failure { what: format!("{place}{}", failure.what), ..failure })?;
     }

@@ -7,6 +7,7 @@
 //!   of them, gives way.
 //! - A source of a password hides every source below it.
 //! - A user name hides the password that a lower layer gives for another user name.
+//! - `--srv` hides what it does not go with, and the other way round.
 //! - `-i` hides `-I` and the other way round; so do `-4` and `-6`.
 
 use std::fmt;
@@ -156,7 +157,13 @@ pub(super) fn overlay(mut upper: ConnectionArgs, mut lower: ConnectionArgs) -> C
         (lower.tls.tls, lower.tls.no_tls) = (None, None);
     }
     if server.unix.is_some() {
-        (lower.server.proxy, lower.server.srv) = (None, None);
+        lower.server.proxy = None;
+    }
+    if server.unix.is_some() || server.port.is_some() || server.proxy.is_some() {
+        lower.server.srv = None;
+    }
+    if server.srv == Some(true) {
+        (lower.server.unix, lower.server.port, lower.server.proxy) = (None, None, None);
     }
     if upper.tls.tls == Some(true) {
         lower.tls.no_tls = None;
@@ -196,10 +203,11 @@ fn lay_onto_url(upper: &mut ConnectionArgs, lower: &mut ConnectionArgs) {
     let Some(url) = lower.server.url.as_mut().filter(|url| !is_socket(url)) else { return };
     let tls = says_tls(upper).unwrap_or(url.scheme().is_tls());
     let websocket = upper.server.ws.take().unwrap_or(url.scheme().is_websocket());
-    *url = url.clone().with_scheme(Scheme::network(tls, websocket));
-    if let Some(port) = upper.server.port.take() {
-        *url = url.clone().with_port(port);
-    }
+    let laid = url.clone().with_scheme(Scheme::network(tls, websocket));
+    *url = match upper.server.port.take() {
+        Some(port) => laid.with_port(port),
+        None => laid,
+    };
     upper.tls.tls = None;
 }
 
@@ -394,6 +402,14 @@ mod tests {
         }
         let got = overlay(layer(&[("unix", "/s")]), layer(&[("proxy", "socks5h://p"), ("srv", "true")]));
         assert_eq!((got.server.proxy, got.server.srv), (None, None));
+    }
+
+    #[test]
+    fn records_of_a_domain_and_a_port_hide_each_other() {
+        let got = overlay(layer(&[("srv", "true")]), layer(&[("port", "1"), ("proxy", "socks5h://p")]));
+        assert_eq!((got.server.srv, got.server.port, got.server.proxy), (Some(true), None, None));
+        let got = overlay(layer(&[("port", "1")]), layer(&[("srv", "true")]));
+        assert_eq!((got.server.srv, got.server.port), (None, Some(1)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::cli::ConnectionArgs;
-use crate::cli::connection::is_hidden;
+use crate::cli::connection::HIDDEN;
 use crate::error::Failure;
 
 use super::Warning;
@@ -95,7 +95,7 @@ impl ProfileFile {
         .map_err(|failure| failure.keyword("config"))?;
         match table.keys().find(|key| !known.contains(&key.as_ref().as_str())) {
             Some(key) => {
-                known.retain(|option| !is_hidden(option));
+                known.retain(|option| !HIDDEN.contains(option));
                 Err(Failure::usage(format!("{} is no connection option", self.place(key)))
                     .keyword("config")
                     .hint(format!("the keys are {}", known.join(", "))))

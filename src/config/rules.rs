@@ -37,6 +37,12 @@ pub(super) fn check_layer(args: &ConnectionArgs) -> Result<(), Failure> {
             "use one of -P, --password-file, --password-command, --password-stdin, --password-prompt",
         ),
         (
+            server.srv == Some(true)
+                && (server.proxy.is_some() || server.unix.is_some() || server.port.is_some()),
+            "--srv does not go with --port, --proxy and --unix: the records of the domain say host and port",
+            "",
+        ),
+        (
             server.url.is_some() && (server.host.is_some() || server.port.is_some() || server.unix.is_some()),
             "--url does not go with --host, --port and --unix: the URL says it all",
             "write the port into the URL, as in mqtt://HOST:1884",
@@ -109,12 +115,6 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
                 && !server.url.as_ref().is_some_and(|url| url.scheme().is_websocket()),
             "--ws-path needs --ws",
             "or write the path into the URL, as in ws://HOST/PATH",
-        ),
-        (
-            server.srv == Some(true)
-                && (server.proxy.is_some() || server.unix.is_some() || server.port.is_some()),
-            "--srv does not go with --port, --proxy and --unix: the records of the domain say host and port",
-            "",
         ),
         (server.ipv4 == Some(true) && server.ipv6 == Some(true), "-4 does not go with -6", ""),
         (tls.cert.is_some() != tls.key.is_some(), "--cert and --key go together: one is missing", ""),

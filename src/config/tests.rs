@@ -301,6 +301,9 @@ fn what_contradicts_itself_in_one_layer_is_an_error_that_names_it() {
         let failure = resolve("mqt pub -t a -n", around).err().unwrap();
         assert!(failure.what.starts_with(&format!("{place} does not go with --host, --port")), "{failure}");
     }
+    let url = Around { variables: vec![("MQT_URL", "mqtt://b")], ..Around::default() };
+    let failure = resolve("mqt pub -t a -n -S -p 1", &url).err().unwrap();
+    assert!(failure.what.starts_with("--srv does not go with --port"), "{failure}");
 }
 
 #[test]

@@ -36,11 +36,7 @@ impl PasswordSource {
             Self::Fixed(secret) => Ok(secret),
             Self::Command(command) => {
                 // Who asks on the terminal has to stay in the process group that the terminal listens to.
-                let process = if std::io::stderr().is_terminal() {
-                    run_in_shell(&command)
-                } else {
-                    run_in_group(&command)
-                };
+                let process = run_in_shell(&command, !std::io::stderr().is_terminal());
                 timeout_at(deadline, heard(process))
                     .await
                     .unwrap_or_else(|_| Err(ClientError::PasswordCommand(TOOK_TOO_LONG.into())))
@@ -86,22 +82,18 @@ async fn heard(mut process: tokio::process::Command) -> Result<Secret, ClientErr
     Ok(Secret::new(bytes))
 }
 
-/// A command line for the shell of this system.
-fn run_in_shell(command: &str) -> tokio::process::Command {
+/// A command line for the shell of this system. With `own_group` it has on unix a process group of its own: what it has
+/// started ends with it (see [`ProcessGroup`]), and Ctrl-C leaves it alone.
+#[must_use]
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there are no process groups"))]
+pub fn run_in_shell(command: &str, own_group: bool) -> tokio::process::Command {
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut process = tokio::process::Command::new(shell);
     process.arg(option).arg(command);
-    process
-}
-
-/// A command line for the shell, which on unix has a process group of its own: what it has started ends with it (see
-/// [`ProcessGroup`]), and Ctrl-C leaves it alone.
-#[must_use]
-pub fn run_in_group(command: &str) -> tokio::process::Command {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
-    let mut process = run_in_shell(command);
     #[cfg(unix)]
-    process.process_group(0);
+    if own_group {
+        process.process_group(0);
+    }
     process
 }
 
@@ -166,7 +158,7 @@ mod tests {
         let fifo = folder.path().join("open");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let command = format!("sleep 600 > '{}' & wait", fifo.display());
-        let asked = tokio::spawn(heard(run_in_group(&command)));
+        let asked = tokio::spawn(heard(run_in_shell(&command, true)));
         // Open once the second process runs, at its end once that is gone.
         let opened = tokio::task::spawn_blocking(|| std::fs::File::open(fifo).unwrap()).await.unwrap();
         asked.abort();

@@ -193,7 +193,7 @@ pub struct LoadArgs {
     /// Multiply clients and rates with this [default: 1]
     ///
     /// For a preset that is too large, or too small: 0.1 is a tenth of it.
-    #[arg(long, value_name = "FACTOR", requires = "preset")]
+    #[arg(long, value_name = "FACTOR")]
     pub scale: Option<Factor>,
 
     /// Have this many publishers [default: as the scenario has it]

@@ -70,6 +70,10 @@ pub(in crate::config) fn run(
     environment: &Environment<'_>,
 ) -> Result<Resolved<BenchSettings>, Failure> {
     let mut merged = client::merge(std::mem::take(&mut args.connection), environment, args.with_broker)?;
+    // clap forgets that --scale requires it where it would not go with --groups.
+    if args.scale.is_some() && args.preset.is_none() {
+        return Err(Failure::usage("--scale needs --preset"));
+    }
     let session = &mut merged.args.session;
     if args.preset.is_some() && session.keepalive.is_none() {
         session.keepalive = Some(KeepAlive(preset::PRESET_KEEP_ALIVE));

@@ -218,6 +218,8 @@ fn what_does_not_go_together_is_said() {
         ("--bind 127.0.0.1,", "an address is missing"),
         ("--broker mqtt://me:pw@a", "takes no user name and password"),
         ("--duration 0", "nothing would be measured"),
+        ("--scale 2", "--scale needs --preset"),
+        ("--scale 2 --groups x", "--scale needs --preset"),
         ("sub --count 5", "nobody publishes"),
         ("connect --find-max --slo loss=0", "nobody publishes"),
         ("sub -r 5", "--rate is about publishing, and nobody publishes"),
