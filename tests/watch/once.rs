@@ -1,6 +1,7 @@
 //! Tables and JSON, for scripts.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 
 use crate::support::broker::TestBroker;
 use crate::support::mqt::Mqt;
@@ -61,6 +62,21 @@ fn tables_follow_each_other_until_a_signal() {
     {
         running.signal(nix::sys::signal::Signal::SIGINT);
         running.wait().assert_code(0);
+    }
+}
+
+/// As `sub` has it: `mqt watch --json | head -1`.
+#[test]
+fn a_reader_that_goes_away_is_a_normal_end() {
+    let broker = TestBroker::start();
+    let port = broker.port().to_string();
+    for form in ["--json", "--plain"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let running = Mqt::new(["watch", "-p", &port, form, "--interval", "50ms"]).stdout_to(writer).start();
+        let mut line = String::new();
+        BufReader::new(reader).read_line(&mut line).unwrap();
+        assert!(line.contains("topics") && line.ends_with('\n'), "{line:?}");
+        running.wait().assert_code(0).assert_stderr("");
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Form {
 }
 
 impl Watcher<'_> {
-    /// Prints tables until a signal, the end of a recording, or the first one is enough.
+    /// Prints tables until a signal, the end of a recording, the first one is enough, or nobody reads them any more.
     pub(super) async fn as_tables(
         &mut self,
         form: Form,
@@ -42,8 +42,8 @@ impl Watcher<'_> {
             let ended = self.replay.as_ref().is_some_and(Replay::is_at_end);
             let now = Instant::now();
             if ended || due.is_some_and(|due| now >= due) {
-                self.print(form)?;
-                if form.once || ended {
+                let is_read = self.print(form)?;
+                if form.once || ended || !is_read {
                     return Ok(None);
                 }
                 due = Some(due.map_or(now, |due| due + interval).max(now));
@@ -63,7 +63,8 @@ impl Watcher<'_> {
         }
     }
 
-    fn print(&mut self, form: Form) -> Result<(), Failure> {
+    /// Prints a table, and tells whether there is a reader.
+    fn print(&mut self, form: Form) -> Result<bool, Failure> {
         const COLUMNS: usize = 120;
         let now = self.now();
         self.app.update(Action::Tick(now));
@@ -78,6 +79,6 @@ impl Watcher<'_> {
             }
             text
         };
-        self.ui.out(text.as_bytes())
+        self.ui.print(text.as_bytes())
     }
 }
