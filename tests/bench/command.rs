@@ -44,7 +44,7 @@ fn a_run_ends_with_a_report_and_whole_files() {
     let outcome = mqt(SHORT)
         .args(["--json".as_ref(), at("r.json").as_os_str(), "--csv".as_ref(), at("r.csv").as_os_str()])
         .args(["--html".as_ref(), at("r.html").as_os_str()])
-        .args(["--fail-if", "loss>0", "--slo", "max<1h"])
+        .args(["--fail-if", "loss>0", "--slo", "max<1h", "--warmup", "300ms"])
         .run();
     outcome.assert_code(0);
     let text = outcome.stdout();
@@ -67,7 +67,17 @@ fn a_run_ends_with_a_report_and_whole_files() {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
-    assert!(fs::read_to_string(at("r.csv")).unwrap().starts_with("run,t_ms,offered,"));
+    let csv = fs::read_to_string(at("r.csv")).unwrap();
+    assert!(csv.starts_with("run,t_ms,phase,offered,sent,acked,delivered,"), "{csv}");
+    let measured =
+        csv.lines().map(|row| row.split(',').collect::<Vec<_>>()).filter(|row| row[2] == "measured");
+    let sums = measured.fold([0_u64; 4], |sums, row| {
+        std::array::from_fn(|place| sums[place] + row[place + 3].parse::<u64>().unwrap())
+    });
+    let counts = run.counts;
+    assert_eq!(sums, [counts.offered, counts.sent, counts.confirmed, counts.delivered], "{csv}");
+    let warmed_up: u64 = run.series.iter().map(|second| second.delivered).sum::<u64>() - run.counts.delivered;
+    assert!(warmed_up > 0, "the warm-up stands in other rows\n{csv}");
     assert!(fs::read_to_string(at("r.html")).unwrap().ends_with("</html>\n"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "no part of a file is left");
 }

@@ -336,6 +336,7 @@ fn add_second(whole: &mut Second, part: &Second) {
     whole.p50_us = whole.p50_us.max(part.p50_us);
     whole.p99_us = whole.p99_us.max(part.p99_us);
     whole.max_us = whole.max_us.max(part.max_us);
+    whole.measured.merge(part.measured);
 }
 
 fn add_resources(whole: &mut Resources, part: &Resources) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::result::{Connects, Counts, Histogram, Latency};
+use super::result::{Connects, Counts, Histogram, Latency, MeasuredCounts};
 
 /// The counts of a part of the series, of one thread.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,8 @@ pub struct Interval {
     pub errors: u64,
     /// Response times of what came in.
     pub response: Histogram,
+    /// Of its messages, those of the measured phase.
+    pub measured: MeasuredCounts,
 }
 
 impl Interval {
@@ -30,6 +32,7 @@ impl Interval {
         self.delivered += other.delivered;
         self.errors += other.errors;
         self.response.merge(&other.response);
+        self.measured.merge(other.measured);
     }
 
     /// Begins anew and keeps the memory.
@@ -65,6 +68,8 @@ pub struct Recorder {
     pub open: u64,
     /// The current part of the series.
     pub interval: Interval,
+    /// What the parts of the series before it had of the measured phase.
+    told: MeasuredCounts,
 }
 
 /// Nanoseconds as the microseconds that histograms hold, rounded.
@@ -95,6 +100,22 @@ impl Recorder {
     pub fn error(&mut self, keyword: &'static str) {
         *self.errors.entry(keyword).or_default() += 1;
         self.interval.errors += 1;
+    }
+
+    /// Ends the current part of the series, and begins the next one.
+    pub fn take_interval(&mut self) -> Interval {
+        let (counts, told) = (&self.counts, &mut self.told);
+        // What is new in the counts: so the parts add up to them, whoever counts what.
+        let measured = MeasuredCounts {
+            offered: counts.offered - told.offered,
+            sent: counts.sent - told.sent,
+            acked: counts.confirmed - told.acked,
+            delivered: counts.delivered - told.delivered,
+        };
+        told.merge(measured);
+        let interval = Interval { measured, ..self.interval.clone() };
+        self.interval.clear();
+        interval
     }
 
     /// Adds what another thread recorded, but for its current interval.

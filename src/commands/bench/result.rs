@@ -207,6 +207,32 @@ pub struct Second {
     pub p99_us: u64,
     /// Response time of what came in in it; 0 when nothing did.
     pub max_us: u64,
+    /// How many of its messages are of the measured phase. All seconds together make the [`Counts`] of the run.
+    #[serde(default)]
+    pub measured: MeasuredCounts,
+}
+
+/// Messages of the measured phase, in the second in which they fell due, were written, confirmed or came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MeasuredCounts {
+    /// Fell due.
+    pub offered: u64,
+    /// Were written.
+    pub sent: u64,
+    /// Were confirmed.
+    pub acked: u64,
+    /// Came in, duplicates left out.
+    pub delivered: u64,
+}
+
+impl MeasuredCounts {
+    /// Adds others.
+    pub const fn merge(&mut self, other: Self) {
+        self.offered += other.offered;
+        self.sent += other.sent;
+        self.acked += other.acked;
+        self.delivered += other.delivered;
+    }
 }
 
 /// A second of connecting, or the rest of one at its end.

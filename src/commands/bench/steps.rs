@@ -456,6 +456,7 @@ impl Run<'_> {
             p50_us: response.quantile_us(0.5),
             p99_us: response.quantile_us(0.99),
             max_us: response.max_us(),
+            measured: interval.measured,
         };
         self.observer.second(&second);
         self.series.push(second);

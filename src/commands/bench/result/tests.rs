@@ -51,6 +51,7 @@ pub(in super::super) fn run() -> RunResult {
         latency.schedule_lag.record(5);
     }
     (0..20).for_each(|n| latency.connect.record(1_000 + n));
+    let each = MeasuredCounts { offered: 1_000, sent: 1_000, acked: 1_000, delivered: 1_000 };
     RunResult {
         run_id: "00000000000000ff".to_owned(),
         shard: None,
@@ -78,7 +79,7 @@ pub(in super::super) fn run() -> RunResult {
         anomalies: Vec::new(),
         anomalies_total: 0,
         connecting: Vec::new(),
-        series: (0..11)
+        series: (0..11_u64)
             .map(|second| Second {
                 t_ms: second * 1_000,
                 offered: 1_000,
@@ -89,6 +90,7 @@ pub(in super::super) fn run() -> RunResult {
                 p50_us: 600,
                 p99_us: 1_090,
                 max_us: 1_100,
+                measured: if second == 0 { MeasuredCounts::default() } else { each },
                 ..Second::default()
             })
             .collect(),

@@ -361,9 +361,8 @@ impl Worker {
     }
 
     fn send_interval(&self, second: u64) {
-        let interval = &mut self.recorder().interval;
-        drop(self.told.send(Told::Interval(second, Box::new(interval.clone()))));
-        interval.clear();
+        let interval = self.recorder().take_interval();
+        drop(self.told.send(Told::Interval(second, Box::new(interval))));
     }
 }
 
