@@ -138,6 +138,8 @@ pub struct OutputArgs {
     /// Write the figures of each second to this file as CSV
     ///
     /// One row a second: offered, sent, acknowledged and delivered messages, errors, connections, latencies.
+    /// t_ms counts milliseconds from the start of the load, below 0 while connections are opened; phase is connect, warmup,
+    /// measured, or other (late, twice, or of somebody else). The rows measured add up to the report.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
@@ -239,7 +241,7 @@ pub struct LoadArgs {
     /// Start a dev broker and put the load on it
     ///
     /// It lives as long as this command and shares the machine with the load: good for a first look, not for
-    /// figures to quote. It listens at --host and --port [default: 127.0.0.1:1883]; port 0 takes a free port.
+    /// figures to quote. It listens at --host and --port [default: 127.0.0.1 and a free port].
     #[arg(long)]
     pub with_broker: bool,
 

@@ -126,11 +126,14 @@ pub fn compare(before: &ResultFile, after: &ResultFile) -> Comparison {
             })
         })
         .collect();
-    let config = before
-        .runs
-        .first()
-        .zip(after.runs.first())
-        .and_then(|(before, after)| difference(&before.config, &after.config));
+    let config = before.runs.first().zip(after.runs.first()).and_then(|(before, after)| {
+        let mut config = after.config.clone();
+        if config.own_broker && before.config.own_broker {
+            // Its port is whichever was free.
+            config.brokers.clone_from(&before.config.brokers);
+        }
+        difference(&before.config, &config)
+    });
     Comparison { rows, config }
 }
 
@@ -313,6 +316,19 @@ mod tests {
         let comparison = compare(&file(5), &other);
         assert!(!names(&comparison).contains(&"p50".to_owned()));
         assert_eq!(comparison.config.unwrap().0, "groups[0].qos");
+    }
+
+    #[test]
+    fn dev_brokers_differ_by_their_ports_and_nothing_else() {
+        let at = |port: u16, own_broker: bool| {
+            let mut file = ResultFile::new(vec![run()]);
+            let config = &mut file.runs[0].config;
+            (config.brokers, config.own_broker) = (vec![format!("mqtt://127.0.0.1:{port}")], own_broker);
+            file
+        };
+        assert_eq!(compare(&at(1, true), &at(2, true)).config, None);
+        assert_eq!(compare(&at(1, false), &at(2, false)).config.unwrap().0, "brokers[0]");
+        assert!(compare(&at(1, true), &at(2, false)).config.is_some());
     }
 
     #[test]

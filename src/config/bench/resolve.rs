@@ -74,6 +74,11 @@ pub(in crate::config) fn run(
     if args.scale.is_some() && args.preset.is_none() {
         return Err(Failure::usage("--scale needs --preset"));
     }
+    let server = &mut merged.args.server;
+    if args.with_broker && server.url.is_none() && server.unix.is_none() && server.port.is_none() {
+        // Nobody else has to find it, and the usual port may be that of the broker to be tested.
+        server.port = Some(0);
+    }
     let session = &mut merged.args.session;
     if args.preset.is_some() && session.keepalive.is_none() {
         session.keepalive = Some(KeepAlive(preset::PRESET_KEEP_ALIVE));

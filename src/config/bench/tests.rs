@@ -159,6 +159,20 @@ fn the_dev_broker_lets_all_clients_of_the_run_in() {
 }
 
 #[test]
+fn the_dev_broker_takes_a_free_port_unless_one_is_asked_for() {
+    for (line, at) in [
+        ("--with-broker", "mqtt://127.0.0.1:0"),
+        ("--with-broker --ws", "ws://127.0.0.1:0"),
+        ("--with-broker -p 1883", "mqtt://127.0.0.1:1883"),
+        ("--with-broker -L mqtt://127.0.0.1", "mqtt://127.0.0.1"),
+        ("--with-broker --unix /tmp/b", "unix:///tmp/b"),
+    ] {
+        let listen = settings(line).with_broker.unwrap().listen;
+        assert_eq!(listen.iter().map(ToString::to_string).collect::<Vec<_>>(), [at], "{line}");
+    }
+}
+
+#[test]
 fn the_index_of_a_shard_comes_from_kubernetes_when_it_is_not_typed() {
     let shard = |line: &str, index: &str| {
         resolve_in(line, &[("JOB_COMPLETION_INDEX", index)])
