@@ -43,8 +43,7 @@ const NOT_RUN: &[(&str, &str)] =
 const PROGRAMS: &[(&str, &str)] = &[
     (
         "gps",
-        r#"printf 'fleet/alice/status online\n'
-printf 'fleet/alice/location {"lat":51.4779,"lon":-0.0015}\n'
+        r#"printf 'fleet/alice/location {"lat":51.4779,"lon":-0.0015}\n'
 printf 'fleet/alice/location {"lat":51.4781,"lon":-0.0012}\n'
 exec sleep 600"#,
     ),
@@ -174,7 +173,9 @@ impl Stage {
                     _ => panic!("README.md: no such directive: {words:?}"),
                 },
                 Item::Console { steps, .. } => {
-                    own_broker |= steps.iter().any(|step| step.command.contains("--with-broker"));
+                    own_broker |= steps.iter().any(|step| {
+                        step.command.contains("--with-broker") && !step.command.starts_with("mqt bench")
+                    });
                 }
                 Item::File { .. } => {}
             }
@@ -207,6 +208,8 @@ impl Stage {
             .fold(text.to_owned(), |text, (shown, port)| text.replace(shown, &port.to_string()));
         text.replace("cargo run --release --", "mqt")
             .replace("--with-broker", &format!("--with-broker --port {}", self.ports[0]))
+            // It takes a free port by itself, whoever has that of the others.
+            .replace(&format!("mqt bench --with-broker --port {}", self.ports[0]), "mqt bench --with-broker")
     }
 
     /// Output as the README would show it: with its ports, of which the default ones are not told.
