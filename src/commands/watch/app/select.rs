@@ -74,6 +74,7 @@ impl App {
             Order::Change => (Order::Name, "sorted by name"),
         };
         self.store.set_order(order);
+        self.reordering = true;
         self.tell(Gravity::Note, text);
     }
 

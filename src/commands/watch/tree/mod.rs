@@ -53,7 +53,7 @@ pub struct Node {
     sum: u32,
     /// Its visible rows: itself, and what is below it when it is open.
     rows: u32,
-    /// Its place in an order other than that by name; the largest first.
+    /// Its place in an order other than that by name; the largest first, and by name where it is the same.
     key: f64,
     /// Whether its children show.
     pub open: bool,
@@ -419,19 +419,13 @@ impl Tree {
         id
     }
 
-    /// Puts siblings into another order.
+    /// Has siblings put into another order by [`Self::settle`], all of them.
     pub fn set_order(&mut self, order: Order) {
         self.order = order;
-        self.moved.clear();
-        for id in 0..self.nodes.len() {
-            self.nodes[id].key = key(order, &self.nodes[id]);
-            self.nodes[id].moved = false;
-            (self.nodes[id].left, self.nodes[id].right, self.nodes[id].up) = (NIL, NIL, NIL);
-            self.nodes[id].children = NIL;
-            self.nodes[id].sum = self.nodes[id].rows;
-        }
-        for id in 1..self.nodes.len() {
-            self.link(id as NodeId);
+        for (id, node) in self.nodes.iter_mut().enumerate().skip(1) {
+            if !std::mem::replace(&mut node.moved, true) {
+                self.moved.push(id as NodeId);
+            }
         }
     }
 
@@ -453,7 +447,7 @@ impl Tree {
 /// time: as long as no message comes it stays what it is, although all rates fade.
 fn key(order: Order, node: &Node) -> f64 {
     match order {
-        Order::Name => 0.0,
+        Order::Name => f64::NEG_INFINITY,
         Order::Rate if node.messages == 0 => f64::NEG_INFINITY,
         Order::Rate => node.rate.ln() + seconds(node.changed) / FADE,
         Order::Change => node.changed as f64,

@@ -79,7 +79,13 @@ fn orders_by_rate_and_change() {
     assert!(!tree.settle(10));
     assert_eq!(shown(&tree), ["c", "b", "a"]);
     tree.set_order(Order::Name);
-    assert_eq!(shown(&tree), ["a", "b", "c"]);
+    // Piece by piece, and whole in between; one that comes about meanwhile finds its place.
+    assert!(tree.settle(2));
+    assert_eq!(shown(&tree).len(), 3);
+    let id = tree.insert("aa", 60).unwrap();
+    tree.set_match(id, true);
+    assert!(!tree.settle(2));
+    assert_eq!(shown(&tree), ["a", "aa", "b", "c"]);
 }
 
 #[test]

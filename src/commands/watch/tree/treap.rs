@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::{NIL, NodeId, Order, ROOT, Tree};
+use super::{NIL, NodeId, ROOT, Tree};
 
 impl Tree {
     /// The visible rows.
@@ -162,10 +162,8 @@ impl Tree {
 
     fn compare(&self, one: NodeId, other: NodeId) -> Ordering {
         let (a, b) = (self.node(one), self.node(other));
-        match self.order {
-            Order::Name => a.name().cmp(b.name()).then(one.cmp(&other)),
-            Order::Rate | Order::Change => b.key.total_cmp(&a.key).then(one.cmp(&other)),
-        }
+        // Whatever the order is: while siblings are put into another one, some stand by their old keys.
+        b.key.total_cmp(&a.key).then_with(|| a.name().cmp(b.name())).then(one.cmp(&other))
     }
 
     /// Hangs a node into the treap of its siblings.
