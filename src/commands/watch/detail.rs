@@ -226,6 +226,9 @@ impl Detail {
         if let Some(kept) = shown {
             let older = topic.and_then(Topic::last).is_some_and(|last| last.number != kept.number);
             self.head.push(Span::new(clock_text(kept.at), if older { Role::Warning } else { Role::Plain }));
+            if older {
+                self.head.push(Span::new(" not the newest", Role::Warning));
+            }
             let size = units::Size(kept.length as u64);
             let retain = if kept.retain { " retained" } else { "" };
             self.head.push(Span::plain(format!(" QoS {}{retain} {size}", kept.qos.level())));
@@ -241,8 +244,8 @@ impl Detail {
             }
             (_, None, _) => self.scroll_over(no_messages(store, id)),
             (_, Some(_), None) => {
-                let text = "the messages of this topic had to go: --memory keeps more";
-                self.scroll_over(vec![plain_line(text, Role::Faint)]);
+                let text = ["the messages of this topic had to go:", "--memory keeps more"];
+                self.scroll_over(text.map(|line| plain_line(line, Role::Faint)).into());
             }
             (Tab::Value, Some(_), Some(kept)) => {
                 self.lay_out(id, kept, None, decode, columns);
@@ -250,10 +253,12 @@ impl Detail {
             }
             (Tab::Diff, Some(topic), Some(kept)) => match self.compared_with(topic, kept) {
                 Some(other) => {
-                    let text = format!("{} → ", clock_text(other.at));
-                    self.lay_out(id, kept, Some(other), decode, columns);
-                    self.head.truncate(1);
-                    self.head.insert(0, Span::plain(text));
+                    // The older one first, whichever was marked.
+                    let (before, after) =
+                        if other.number < kept.number { (other, kept) } else { (kept, other) };
+                    self.lay_out(id, after, Some(before), decode, columns);
+                    let text = format!("{} → {}", clock_text(before.at), clock_text(after.at));
+                    self.head = vec![Span::plain(text)];
                     let changes = self.changes.as_deref().unwrap_or_default();
                     self.head.push(Span::new(format!("  {changes}"), Role::Changed));
                     self.show_document(false);
@@ -379,11 +384,14 @@ impl Detail {
             let high = points.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
             self.head.push(Span::plain(format!("  {last}   {low} … {high}   {} values", points.len())));
         } else {
-            let text = match field {
-                Some(_) => "no message here has a number at this place",
-                None => "the payloads are no numbers: put the cursor on a field of the value and press c",
+            // As narrow as the pane of a terminal with 80 columns.
+            let text: &[&str] = match field {
+                Some(_) => &["no message has a number at this place"],
+                None => {
+                    &["the payloads are no numbers:", "put the cursor on a field of the value", "and press c"]
+                }
             };
-            self.lines.push(plain_line(text, Role::Faint));
+            self.lines.extend(text.iter().map(|line| plain_line(*line, Role::Faint)));
         }
         self.series = Series { name, points };
     }

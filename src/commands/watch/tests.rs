@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::app::{Action, App, Effect, Link, Mode, Pane};
+use super::app::{Action, App, Effect, Gravity, Link, Mode, Pane};
 use super::detail::Tab;
 use super::fixture::{app, app_within, press, publish, receive, type_text};
 use super::tree::ROOT;
@@ -36,6 +36,73 @@ fn find(app: &mut App, topic: &str) {
     type_text(app, topic);
     press(app, KeyCode::Enter);
     app.prepare();
+}
+
+/// A notice goes, and the frame without it is due, when nothing else changes.
+#[test]
+fn a_notice_goes_with_the_next_key_or_after_its_time() {
+    let mut app = app();
+    let text = |app: &App| app.notice.as_ref().map(|notice| notice.text.clone());
+    press_all(&mut app, "//[a/");
+    press(&mut app, KeyCode::Enter);
+    assert!(text(&app).is_some_and(|text| text.contains("class")), "{:?}", text(&app));
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(text(&app), None);
+    for keys in ["y", "m", "n"] {
+        press_all(&mut app, keys);
+        assert!(text(&app).is_some(), "{keys}");
+        press_all(&mut app, "1");
+        assert_eq!(text(&app), None, "{keys}");
+    }
+    press_all(&mut app, "y");
+    app.update(Action::Tick(7_999_999));
+    assert!(text(&app).is_some() && !app.is_dirty());
+    app.update(Action::Tick(11_000_000));
+    assert!(text(&app).is_none() && app.is_dirty());
+    // What nobody has asked for is not to be missed.
+    app.update(Action::Notice(Gravity::Warning, "the recording has ended".to_owned()));
+    press_all(&mut app, "1");
+    assert!(text(&app).is_some());
+    app.update(Action::Link(Link::Replay { ended: true }));
+    app.update(Action::Notice(Gravity::Warning, "2 lines are no messages".to_owned()));
+    press_all(&mut app, "1");
+    assert_eq!(text(&app), None, "the time stands still");
+    put(&mut app, "a", "x");
+    press_all(&mut app, "c");
+    assert!(text(&app).is_some_and(|text| text.starts_with("the chart shows")));
+    press_all(&mut app, "1");
+    assert_eq!(text(&app), None);
+}
+
+#[test]
+fn an_old_message_says_so_and_a_comparison_begins_with_the_older_one() {
+    let mut app = app();
+    for payload in ["1", "2", "3"] {
+        put(&mut app, "a", payload);
+    }
+    let head = |app: &App| app.detail.head.iter().map(|span| &*span.text).collect::<String>();
+    assert!(!head(&app).contains("not the newest"), "{}", head(&app));
+    press_all(&mut app, "2");
+    press(&mut app, KeyCode::Tab);
+    press_all(&mut app, "j1");
+    assert!(head(&app).contains(" not the newest QoS 0"), "{}", head(&app));
+    press_all(&mut app, "2");
+    let times = |app: &mut App, keys: [&str; 2]| {
+        for key in keys {
+            press_all(app, key);
+            press(app, KeyCode::Enter);
+            app.prepare();
+        }
+        assert_eq!(app.detail.tab, Tab::Diff);
+        let lines: Vec<String> = app.detail.lines.iter().map(|line| format!("{:?}", line.spans)).collect();
+        (head(app), lines)
+    };
+    let down = times(&mut app, ["g", "G"]);
+    assert!(down.0.contains("10:37:41.582 → 10:37:41.584"), "{}", down.0);
+    press(&mut app, KeyCode::Esc);
+    press(&mut app, KeyCode::Tab);
+    press_all(&mut app, "2");
+    assert_eq!(times(&mut app, ["G", "g"]), down);
 }
 
 #[test]
@@ -184,7 +251,7 @@ fn the_history_keeps_its_cursor_and_compares_two() {
     app.prepare();
     assert_eq!(app.detail.tab, Tab::Diff);
     let lines: Vec<String> = app.detail.lines.iter().map(super::document::Line::text).collect();
-    assert_eq!(lines, ["- two", "+ one"]);
+    assert_eq!(lines, ["- one", "+ two"]);
 }
 
 #[test]
@@ -327,6 +394,25 @@ fn sorting_by_rate_moves_topics_in_steps() {
         app.work();
     }
     assert_eq!(app.store.tree.at_row(0), app.store.tree.find("c"));
+}
+
+#[test]
+fn another_order_of_many_topics_comes_in_pieces() {
+    let mut app = app();
+    for number in 0..5_000 {
+        receive(&mut app, number, &format!("{number:04}"), b"1", |_| {});
+    }
+    // By rate, by change, by name again.
+    for first in ["", "4999", "0000"] {
+        press(&mut app, KeyCode::Char('s'));
+        app.work();
+        assert!(app.has_work());
+        while app.has_work() {
+            app.work();
+        }
+        let path = app.store.tree.at_row(0).map(|id| app.store.tree.node(id).path());
+        assert!(path.is_some_and(|path| path.ends_with(first)), "{path:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{App, Effect, Gravity, Mode, Pane};
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) {
+        self.notice.take_if(|notice| !notice.lasts);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Char('z') if control => return self.effects.push(Effect::Suspend),

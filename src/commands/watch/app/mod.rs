@@ -30,7 +30,7 @@ use super::view::Areas;
 const PENDING: usize = 50_000;
 /// One call of [`App::work`] takes in so many waiting messages, filters so many topics, moves so many of them.
 const STEP: usize = 2_000;
-/// A notice stays in the last line for so long, in microseconds.
+/// A notice stays in the last line for so long at most, in microseconds.
 const NOTICE_TIME: u64 = 8_000_000;
 /// Topics are put into their order anew so often where it changes, in microseconds: rows that jump all the time
 /// cannot be read.
@@ -86,6 +86,8 @@ pub struct Notice {
     pub gravity: Gravity,
     /// What it says.
     pub text: String,
+    /// The next key does not take it away: nobody has asked for it.
+    lasts: bool,
 }
 
 /// The topics whose retained messages are about to be cleared.
@@ -335,7 +337,11 @@ impl App {
                 return;
             }
             Action::Link(link) => self.link = link,
-            Action::Notice(gravity, text) => self.tell(gravity, text),
+            Action::Notice(gravity, text) => {
+                // The clock of a recording ends with it.
+                let lasts = gravity == Gravity::Warning && !matches!(self.link, Link::Replay { .. });
+                self.notice = Some(Notice { at: self.now, gravity, text, lasts });
+            }
             Action::Published { asked, confirmed } => {
                 if self.published == (asked, confirmed) {
                     return;
@@ -364,11 +370,9 @@ impl App {
 
     /// Ages, rates and notices change with time alone.
     fn tick(&mut self) {
-        let fades = self.notice.as_ref().is_some_and(|notice| self.now < notice.at + NOTICE_TIME + 2_000_000);
-        self.is_dirty |= fades || !(self.paused || self.store.tree.is_empty());
-        if self.notice.as_ref().is_some_and(|notice| self.now >= notice.at + NOTICE_TIME) {
-            self.notice = None;
-        }
+        let is_over = |notice: &mut Notice| self.now >= notice.at + NOTICE_TIME;
+        let is_gone = self.notice.take_if(is_over).is_some();
+        self.is_dirty |= is_gone || !(self.paused || self.store.tree.is_empty());
         if self.store.tree.order() != Order::Name && !self.paused && self.now >= self.reordered + REORDER {
             self.reordered = self.now;
             self.reordering = true;
@@ -425,8 +429,9 @@ impl App {
         self.store.topic(id).and_then(|topic| topic.decode).unwrap_or(self.decode)
     }
 
+    /// Answers a key, until the next one.
     fn tell(&mut self, gravity: Gravity, text: impl Into<String>) {
-        self.notice = Some(Notice { at: self.now, gravity, text: text.into() });
+        self.notice = Some(Notice { at: self.now, gravity, text: text.into(), lasts: false });
     }
 
     fn pause(&mut self) {

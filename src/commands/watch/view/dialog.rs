@@ -7,22 +7,17 @@ use ratatui::style::Modifier;
 use super::super::app::{App, Clearing};
 use super::super::form::{Field, Form, Payload};
 use super::super::text::{Role, put, width};
-use super::{Theme, put_edit};
+use super::{Theme, hints, put_edit};
 
-/// An empty box in the middle; returns what is inside of its border.
+/// An empty box in the middle; returns what is inside of its border. Of the hints in its foot, which have two spaces
+/// between them, those show that there is room for.
 fn frame(title: &str, foot: &str, size: (u16, u16), theme: Theme, body: Rect, buffer: &mut Buffer) -> Rect {
     let (wide, tall) = (size.0.min(body.width), size.1.min(body.height));
     let area = Rect::new(body.x + (body.width - wide) / 2, body.y + (body.height - tall) / 2, wide, tall);
     if wide < 4 || tall < 3 {
         return Rect::new(area.x, area.y, 0, 0);
     }
-    for y in area.top()..area.bottom() {
-        for x in area.left()..area.right() {
-            if let Some(cell) = buffer.cell_mut((x, y)) {
-                cell.reset();
-            }
-        }
-    }
+    blank(area, buffer);
     let style = theme.style(Role::Plain);
     let inner = wide - 2;
     let line = "─".repeat(usize::from(inner));
@@ -43,15 +38,27 @@ fn frame(title: &str, foot: &str, size: (u16, u16), theme: Theme, body: Rect, bu
         &format!(" {title} "),
         theme.style(Role::Strong),
     );
+    let room = inner.saturating_sub(2);
+    let foot = hints(foot.split("  "), usize::from(room).saturating_sub(2));
     if !foot.is_empty() {
         let foot = format!(" {foot} ");
-        put(buffer, area.x + 2, area.bottom() - 1, inner.saturating_sub(2), &foot, theme.style(Role::Faint));
+        put(buffer, area.x + 2, area.bottom() - 1, room, &foot, theme.style(Role::Faint));
     }
     Rect::new(area.x + 2, area.y + 1, wide.saturating_sub(4), tall - 2)
 }
 
+fn blank(area: Rect, buffer: &mut Buffer) {
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.reset();
+            }
+        }
+    }
+}
+
 pub(super) fn publish(app: &App, form: &Form, theme: Theme, body: Rect, buffer: &mut Buffer) {
-    let foot = "Enter send  Alt-Enter new line  Tab next  Ctrl-P sent before  Esc close";
+    let foot = "Enter send  Esc close  Tab next  Alt-Enter new line  Ctrl-P sent before";
     let tall = body.height.min(18);
     let area = frame("publish", foot, (90, tall), theme, body, buffer);
     if area.height < 7 || area.width < 20 {
@@ -164,13 +171,27 @@ const HELP: &[(&str, &str)] = &[
 
 pub(super) fn help(top: usize, theme: Theme, body: Rect, buffer: &mut Buffer) {
     const WIDE: u16 = 78;
+    const NARROW: u16 = 50;
     let names = HELP.iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| width(key)).max();
-    let names = names.unwrap_or(0) as u16 + 2;
+    // Where it is narrow, what a key does stands below it.
+    let is_narrow = body.width < NARROW;
+    let names = if is_narrow { 0 } else { names.unwrap_or(0) as u16 + 2 };
     let columns = WIDE.min(body.width).saturating_sub(names + 5);
-    let lines: Vec<(&str, String)> =
-        HELP.iter().flat_map(|(key, text)| help_lines(key, text, columns)).collect();
+    let lines: Vec<(&str, String)> = HELP
+        .iter()
+        .flat_map(|(key, text)| {
+            let below = is_narrow && !text.is_empty();
+            let first = below.then(|| (*key, String::new()));
+            first.into_iter().chain(help_lines(if below { "" } else { key }, text, columns))
+        })
+        .collect();
     let tall = (lines.len() as u16 + 2).min(body.height);
-    let area = frame("keys", "up down: more  any other key: close", (WIDE, tall), theme, body, buffer);
+    let area = if body.height > 3 {
+        frame("keys", "up down: more  any other key: close", (WIDE, tall), theme, body, buffer)
+    } else {
+        blank(body, buffer);
+        body
+    };
     let top = top.min(lines.len().saturating_sub(usize::from(area.height)));
     for (row, (key, text)) in lines.iter().skip(top).take(usize::from(area.height)).enumerate() {
         let y = area.y + row as u16;

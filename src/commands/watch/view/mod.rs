@@ -306,9 +306,10 @@ fn dropped(dropped: &Dropped) -> String {
 const HINTS: [&str; 8] =
     ["? help", "q quit", "tab pane", "/ search", "f filter", "space pause", "s sort", "p publish"];
 
-fn hints(columns: usize) -> String {
+/// As many of the hints as there is room for.
+fn hints<'a>(hints: impl IntoIterator<Item = &'a str>, columns: usize) -> String {
     let mut text = String::new();
-    for hint in HINTS {
+    for hint in hints {
         let gap = if text.is_empty() { "" } else { "  " };
         if text.len() + gap.len() + hint.len() > columns {
             break;
@@ -351,7 +352,7 @@ fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
         }
         None => {
             let used: usize = parts.iter().map(|part| width(&part.text) + 2).sum();
-            parts.push(Span::new(hints(usize::from(area.width).saturating_sub(used)), Role::Faint));
+            parts.push(Span::new(hints(HINTS, usize::from(area.width).saturating_sub(used)), Role::Faint));
         }
     }
     let mut at = area.x;

@@ -219,6 +219,25 @@ fn a_narrow_terminal_shows_one_half_at_a_time_and_a_tiny_one_does_no_harm() {
 }
 
 #[test]
+fn what_does_not_fit_is_left_out_or_wrapped() {
+    let mut app = house();
+    press(&mut app, KeyCode::Char('p'));
+    let text = screen(&mut app, Size::new(60, 24));
+    assert!(text.contains("Esc close") && text.contains("Alt-Enter new line ─"), "{text}");
+    let mut app = house();
+    press(&mut app, KeyCode::Char('?'));
+    let text = screen(&mut app, Size::new(15, 4));
+    assert!(text.contains("up down, j k"), "{text}");
+    let text = screen(&mut app, Size::new(40, 24));
+    assert!(text.contains("│  to the next topic, or line"), "{text}");
+    let mut app = house();
+    select(&mut app, "home/notes");
+    press(&mut app, KeyCode::Char('c'));
+    let text = screen(&mut app, Size::new(80, 24));
+    assert!(text.contains("│put the cursor on a field of the value\n"), "{text}");
+}
+
+#[test]
 fn without_colours_nothing_is_coloured_and_everything_is_told() {
     let mut app = house();
     select(&mut app, "home/kitchen/temp");
