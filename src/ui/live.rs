@@ -27,7 +27,7 @@ impl LiveLine {
     pub fn show(&mut self, done: Option<f64>, words: &str) {
         if self.is_known != Some(done.is_some()) {
             self.is_known = Some(done.is_some());
-            let template = if done.is_some() { "{bar:16} {wide_msg}" } else { "{wide_msg}" };
+            let template = if done.is_some() { "{bar:10} {wide_msg}" } else { "{wide_msg}" };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 self.bar.set_style(style);
             }

@@ -40,7 +40,9 @@ impl Live {
         // What is left of a second at the end, and nothing in it.
         let is_rest =
             snapshot.phase == Phase::Draining && snapshot.second.delivered + snapshot.second.acked == 0;
-        if self.line.is_none() && !is_rest {
+        // Nobody has said yet how far it is.
+        let is_known = snapshot.connections_asked > 0;
+        if self.line.is_none() && is_known && !is_rest {
             self.seconds += 1;
             if self.seconds <= OFTEN || self.seconds.is_multiple_of(SELDOM) {
                 self.ui.status(&format!("mqt: {}", describe(snapshot)));
@@ -53,11 +55,10 @@ impl Live {
 #[must_use]
 pub fn describe(snapshot: &Snapshot) -> String {
     let second = &snapshot.second;
-    let connections =
-        format!("{} of {} connections", Count(snapshot.connections), Count(snapshot.connections_asked));
+    let (online, asked) = (Count(snapshot.connections), Count(snapshot.connections_asked));
     let mut line = match (snapshot.phase, snapshot.left()) {
         (phase @ (Phase::Connecting | Phase::Waiting), _) => {
-            return format!("{}: {connections}{}", phase.name(), faults(snapshot));
+            return format!("{}: {online} of {asked} connections{}", phase.name(), faults(snapshot));
         }
         (phase, Some(left)) => {
             // Whole seconds: tenths would only flicker.
@@ -83,7 +84,11 @@ pub fn describe(snapshot: &Snapshot) -> String {
     if second.max_us > 0 {
         let _ = write!(line, "p50 {}, p99 {}, ", Latency(second.p50_us), Latency(second.p99_us));
     }
-    line.push_str(&connections);
+    // With the bar in front of it a line has 80 columns.
+    let _ = match snapshot.connections == snapshot.connections_asked {
+        true => write!(line, "{online} up"),
+        false => write!(line, "{online} of {asked} up"),
+    };
     line.push_str(&faults(snapshot));
     line
 }
@@ -126,12 +131,15 @@ mod tests {
 
     #[test]
     fn a_line_tells_rate_latency_connections_and_faults() {
-        assert_eq!(
-            describe(&snapshot()),
-            "measuring, 8 s left: 1.0 k/s in, p50 410 µs, p99 1.09 ms, 20 of 20 connections"
-        );
-        let bad = Snapshot { totals: Totals { errors: 1_234, ..Totals::default() }, ..snapshot() };
-        assert!(describe(&bad).ends_with("20 of 20 connections, 1,234 errors"));
+        assert_eq!(describe(&snapshot()), "measuring, 8 s left: 1.0 k/s in, p50 410 µs, p99 1.09 ms, 20 up");
+        let bad =
+            Snapshot { connections: 19, totals: Totals { errors: 1_234, ..Totals::default() }, ..snapshot() };
+        assert!(describe(&bad).ends_with("19 of 20 up, 1,234 errors"));
+        let mut widest = Snapshot { phase: Phase::WarmUp, elapsed: Duration::ZERO, ..snapshot() };
+        (widest.connections, widest.connections_asked) = (1_000, 1_000);
+        (widest.second.p50_us, widest.second.p99_us) = (1_090, 11_500);
+        // The bar and the space behind it.
+        assert!(describe(&widest).chars().count() <= 80 - 11, "{}", describe(&widest));
         let early = Snapshot { phase: Phase::Connecting, connections: 5, ..snapshot() };
         assert_eq!(
             (describe(&early).as_str(), early.done()),
@@ -175,6 +183,11 @@ mod tests {
         let text = lines(UiSettings::default());
         assert_eq!(text.lines().count(), 13);
         assert!(text.lines().all(|line| line.starts_with("mqt: measuring") && !line.contains('\x1b')));
+        let ui = UiSettings::default();
+        let stderr = Written::default();
+        let ui = Ui::with_writers("mqt", ui, Box::new(Vec::new()), Box::new(stderr.clone()));
+        Live::new(&ui).second(&Snapshot::default());
+        assert!(stderr.0.lock().unwrap().is_empty(), "0 of 0 connections");
         assert_eq!(lines(UiSettings { quiet: true, ..UiSettings::default() }), "");
     }
 }

@@ -141,8 +141,12 @@ impl Page<'_> {
         }
         let shard =
             run.shard.map_or_else(String::new, |(index, count)| format!(", shard {index} of {count}"));
-        let line =
-            format!("{}, run {}{shard}, {}", phases.join(", "), escape(&run.run_id), escape(&run.started));
+        // To the second: the file has the rest.
+        let started = match run.started.split_once('.') {
+            Some((second, _)) => format!("{second}Z"),
+            None => run.started.clone(),
+        };
+        let line = format!("{}, run {}{shard}, {}", phases.join(", "), escape(&run.run_id), escape(&started));
         self.words("  ", &line, Some(Role::Faint));
     }
 

@@ -11,6 +11,13 @@ fn shown(change: impl FnOnce(&mut ResultFile), width: usize) -> String {
 }
 
 #[test]
+fn the_start_is_told_to_the_second() {
+    let started =
+        |file: &mut ResultFile| "2026-01-31T12:00:00.123456789Z".clone_into(&mut file.runs[0].started);
+    assert_eq!(shown(started, 80), shown(|_| {}, 80));
+}
+
+#[test]
 fn a_report_has_tables_and_charts_within_80_columns() {
     let text = shown(|_| {}, 80);
     let expected = "\
