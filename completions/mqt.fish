@@ -43,7 +43,9 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -s f -l file -d 'Publish th
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l replay -d 'Publish the JSON objects in this file, each when it is its time' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l speed -d 'Publish the recording so much faster [default: 1x]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l split-topic -d 'Split each line into topic, separator and payload' -r
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat -d 'Publish the message this many times [default: 1]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat-delay -d 'Wait this long between two rounds of --repeat [default: 0]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l on-error -d 'On input that cannot be published: stop or skip [default: stop]' -r -f -a "stop\t'Publish what came before it, report it and end'
@@ -58,7 +60,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l proxy -d 'Connect throug
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s P -l pw -l password -d 'Log in with this password' -r
@@ -80,18 +82,23 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l keyform -d 'Not availabl
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r -f -a "auto\t''
+5\t''
+3.1.1\t''
+3.1\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-payload -d 'Use this payload for the will [default: empty]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-file -d 'Use the content of this file as payload of the will' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -128,7 +135,9 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -s ? -d 'Print a short help
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s t -l topic -d 'Subscribe to this topic filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s T -l filter-out -d 'Leave out messages that match this filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s U -l unsubscribe -d 'Unsubscribe from this filter; repeatable' -r
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retain-handling -d 'Ask for retained messages always, for new subscriptions only, or never [default: always]' -r -f -a "always\t'Each time it is made'
 new\t'Only when it is new'
 never\t'Never'"
@@ -152,7 +161,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l proxy -d 'Connect throug
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s P -l pw -l password -d 'Log in with this password' -r
@@ -174,18 +183,23 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l keyform -d 'Not availabl
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-keylog -d 'Append the session secrets to this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r -f -a "auto\t''
+5\t''
+3.1.1\t''
+3.1\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-payload -d 'Use this payload for the will [default: empty]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-file -d 'Use the content of this file as payload of the will' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -246,8 +260,12 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s s -l size -d 'Publish payloads of this size [default: 64]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s m -l message -d 'Publish this text' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s f -l file -d 'Publish the content of this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 1]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l subscribe-qos -d 'Subscribe at this quality of service: 0, 1 or 2 [default: as --qos]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s q -l qos -d 'Publish at this quality of service: 0, 1 or 2 [default: 1]' -r -f -a "0\t''
+1\t''
+2\t''"
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l subscribe-qos -d 'Subscribe at this quality of service: 0, 1 or 2 [default: as --qos]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s r -l rate -d 'Publish at this rate in total, whatever the broker does [default: 1k/s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l stage -d 'Publish in stages with a rate each; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l arrival -d 'Draw the intended times: constant or poisson [default: constant]' -r -f -a "constant\t'At equal distances'
@@ -281,7 +299,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s P -l pw -l password -d 'Log in with this password' -r
@@ -303,15 +321,20 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-keylog -d 'Append the session secrets to this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r -f -a "auto\t''
+5\t''
+3.1.1\t''
+3.1\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-payload -d 'Use this payload for the will [default: empty]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-file -d 'Use the content of this file as payload of the will' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -365,7 +388,9 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -s t -l topic -d 'Publish th
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s e -l response-topic -d 'Have the answer published to this topic' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s m -l message -d 'Send this text' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s f -l file -d 'Send the content of this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -s q -l qos -d 'Publish and subscribe at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s q -l qos -d 'Publish and subscribe at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retain-handling -d 'Ask for retained messages always, for new subscriptions only, or never [default: always]' -r -f -a "always\t'Each time it is made'
 new\t'Only when it is new'
 never\t'Never'"
@@ -386,7 +411,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l proxy -d 'Connect through
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s P -l pw -l password -d 'Log in with this password' -r
@@ -408,18 +433,23 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l keyform -d 'Not available
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-keylog -d 'Append the session secrets to this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r -f -a "auto\t''
+5\t''
+3.1.1\t''
+3.1\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-payload -d 'Use this payload for the will [default: empty]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-file -d 'Use the content of this file as payload of the will' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -455,7 +485,9 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l help -d 'Print the whole 
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ? -d 'Print a short help'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s t -l topic -d 'Watch this topic filter; repeatable [default: all topics]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s T -l filter-out -d 'Leave out messages that match this filter; repeatable' -r
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s q -l qos -d 'Receive at most at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l record -d 'Append each message to this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l replay -d 'Show a recording instead of a broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l speed -d 'Show the recording so much faster [default: 1x]' -r
@@ -482,7 +514,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l proxy -d 'Connect thro
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s o -l options-file -d 'Read further options from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s u -l username -d 'Log in with this user name' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s P -l pw -l password -d 'Log in with this password' -r
@@ -504,18 +536,23 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l keyform -d 'Not availa
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-engine -d 'Not available: an engine of OpenSSL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-engine-kpass-sha1 -d 'Not available: the password of a key in an engine' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-keylog -d 'Append the session secrets to this file' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s V -l protocol-version -d 'Speak this version of MQTT: auto, 5, 3.1.1 or 3.1 [default: auto]' -r -f -a "auto\t''
+5\t''
+3.1.1\t''
+3.1\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s i -l id -d 'Use this client identifier [default: mqt- and 16 random hexadecimal digits]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s I -l id-prefix -d 'Use this and the process number as client identifier' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s x -l session-expiry -d 'Let the session expire this long after the connection ended [default: 0, with -c never]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s k -l keepalive -d 'Have something sent at least this often [default: 60]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s M -l max-inflight -d 'Have at most this many QoS 1 and 2 messages on the way [default: 20]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s D -l property -d 'Add an MQTT 5 property: PACKET NAME VALUE; repeatable' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-topic -d 'Have a message published to this topic when the connection is lost' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-payload -d 'Use this payload for the will [default: empty]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-file -d 'Use the content of this file as payload of the will' -r -F
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-qos -d 'Publish the will at this quality of service: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"

@@ -49,6 +49,31 @@ fn completions_are_fresh() {
 }
 
 #[test]
+fn a_shell_offers_values_and_no_files_where_none_are_meant() {
+    let completions = all_completions();
+    let (_, bash) = completions.iter().find(|(name, _)| name == "mqt.bash").unwrap();
+    let bash = std::str::from_utf8(bash).unwrap();
+    for (option, offered) in [
+        ("--qos", "compgen -W \"0 1 2\""),
+        ("-q", "compgen -W \"0 1 2\""),
+        ("--will-qos", "compgen -W \"0 1 2\""),
+        ("--subscribe-qos", "compgen -W \"0 1 2\""),
+        ("-V", "compgen -W \"auto 5 3.1.1 3.1\""),
+        ("-D", "\"${cur}\""),
+        ("--profile", "\"${cur}\""),
+        ("--cafile", "compgen -f"),
+    ] {
+        let cases: Vec<&str> = bash
+            .split(&format!(" {option})\n"))
+            .skip(1)
+            .map(|case| case.split(";;").next().unwrap())
+            .collect();
+        assert!(!cases.is_empty(), "{option}");
+        assert!(cases.iter().all(|case| case.contains(offered)), "{option}: {cases:?}");
+    }
+}
+
+#[test]
 fn manual_pages_are_fresh() {
     assert_committed("man", manual().unwrap().into_iter().chain(old_manual()).collect());
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Command, ValueHint};
 use clap_complete::{Generator, Shell};
 use clap_mangen::Man;
 
@@ -34,8 +34,20 @@ pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
 #[must_use]
 pub fn completions(shell: Shell) -> (String, Vec<u8>) {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "mqt", &mut script);
+    clap_complete::generate(shell, &mut completed(command()), "mqt", &mut script);
     (shell.file_name("mqt"), script)
+}
+
+/// The command with the values that a shell offers, where it would offer names of files: those that are few, and
+/// else none.
+fn completed(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_id().as_str() {
+        "qos" | "subscribe_qos" | "will_qos" => arg.value_parser(["0", "1", "2"]),
+        "protocol_version" => arg.value_parser(["auto", "5", "3.1.1", "3.1"]),
+        "property" | "profile" => arg.value_hint(ValueHint::Other),
+        _ => arg,
+    });
+    command.mut_subcommands(completed)
 }
 
 /// The completions for every shell, as [`completions`].
