@@ -1,5 +1,6 @@
 //! `mqt broker`: the dev broker from its settings to its end by a signal.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -96,10 +97,20 @@ pub(super) fn from_broker(error: &BrokerError) -> Failure {
     match error {
         BrokerError::Listen(ListenError::Setup(error)) => from_setup(error),
         BrokerError::Listen(ListenError::Lookup(error)) => from_connect(error),
-        BrokerError::Listen(ListenError::Io { .. }) => {
-            Failure::new(Kind::Connect, format!("cannot listen on {error}"))
-                .keyword("listen")
-                .hint("is another broker running there? -p takes another port, -p 0 a free one")
+        BrokerError::Listen(ListenError::Io { error: reason, .. }) => {
+            let failure = Failure::new(Kind::Connect, format!("cannot listen on {error}")).keyword("listen");
+            match reason.kind() {
+                ErrorKind::AddrInUse => {
+                    failure.hint("is another broker running there? -p takes another port, -p 0 a free one")
+                }
+                ErrorKind::AddrNotAvailable => {
+                    failure.hint("it is no address of this machine; 0.0.0.0 is all that it has")
+                }
+                ErrorKind::PermissionDenied => {
+                    failure.hint("ports below 1024 are not for every user; -p takes another port")
+                }
+                _ => failure,
+            }
         }
         BrokerError::Exposed { .. } => Failure::usage(error.to_string())
             .hint("--password-file FILE asks for passwords, --allow-anonymous lets everybody in"),

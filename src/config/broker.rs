@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::cli::BrokerArgs;
+use crate::cli::values::ListenUrl;
 use crate::connection::listen::ServerTls;
 use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
@@ -55,7 +56,14 @@ fn listeners(args: &BrokerArgs) -> Result<Vec<Endpoint>, Failure> {
         }
     }
     listen.extend(args.unix.iter().map(Endpoint::unix));
-    listen.extend(args.listen.iter().map(|url| url.0.clone()));
+    for ListenUrl(endpoint) in &args.listen {
+        let host = endpoint.host();
+        if !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Failure::usage(format!("--listen {host}: that is a port and no URL"))
+                .hint(format!("--port {host}, or --listen mqtt://127.0.0.1:{host}")));
+        }
+        listen.push(endpoint.clone());
+    }
     Ok(listen)
 }
 

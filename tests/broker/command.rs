@@ -76,6 +76,17 @@ fn it_says_why_it_does_not_start() {
     outcome.assert_stderr_has(&format!("mqt: error[listen]: cannot listen on 127.0.0.1:{port}: "));
     outcome.assert_stderr_has("hint: is another broker running there?");
 
+    // Of the documentation (RFC 5737), so of no machine.
+    let outcome = Mqt::new(["broker", "--port", "0", "--bind", "192.0.2.1", "--allow-anonymous"]).run();
+    outcome.assert_code(14);
+    outcome.assert_stderr_has("hint: it is no address of this machine");
+    outcome.assert_stderr_lacks("another broker");
+
+    let outcome = Mqt::new(["broker", "--listen", "1884"]).run();
+    outcome.assert_code(1);
+    outcome.assert_stderr_has("--listen 1884: that is a port and no URL");
+    outcome.assert_stderr_has("hint: --port 1884, or --listen mqtt://127.0.0.1:1884");
+
     let outcome = Mqt::new(["broker", "--port", "0", "--bind", "0.0.0.0"]).run();
     outcome.assert_code(1);
     outcome.assert_stderr_has("--password-file FILE");
