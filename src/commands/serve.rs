@@ -49,6 +49,7 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option
         running: JoinSet::new(),
         open: BTreeSet::new(),
         newest: 0,
+        served: false,
         failure: None,
         signal: None,
     };
@@ -76,6 +77,8 @@ struct Server<'a> {
     /// The deliveries that are not done with.
     open: BTreeSet<u64>,
     newest: u64,
+    /// A subscription was granted: it has worked.
+    served: bool,
     failure: Option<Failure>,
     signal: Option<Signal>,
 }
@@ -137,6 +140,7 @@ impl Server<'_> {
                             let failure = from_suback(&subscription.filter, reason, reason_string.as_deref());
                             self.failure.get_or_insert(failure);
                         }
+                        self.served |= !reason.is_error();
                     }
                 }
                 Event::Refused { topic, refusal, .. } => {
@@ -213,7 +217,7 @@ impl Server<'_> {
         match self.failure {
             Some(failure) => Err(failure),
             // Its normal end, as with an endless subscriber.
-            None => Ok(self.signal.filter(|signal| *signal == Signal::Hangup)),
+            None => Ok(self.signal.filter(|signal| !self.served || *signal == Signal::Hangup)),
         }
     }
 }

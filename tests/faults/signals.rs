@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::{CONNACK, CONNACK_311, grant, publish, subscribe, summary};
-use crate::support::mqt::{Outcome, Running};
+use crate::support::mqt::{Mqt, Outcome, Running};
 use crate::support::scripted::Scripted;
 use crate::support::wait_until;
 use crate::support::wire::Wire;
@@ -73,6 +73,19 @@ fn a_subscriber_without_a_connection_ends_at_once() {
         assert_ended(&outcome, Some(Signal::SIGINT));
         drop(peer);
     }
+}
+
+#[test]
+fn a_service_without_a_connection_dies_by_the_signal() {
+    let listener = Scripted::listen();
+    let mut running =
+        Mqt::new(["rr", "--serve", "--exec", "cat", "-t", "a", "-p", &listener.port().to_string()])
+            .args(["-h", "127.0.0.1", "--retry"])
+            .start();
+    let (peer, _) = listener.accept_connect();
+    running.signal(Signal::SIGINT);
+    assert_ended(&running.wait(), Some(Signal::SIGINT));
+    drop(peer);
 }
 
 #[test]
