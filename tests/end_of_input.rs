@@ -14,5 +14,5 @@ fn a_broker_that_is_gone_is_not_waited_for_when_all_is_confirmed() {
     run.wait_for_stderr("warning[lost]");
     run.close_stdin();
     let outcome = run.wait();
-    outcome.assert_code(0).assert_stderr_has("\"asked\":2,\"sent\":2,\"acked\":2,");
+    outcome.assert_code(0).assert_stderr_has("\"asked\":2,\"sent\":2,\"confirmed\":2,");
 }

@@ -116,5 +116,5 @@ fn ctrl_c_on_something_unfinished_says_how_far_it_came() {
     drop(stdin);
     outcome.assert_signal(nix::sys::signal::Signal::SIGINT);
     let last = outcome.stderr().lines().last();
-    assert_eq!(last, Some("mqt: 2 asked, 2 sent, 2 acked, exit 130 (interrupted)"), "{outcome}");
+    assert_eq!(last, Some("mqt: 2 asked, 2 sent, 2 confirmed, exit 130 (interrupted)"), "{outcome}");
 }

@@ -160,11 +160,20 @@ pub struct ServerArgs {
     #[serde(deserialize_with = "read_value")]
     pub connect_timeout: Option<Span>,
 
+    /// Give up when the broker leaves a request unanswered for this long [default: 60s]
+    ///
+    /// PUBLISH at QoS 1 and 2, SUBSCRIBE, UNSUBSCRIBE, and the PINGREQ that proves QoS 0 messages. The clock starts
+    /// again with each byte that the broker takes and each answer that it gives. Exit status 19; 0 waits for ever.
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
+    #[serde(deserialize_with = "read_value")]
+    pub ack_timeout: Option<Span>,
+
     /// Keep trying when the first connect fails, at most N times [default: not at all]
     ///
     /// Without =N, or with =forever, there is no limit. The pause between two tries grows from 0.1 s to
     /// 30 s. With =N the limit also holds for the tries in a row after a lost connection. A refused login, a
-    /// wrong certificate and a take-over by another client are never tried again.
+    /// wrong certificate and a take-over by another client are never tried again. A broker that closes the connection
+    /// after the same request three times in a row has refused it; with =forever even that is tried on.
     #[arg(long, value_name = "N|forever", num_args = 0..=1, require_equals = true,
           default_missing_value = "forever")]
     #[serde(deserialize_with = "read_value")]
@@ -554,7 +563,7 @@ pub struct TalkArgs {
 
     /// Print a summary at the end: text or json [default: only when something stayed unconfirmed, or on Ctrl-C]
     ///
-    /// On stderr, one line with counts: asked, sent, acked, denied, unconfirmed, received, printed,
+    /// On stderr, one line with counts: asked, sent, confirmed, denied, unconfirmed, repeated, received, printed,
     /// duplicates, reconnects, and the exit status with its keyword.
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", hide_possible_values = true)]
     #[serde(deserialize_with = "read_value")]

@@ -134,10 +134,16 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, requires = "repeat")]
     pub repeat_delay: Option<Span>,
 
+    /// Exit after this time, connecting included
+    ///
+    /// Seconds, or a number with a unit. Exit status 27; the summary says how many messages are not confirmed.
+    #[arg(short = 'W', long, value_name = "DURATION", allow_negative_numbers = true)]
+    pub timeout: Option<Span>,
+
     /// On input that cannot be published: stop or skip [default: stop]
     ///
-    /// For -l, -0 and --json: a record that is not JSON, has no valid topic or is too large. After skip the
-    /// exit status still tells it.
+    /// For -l, -0 and --json: a record that is not JSON, has no valid topic or is too large, and a message that the
+    /// broker refuses by closing the connection. After skip the exit status still tells it.
     #[arg(long, value_name = "ACTION", hide_possible_values = true)]
     pub on_error: Option<OnError>,
 

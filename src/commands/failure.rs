@@ -9,8 +9,8 @@ use crate::connection::error::reason as io_reason;
 use crate::connection::{ClientError, ConnectError, Endpoint, ProxyFault, SetupError, WsFault};
 use crate::error::{Failure, Kind};
 use crate::mqtt::codec::DecodeError;
-use crate::mqtt::session::{Refusal, SessionError};
-use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode};
+use crate::mqtt::session::{Asked, Refusal, SessionError};
+use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter};
 use crate::output::sanitize::{escape, escape_bytes};
 
 use super::mosquitto;
@@ -68,6 +68,13 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
                 .hint("the broker or the network is overloaded, or the broker refuses to read on")
         }
         ClientError::Session(error) => from_session(error, endpoint, client_id),
+        ClientError::Denied { asked, source } => {
+            let failure = from_client(source, endpoint, client_id);
+            denied_by_closing(&asked_for(asked), "").cause(failure.what)
+        }
+        ClientError::TakenOver => taken_over(client_id)
+            .cause(format!("{endpoint}: the connection is closed again and again right after CONNACK"))
+            .hint("--retry keeps trying"),
         ClientError::Unencodable(what) => Failure::usage(format!("CONNECT cannot be sent: {}", escape(what))),
         ClientError::PasswordCommand(what) => Failure::usage(format!("the password command {}", escape(what)))
             .keyword("config")
@@ -144,10 +151,7 @@ fn from_session(error: &SessionError, endpoint: &Endpoint, client_id: &str) -> F
         SessionError::Disconnected { reason, reason_string, server_reference } => {
             let text = said(*reason, reason_string.as_ref());
             if *reason == ReasonCode::SESSION_TAKEN_OVER {
-                return Failure::new(Kind::Lost, format!("another client uses the client id \"{}\"", escape(client_id)))
-                    .keyword("takeover")
-                    .cause(format!("{endpoint}: {text}"))
-                    .hint("give each client an id of its own with -i, or leave -i out");
+                return taken_over(client_id).cause(format!("{endpoint}: {text}"));
             }
             let kind = match *reason {
                 ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED => Kind::Unavailable,
@@ -169,11 +173,50 @@ fn from_session(error: &SessionError, endpoint: &Endpoint, client_id: &str) -> F
             },
         )
         .hint("mqt knows no challenge-response authentication: use a user name and password, a token or a client certificate"),
+        SessionError::Unanswered { asked, after } => Failure::new(
+            Kind::Stalled,
+            format!("{endpoint}: no answer to {} within {} s", asked_for(asked), after.as_secs_f64()),
+        )
+        .hint("--ack-timeout waits longer; 0 waits for ever"),
         SessionError::Stalled { keep_alive } => Failure::new(
             Kind::Stalled,
             format!("{endpoint}: no answer within the keep alive of {} s", keep_alive.as_secs()),
         ),
     }
+}
+
+/// The keyword of what a broker refuses by closing the connection.
+pub(super) const DENIED_BY_CLOSING: &str = "denied";
+
+/// The broker closes the connection each time after a packet.
+fn denied_by_closing(asked: &str, place: &str) -> Failure {
+    Failure::new(Kind::Denied, format!("the broker closes the connection each time after {asked}{place}"))
+        .keyword(DENIED_BY_CLOSING)
+        .hint("it may not take the topic, the QoS or the size, or this user has no right to it")
+        .hint("the log of the broker says why; so may -V 5, where it answers with a reason")
+}
+
+/// A packet that wants an answer, in words.
+pub(super) fn asked_for(asked: &Asked) -> String {
+    let filters = |filters: &[TopicFilter]| {
+        let quoted = filters.iter().map(|filter| format!(" \"{}\"", escape(filter)));
+        quoted.collect::<Vec<_>>().join(",")
+    };
+    let packet = asked.packet();
+    match asked {
+        Asked::Publish { topic, qos, .. } => format!("{packet} \"{}\" at QoS {qos}", escape(topic)),
+        Asked::Subscribe { filters: asked } | Asked::Unsubscribe { filters: asked } => {
+            format!("{packet}{}", filters(asked))
+        }
+        Asked::Ping => packet.to_owned(),
+    }
+}
+
+/// Another client has the same client identifier.
+fn taken_over(client_id: &str) -> Failure {
+    Failure::new(Kind::Lost, format!("another client uses the client id \"{}\"", escape(client_id)))
+        .keyword("takeover")
+        .hint("give each client an id of its own with -i, or leave -i out")
 }
 
 fn refused(
@@ -253,6 +296,11 @@ pub(super) fn from_refusal(refusal: &Refusal, topic: &str, place: Option<&str>) 
         Refusal::TooLarge { size, allowed } => {
             Failure::new(Kind::TooLarge, what(format!("{size} bytes, the broker allows {allowed}")))
         }
+        Refusal::Closed { packet, qos } => {
+            denied_by_closing(&format!("{packet} \"{}\" at QoS {qos}", escape(topic)), &place)
+        }
+        Refusal::AcknowledgedAtQoS1 => Failure::new(Kind::Unsupported, what(refusal.to_string()))
+            .hint("-q 1 asks for no more than that; --downgrade-qos takes what the broker has"),
         Refusal::QoS { .. } => Failure::new(Kind::Unsupported, what(refusal.to_string()))
             .hint("--downgrade-qos publishes at the QoS that the broker has"),
         Refusal::Retain => Failure::new(Kind::Unsupported, what(refusal.to_string())).hint("leave -r out"),

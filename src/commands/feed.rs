@@ -373,6 +373,12 @@ impl Feed {
         }
     }
 
+    /// Reads no further: a message that the broker refuses is the end.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        self.queued.clear();
+    }
+
     /// Why reading ended early.
     pub fn take_failure(&mut self) -> Option<Failure> {
         self.failure.take()

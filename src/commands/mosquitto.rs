@@ -33,7 +33,10 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
         ClientError::Lost { source: Some(_) } => failure.old_text("Error: The connection was lost"),
         ClientError::WriteStalled { .. } => failure.old_text("Error: Keepalive exceeded"),
         ClientError::Session(error) => end_by_session(failure, error, tool),
-        ClientError::Unencodable(_) | ClientError::PasswordCommand(_) => failure,
+        ClientError::Denied { .. }
+        | ClientError::TakenOver
+        | ClientError::Unencodable(_)
+        | ClientError::PasswordCommand(_) => failure,
     }
 }
 
@@ -98,7 +101,9 @@ fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure
         }
         SessionError::Disconnected { reason, .. } => failure
             .old(Kind::Lost.old_code(), format!("Error: The connection was lost: {}", reason_text(*reason))),
-        SessionError::Stalled { .. } => failure.old_text("Error: Keepalive exceeded"),
+        SessionError::Stalled { .. } | SessionError::Unanswered { .. } => {
+            failure.old_text("Error: Keepalive exceeded")
+        }
         SessionError::Malformed(_) | SessionError::Violation { .. } | SessionError::Authentication { .. } => {
             let text = format!("{PROTOCOL_ERROR}: {}", failure.causes.first().unwrap_or(&failure.what));
             failure.old_text(text)

@@ -7,15 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::PublishSettings;
+use crate::config::{OnError, PublishSettings};
 use crate::connection::error::{reason, system_reason};
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
-use crate::mqtt::ReasonCode;
-use crate::mqtt::session::Event;
+use crate::mqtt::session::{Event, Refusal};
+use crate::mqtt::{QoS, ReasonCode};
+use crate::output::units::count_of;
 use crate::ui::{Progress, Summary, Ui};
 
-use super::failure::{from_refusal, from_setup};
+use super::failure::{DENIED_BY_CLOSING, from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
 use super::mosquitto;
 use super::nearness::Nearness;
@@ -47,24 +48,39 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
     if settings.source.reads_stdin() && std::io::stdin().is_terminal() {
         ui.note("stdin", "reading from the terminal; Ctrl-D at the beginning of a line ends it");
     }
+    let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
     // Standard input may take its time: nothing has been sent before it ends.
     let feed = tokio::select! {
         biased;
         signal = signals.next() => return Ok(Some(signal)),
         feed = Feed::open(&settings) => feed?,
+        () = sleep_until(deadline), if deadline.is_some() => {
+            return Err(timed_out(settings.timeout, "the input did not end"));
+        }
     };
     let choices = SessionChoices {
         downgrade_qos: settings.downgrade_qos,
         trace: settings.ui.debug,
+        skip_denied: settings.on_error == OnError::Skip,
         seed: random_seed(),
     };
     let client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     let talk = Talk::new(ui, &settings.client, client.warnings());
     let progress = feed.expected().map(|total| ui.progress(total));
     let nearness = Nearness::new(Instant::now().into_std());
-    let mut publisher =
-        Publisher { settings, client, feed, talk, progress, nearness, refusal: None, shown: 0, stop: None };
-    let result = publisher.run(signals).await;
+    let mut publisher = Publisher {
+        settings,
+        client,
+        feed,
+        talk,
+        progress,
+        nearness,
+        refusal: None,
+        shown: 0,
+        stop: None,
+        late: false,
+    };
+    let result = publisher.run(signals, deadline).await;
     publisher.progress = None;
     let verdict = publisher.verdict(result);
     publisher.summarize(&verdict);
@@ -84,19 +100,23 @@ struct Publisher<'a> {
     shown: u64,
     /// A signal came: no more is read, and what is on its way has time until then.
     stop: Option<(Signal, Instant)>,
+    /// The time of `-W` is over.
+    late: bool,
 }
 
 impl Publisher<'_> {
-    async fn run(&mut self, mut signals: Signals) -> Result<(), ClientError> {
+    async fn run(&mut self, mut signals: Signals, deadline: Option<Instant>) -> Result<(), ClientError> {
         loop {
             self.feed_session();
-            let drained = self.client.session_state().is_drained();
+            let session = self.client.session_state();
+            let drained = session.is_drained();
             // With nothing left to do a connection that is gone need not come back.
-            if drained
-                && (self.feed.is_at_end() || self.stop.is_some())
-                && self.client.session_state().was_established()
-            {
-                break;
+            if drained && (self.feed.is_at_end() || self.stop.is_some()) && session.was_established() {
+                if session.unproved() == 0 || self.is_mosquitto() {
+                    break;
+                }
+                // DISCONNECT has to wait for the PINGRESP: some brokers do not write it any more behind that.
+                self.client.session().ask_for_proof(Instant::now().into_std());
             }
             // Without a connection the input is asked only whether it is at its end.
             let hungry = self.stop.is_none()
@@ -128,6 +148,10 @@ impl Publisher<'_> {
                 // Looks at the stream once more, without falling asleep.
                 () = tokio::task::yield_now(), if awake => {}
                 () = sleep_until(until), if until.is_some() => break,
+                () = sleep_until(deadline), if deadline.is_some() => {
+                    self.late = true;
+                    break;
+                }
             }
         }
         let result = self.finish(&mut signals).await;
@@ -135,10 +159,18 @@ impl Publisher<'_> {
         result
     }
 
+    fn is_mosquitto(&self) -> bool {
+        self.settings.ui.dialect.tool().is_some()
+    }
+
     /// Says goodbye once all is written. A signal leaves that only a little time.
     async fn finish(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
+        if self.late {
+            self.client.close(ReasonCode::SUCCESS).await;
+            return Ok(());
+        }
         if self.stop.is_some() {
-            if self.settings.ui.dialect.tool().is_some() {
+            if self.is_mosquitto() {
                 // A signal ends mosquitto_pub at once: whoever waits for the will gets it.
                 self.client.leave().await;
             } else {
@@ -194,12 +226,12 @@ impl Publisher<'_> {
                 Event::Refused { ticket, topic, refusal } => {
                     let place = self.feed.place(ticket);
                     let failure = from_refusal(&refusal, &topic, place.as_deref());
+                    if matches!(refusal, Refusal::Closed { .. }) && self.settings.on_error == OnError::Stop {
+                        self.feed.stop();
+                    }
                     self.refuse(mosquitto::end_by_refusal(failure, &refusal, ticket));
                 }
-                Event::Unknown { count } => self.talk.ui.warning(
-                    "unknown",
-                    &format!("{count} messages of QoS 0 were on the connection that broke; they may be lost"),
-                ),
+                Event::Unknown { count, why } => self.talk.unknown(count, why),
                 other => self.talk.event(&other),
             }
         }
@@ -260,11 +292,32 @@ impl Publisher<'_> {
                 .keyword("no-subscriber"),
             );
         }
-        if failures.is_empty() && self.stop.is_none() && (ledger.unknown > 0 || open > 0) {
-            failures.push(Failure::new(
-                Kind::Partial,
-                format!("{} of {} messages were not confirmed", ledger.unknown + open, ledger.asked),
-            ));
+        let unconfirmed = ledger.unknown + open;
+        if self.late && failures.is_empty() {
+            let what = format!("{unconfirmed} of {} not confirmed", count_of(ledger.asked, "message"));
+            failures.push(timed_out(self.settings.timeout, &what));
+        }
+        if failures.is_empty() && self.stop.is_none() && unconfirmed > 0 {
+            let what = format!("{unconfirmed} of {} not confirmed", count_of(ledger.asked, "message"));
+            let failure = Failure::new(Kind::Partial, what);
+            failures.push(if self.settings.qos != QoS::AtMostOnce {
+                failure
+            } else {
+                failure
+                    .cause("the connection ended before the broker answered the PINGREQ behind the last of them")
+                    .hint("the broker refuses what it closes on: topic, size or rights; with -q 1 it confirms each message")
+            });
+        }
+        if ledger.repeated > 0 {
+            let what = count_of(ledger.repeated, "message");
+            let text = format!("{what} of QoS 2 went out again in a new session and may have arrived twice");
+            self.talk.ui.warning("repeated", &text);
+        }
+        // What was asked to be left out is a part of the run, unless it was all of it.
+        if self.settings.on_error == OnError::Skip && ledger.confirmed > 0 {
+            for failure in failures.iter_mut().filter(|failure| failure.keyword == DENIED_BY_CLOSING) {
+                failure.kind = Kind::Partial;
+            }
         }
         failures.into_iter().reduce(Failure::graver).map_or(Ok(()), Err)
     }
@@ -275,15 +328,22 @@ impl Publisher<'_> {
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
             sent: ledger.sent,
-            acked: ledger.confirmed,
+            confirmed: ledger.confirmed,
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
+            repeated: ledger.repeated,
             reconnects: self.client.reconnects(),
             exit,
             keyword,
             ..Summary::default()
         });
     }
+}
+
+/// The time of `-W` is over.
+fn timed_out(limit: Option<Duration>, what: &str) -> Failure {
+    let limit = humantime::format_duration(limit.unwrap_or_default());
+    Failure::new(Kind::Timeout, format!("timed out after {limit} (-W): {what}"))
 }
 
 /// A payload from a file, read whole.

@@ -56,7 +56,12 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         signal = signals.next() => return Ok(Some(signal)),
         payload = feed::payload(&settings.source, ui.settings().dialect) => payload?,
     };
-    let choices = SessionChoices { downgrade_qos: false, trace: settings.ui.debug, seed: random_seed() };
+    let choices = SessionChoices {
+        downgrade_qos: false,
+        trace: settings.ui.debug,
+        skip_denied: true,
+        seed: random_seed(),
+    };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
@@ -487,9 +492,10 @@ impl Asker<'_> {
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
             sent: ledger.sent,
-            acked: ledger.confirmed,
+            confirmed: ledger.confirmed,
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
+            repeated: ledger.repeated,
             received: self.client.session_state().delivered(),
             printed: self.printer.printed().messages,
             duplicates: self.client.session_state().duplicates(),

@@ -31,7 +31,12 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option
     if properties.receive_maximum().is_none() {
         properties.push(Property::ReceiveMaximum(RECEIVE_MAXIMUM));
     }
-    let choices = SessionChoices { downgrade_qos: false, trace: settings.ui.debug, seed: random_seed() };
+    let choices = SessionChoices {
+        downgrade_qos: false,
+        trace: settings.ui.debug,
+        skip_denied: true,
+        seed: random_seed(),
+    };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());

@@ -54,7 +54,12 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         let maximum = count.map_or(RECEIVE_MAXIMUM, |count| count.min(RECEIVE_MAXIMUM));
         properties.push(Property::ReceiveMaximum(maximum));
     }
-    let choices = SessionChoices { downgrade_qos: false, trace: settings.ui.debug, seed: random_seed() };
+    let choices = SessionChoices {
+        downgrade_qos: false,
+        trace: settings.ui.debug,
+        skip_denied: true,
+        seed: random_seed(),
+    };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     if !settings.subscriptions.is_empty() {
         client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
@@ -550,9 +555,10 @@ impl Subscriber<'_> {
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
             sent: ledger.sent,
-            acked: ledger.confirmed,
+            confirmed: ledger.confirmed,
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
+            repeated: ledger.repeated,
             received: self.received,
             printed: printed.messages,
             duplicates: self.client.session_state().duplicates(),

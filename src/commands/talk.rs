@@ -5,13 +5,13 @@ use std::cell::RefCell;
 use crate::config::Tool;
 use crate::connection::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
 use crate::error::{EXIT_STATUS, Failure};
-use crate::mqtt::session::Event;
+use crate::mqtt::session::{Event, UnknownWhy};
 use crate::output::mosquitto_trace::MosquittoTrace;
 use crate::output::trace::{self, Direction};
-use crate::output::units::Span;
+use crate::output::units::{Span, count_of};
 use crate::ui::Ui;
 
-use super::failure::from_client;
+use super::failure::{asked_for, from_client};
 use super::mosquitto;
 use super::signals::Signal;
 
@@ -101,6 +101,14 @@ impl<'a> Talk<'a> {
                 let session = if session_present { "the session goes on" } else { "a new session" };
                 (false, "back", format!("connected again after {}; {session}", Span(after)))
             }
+            Notice::Futile { asked } => (
+                true,
+                "denied?",
+                format!(
+                    "the broker closes the connection each time after {}; trying again, as --retry says",
+                    asked_for(&asked)
+                ),
+            ),
             Notice::TakeoverSuspected => (
                 true,
                 "takeover?",
@@ -113,8 +121,29 @@ impl<'a> Talk<'a> {
         Told { is_warning, keyword, text }
     }
 
-    /// The packets, under `--debug`.
+    /// Messages of which nobody can know whether they arrived.
+    pub fn unknown(&self, count: u64, why: UnknownWhy) {
+        let what = count_of(count, "message");
+        self.ui.warning(
+            "unknown",
+            &match why {
+                UnknownWhy::Unproved => {
+                    format!("{what} of QoS 0 on the connection that ended may be lost")
+                }
+                UnknownWhy::Violation => format!(
+                    "{what} of QoS 2 may or may not have arrived, since the broker broke the protocol; not sent again"
+                ),
+            },
+        );
+    }
+
+    /// Faults of the broker that are lived with, and the packets, under `--debug`.
     pub fn event(&self, event: &Event) {
+        if let Event::Tolerated(fault) = event
+            && self.ui.settings().dialect.tool().is_none()
+        {
+            self.ui.warning("broker", &fault.to_string());
+        }
         let (direction, packet) = match event {
             Event::Sent(packet) => (Direction::Sent, packet),
             Event::Received(packet) => (Direction::Received, packet),

@@ -11,7 +11,7 @@ use crate::cli::connection::{ConnectionArgs, WillArgs};
 use crate::cli::property::properties_of;
 use crate::cli::values::{Expiry, PacketSize};
 use crate::connection::{
-    Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, TlsOptions, TransportOptions,
+    Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, Patience, TlsOptions, TransportOptions,
     VersionChoice,
 };
 use crate::error::Failure;
@@ -29,6 +29,8 @@ const MAX_INFLIGHT: u16 = 20;
 
 /// How long a connect may take when nothing is said.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request may wait for its answer, unless the user says otherwise.
+const ACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The connection options of all layers.
 pub(super) struct Merged {
@@ -141,6 +143,11 @@ pub(super) fn resolve(
         max_inflight: session.max_inflight.map_or(MAX_INFLIGHT, |window| window.0.get()),
         max_packet_size: session.max_message.map_or(largest_packet(), |PacketSize(size)| size),
         connect_timeout: args.server.connect_timeout.map_or(CONNECT_TIMEOUT, |span| span.0),
+        ack_timeout: args.server.ack_timeout.map_or(ACK_TIMEOUT, |span| span.0),
+        patience: match retry {
+            Some(Attempts::Unlimited) => Patience::Endless,
+            _ => Patience::Limited,
+        },
         first_connect: retry.unwrap_or(Attempts::AtMost(0)),
         reconnect: if args.server.no_reconnect == Some(true) {
             Attempts::AtMost(0)

@@ -285,7 +285,8 @@ macro_rules! field_by_field {
 field_by_field! {
     ConnectionArgs { server, login, tls, session, will, talk, dialect }
     ServerArgs {
-        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, srv, options_file, connect_timeout, retry,
+        url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, srv, options_file, connect_timeout,
+        ack_timeout, retry,
         no_reconnect, profile,
     }
     LoginArgs { username, password, password_file, password_stdin, password_command, password_prompt }

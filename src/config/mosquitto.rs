@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::multicall::{Tool, pointer_to_help};
-use crate::connection::{Attempts, ClientOptions, Pace, VersionChoice};
+use crate::connection::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
 use crate::error::Failure;
 use crate::mqtt::{Property, Version};
 use crate::output::{Template, TemplateError};
@@ -22,6 +22,8 @@ pub(super) fn settle(client: &mut ClientOptions, receive_maximum: u16, lasting: 
     client.first_connect = Attempts::AtMost(0);
     client.reconnect = if lasting { Attempts::Unlimited } else { Attempts::AtMost(0) };
     client.pace = Pace::Every(PAUSE);
+    client.patience = Patience::Mosquitto;
+    client.ack_timeout = Duration::ZERO;
     if client.client_id.is_none() {
         let needed = client.version == VersionChoice::Only(Version::V31);
         client.client_id = Some(if needed { identifier(seed) } else { String::new() }.into());

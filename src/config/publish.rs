@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::cli::PublishArgs;
 use crate::cli::values::Speed;
+use crate::connection::ClientOptions;
 use crate::error::Failure;
-use crate::mqtt::{Place, TopicName};
+use crate::mqtt::{Place, Property, QoS, TopicName};
 
 use super::environment::{Environment, random_seed};
 use super::settings::{PublishSettings, Replay, Source};
@@ -37,6 +38,8 @@ pub(super) fn resolve(
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
     if merged.args.dialect.tool().is_some() {
         mosquitto::settle(&mut client, mosquitto::RECEIVE_MAXIMUM, args.stdin_line, random_seed());
+    } else if merged.args.session.session_expiry.is_none() && may_be_exactly_once(&args) {
+        keep_session_while_running(&mut client);
     }
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
@@ -51,12 +54,33 @@ pub(super) fn resolve(
         retain: args.retain,
         repeat: args.repeat.unwrap_or(NonZeroU64::MIN),
         repeat_delay: args.repeat_delay.map(|span| span.0).unwrap_or_default(),
+        timeout: args.timeout.map(|span| span.0),
         on_error: args.on_error.unwrap_or_default(),
         downgrade_qos: args.downgrade_qos,
         require_subscriber: args.require_subscriber,
         with_broker,
     };
     Ok(Resolved { settings, warnings })
+}
+
+/// How long the broker keeps the session of a `pub` that was killed, in seconds. Nothing is queued in it.
+const SESSION_WHILE_RUNNING: u32 = 3_600;
+
+/// Whether a message may be one of QoS 2.
+fn may_be_exactly_once(args: &PublishArgs) -> bool {
+    args.qos == Some(QoS::ExactlyOnce) || args.json || args.replay.is_some()
+}
+
+/// Asks for a session that outlives a lost connection, and gives it up in DISCONNECT: without it a QoS 2 message whose
+/// flow is cut has to be published as new, and may arrive twice (MQTT 5, 3.1.2.11.2 and 3.14.2.2.2).
+fn keep_session_while_running(client: &mut ClientOptions) {
+    if client.session_expiry != 0 || client.connect_properties.session_expiry_interval().is_some() {
+        return;
+    }
+    client.session_expiry = SESSION_WHILE_RUNNING;
+    if client.disconnect_properties.session_expiry_interval().is_none() {
+        client.disconnect_properties.push(Property::SessionExpiryInterval(0));
+    }
 }
 
 fn source(args: &PublishArgs) -> Source {

@@ -87,6 +87,8 @@ pub struct PublishSettings {
     /// The pause between two rounds of `repeat`, start to start not guaranteed: at least so long from the
     /// confirmation of one to the start of the next.
     pub repeat_delay: Duration,
+    /// The command exits after this time.
+    pub timeout: Option<Duration>,
     /// What to do with input that cannot be published.
     pub on_error: OnError,
     /// Lower the QoS to what the broker supports instead of failing.

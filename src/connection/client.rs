@@ -13,19 +13,22 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::{Instant, Sleep};
 
-use crate::mqtt::session::{Credentials, Session, SessionOptions};
+use crate::mqtt::session::{Asked, Credentials, Session, SessionError, SessionOptions};
 use crate::mqtt::{Property, ReasonCode, Version};
 
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
-use super::reconnect::{Backoff, HEALTHY_AFTER};
+use super::progress::{Life, Progress, Verdict};
+use super::reconnect::Backoff;
 use super::transport::SetupWarning;
-use super::{ClientOptions, Connected, Pace, Transport, VersionChoice};
+use super::{Attempts, ClientOptions, Connected, Pace, Patience, Transport, VersionChoice};
 
 pub use error::ClientError;
 
 /// How long [`Client::close`] waits for the broker to take the last bytes and to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// After a connection without a fault for so long, one that breaks the protocol is the first again.
+const FAULTLESS_FOR: Duration = Duration::from_secs(60);
 /// No MQTT packet is larger: the longest Remaining Length behind a fixed header of five bytes.
 const LARGEST_PACKET: u32 = 268_435_460;
 
@@ -57,6 +60,11 @@ pub enum Notice {
     },
     /// Connections keep being lost right after CONNACK: another client may use the same identifier.
     TakeoverSuspected,
+    /// The broker closes the connection each time after this request; it is tried on, for that was asked for.
+    Futile {
+        /// The request.
+        asked: Asked,
+    },
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Result<(Connected, Credentials), ClientError>> + Send>>;
@@ -89,6 +97,12 @@ pub struct Client {
     timer: Pin<Box<Sleep>>,
     version: Version,
     backoff: Backoff,
+    progress: Progress,
+    /// How many requests were answered on earlier connections.
+    answers: u64,
+    /// How many publishes were refused by closing.
+    denied: u64,
+    skip_denied: bool,
     violations: u32,
     reading: bool,
     reconnects: u64,
@@ -110,6 +124,9 @@ pub struct SessionChoices {
     pub downgrade_qos: bool,
     /// Report every packet as an event.
     pub trace: bool,
+    /// Go on without any number of publishes that the broker refuses by closing the connection. Otherwise the
+    /// second is the end.
+    pub skip_denied: bool,
     /// Drives the random client identifier and the jitter of the pauses.
     pub seed: u64,
 }
@@ -149,6 +166,8 @@ impl Client {
                 connect_properties: options.connect_properties.clone(),
                 disconnect_properties: options.disconnect_properties.clone(),
                 max_inflight: options.max_inflight,
+                ack_timeout: options.ack_timeout,
+                close_proves: options.patience == Patience::Mosquitto,
                 downgrade_qos: choices.downgrade_qos,
                 trace: choices.trace,
                 report_confirmed: false,
@@ -168,6 +187,10 @@ impl Client {
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             version,
             backoff: Backoff::new(choices.seed),
+            progress: Progress::default(),
+            answers: 0,
+            denied: 0,
+            skip_denied: choices.skip_denied,
             violations: 0,
             reading: true,
             reconnects: 0,
@@ -278,7 +301,12 @@ impl Client {
                                 Some(protocol) => ClientError::OtherProtocol { protocol },
                                 None => ClientError::from_drive(error, (!online).then_some(self.version)),
                             };
-                            self.failed(error, online)?;
+                            if online {
+                                let began = Online { since: Instant::now(), achieved: self.achieved() };
+                                self.ended(error, began)?;
+                            } else {
+                                self.failed(error, false)?;
+                            }
                         }
                     }
                 }
@@ -288,17 +316,8 @@ impl Client {
                         Ok(()) => return Poll::Ready(Ok(())),
                         Err(error) => {
                             let error = ClientError::from_drive(error, None);
-                            let life = online.since.elapsed();
-                            if life >= HEALTHY_AFTER {
-                                self.violations = 0;
-                            }
-                            let suspected = self.backoff.lived(life, self.achieved() > online.achieved);
-                            // Nobody else has an identifier that was made up for this client.
-                            if suspected && self.options.client_id.is_some() {
-                                self.notices.push_back(Notice::TakeoverSuspected);
-                            }
                             self.offline_since = Instant::now();
-                            self.failed(error, true)?;
+                            self.ended(error, online)?;
                         }
                     }
                 }
@@ -355,15 +374,72 @@ impl Client {
         self.state = State::Online(driver, Online { since: Instant::now(), achieved: self.achieved() });
     }
 
-    /// A count that grows with what need not be done again on the next connection.
+    /// A count that grows with what need not be done again on the next connection. A retained message does not count: it
+    /// comes with each subscription.
     fn achieved(&self) -> u64 {
-        let received = if self.session.resumed() {
-            let open = u64::try_from(self.session.unacknowledged()).unwrap_or(u64::MAX);
-            self.session.delivered().saturating_sub(open)
-        } else {
-            0
+        self.session.ledger().confirmed.saturating_add(self.session.delivered_live())
+    }
+
+    /// Learns from the end of a connection on which there was a CONNACK.
+    fn ended(&mut self, error: ClientError, online: Online) -> Result<(), ClientError> {
+        let life = Life {
+            lasted: online.since.elapsed(),
+            achieved: self.achieved() > online.achieved,
+            // Nobody else has an identifier that was made up for this client.
+            shared_identifier: self.options.client_id.is_some(),
         };
-        self.session.ledger().confirmed.saturating_add(received)
+        if life.achieved || life.lasted >= FAULTLESS_FOR {
+            self.violations = 0;
+        }
+        self.backoff.lived(life.lasted, life.achieved);
+        if error.is_violation() {
+            self.session.give_up_exactly_once();
+        }
+        self.answers = self.answers.saturating_add(self.session.answers());
+        let unanswered = matches!(error, ClientError::Session(SessionError::Unanswered { .. }));
+        let endless = self.options.patience == Patience::Endless;
+        // A broker that has never answered anything will not begin with it.
+        if unanswered && self.answers == 0 && !endless {
+            return self.give_up(error);
+        }
+        let verdict = if error.is_closing() && self.options.patience != Patience::Mosquitto {
+            self.progress.closed(&self.session, life)
+        } else {
+            Verdict::GoOn
+        };
+        let mut refused = None;
+        match verdict {
+            Verdict::GoOn => {}
+            Verdict::Isolate => self.session.isolate(),
+            Verdict::Refused(asked) if endless => self.notices.push_back(Notice::Futile { asked }),
+            Verdict::Refused(_) if unanswered => return self.give_up(error),
+            Verdict::Refused(asked) => {
+                let is_publish = matches!(asked, Asked::Publish { .. });
+                if is_publish && self.denied > 0 && !self.skip_denied {
+                    let source = Box::new(error);
+                    return self.give_up(ClientError::Denied { asked: Box::new(asked), source });
+                }
+                self.denied = self.denied.saturating_add(u64::from(is_publish));
+                refused = Some(asked);
+            }
+            Verdict::TakeoverSuspected => self.notices.push_back(Notice::TakeoverSuspected),
+            Verdict::TakenOver if endless => {}
+            Verdict::TakenOver => return self.give_up(ClientError::TakenOver),
+        }
+        // Where a single attempt is allowed, its end is the answer.
+        let is_last = self.options.reconnect == Attempts::AtMost(0);
+        let result = self.failed(error, true);
+        if let Some(asked) = refused.filter(|_| !is_last) {
+            self.session.isolate();
+            self.session.refuse_asked(&asked);
+        }
+        result
+    }
+
+    fn give_up(&mut self, error: ClientError) -> Result<(), ClientError> {
+        self.session.lost();
+        self.state = State::Closed;
+        Err(error)
     }
 
     /// Decides what follows a failure: another version, another attempt after a pause, or the end.
@@ -387,7 +463,7 @@ impl Client {
         let established = self.session.was_established() || comes_back;
         let allowed = if established { self.options.reconnect } else { self.options.first_connect };
         let final_violation = error.is_violation() && (self.violations > 1 || !established);
-        if !error.is_transient() || final_violation {
+        if !error.is_transient(established) || final_violation {
             return Err(error);
         }
         let first_in_a_row = self.backoff.failures() == 0;

@@ -110,7 +110,7 @@ impl Driver {
         loop {
             let mut again = false;
             worth_a_look |= self.try_write(session, cx);
-            let may_read = reading && session.outbox().len() < READ_PAUSES_ABOVE;
+            let may_read = reading && session.wants_reading() && session.outbox().len() < READ_PAUSES_ABOVE;
             if may_read || self.write_error.is_some() {
                 match self.poll_read(session, cx) {
                     Poll::Ready(Ok(())) => {

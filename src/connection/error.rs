@@ -202,14 +202,21 @@ impl ConnectError {
     }
 
     /// Whether trying again can help: a wrong certificate stays wrong, a server behind a gateway comes back.
+    /// `established`: it has worked before, so that a gateway which knows no way to the server now may do so again.
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
+    pub const fn is_transient(&self, established: bool) -> bool {
         match self {
             Self::Lookup { .. } | Self::Connect { .. } => true,
-            Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::Login(_) | ProxyFault::Forbidden(_)),
+            Self::Proxy { fault, .. } => {
+                established || !matches!(fault, ProxyFault::Login(_) | ProxyFault::Forbidden(_))
+            }
             Self::Tls(fault) => matches!(fault, TlsFault::Broken(_)),
             Self::WebSocket(fault) => {
-                matches!(fault, WsFault::Refused { status: 500.., .. } | WsFault::Broken(_))
+                established
+                    || matches!(
+                        fault,
+                        WsFault::Refused { status: 408 | 425 | 429 | 500.., .. } | WsFault::Broken(_)
+                    )
             }
         }
     }

@@ -37,6 +37,18 @@ pub enum Pace {
     Every(Duration),
 }
 
+/// What to do about a broker that closes the connection each time instead of answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patience {
+    /// After a few times the request counts as refused, and the client identifier as taken over.
+    #[default]
+    Limited,
+    /// Try for ever, and say what is going on.
+    Endless,
+    /// Try for ever as the mosquitto clients do: everything at once, and without a word.
+    Mosquitto,
+}
+
 /// Everything a client needs to know before it connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -76,4 +88,8 @@ pub struct ClientOptions {
     pub reconnect: Attempts,
     /// The pauses between tries.
     pub pace: Pace,
+    /// When a broker that closes each time has refused.
+    pub patience: Patience,
+    /// How long the broker may leave a request without an answer; zero: for ever.
+    pub ack_timeout: Duration,
 }

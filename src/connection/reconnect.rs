@@ -1,4 +1,4 @@
-//! When to try again: exponential back-off with jitter, and the failures that are never retried.
+//! When to try again: exponential back-off with jitter.
 
 use std::time::Duration;
 
@@ -6,25 +6,18 @@ use super::Attempts;
 
 /// The first pause.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// No pause is longer, but for suspected take-overs.
+/// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(30);
-/// No pause after suspected take-overs is longer.
-const LONGEST_AFTER_TAKEOVER: Duration = Duration::from_secs(60);
-/// A connection that lived so long was healthy: counting begins anew.
-pub(super) const HEALTHY_AFTER: Duration = Duration::from_secs(60);
-/// A connection that was lost sooner than this after CONNACK may have been taken over.
-const TAKEOVER_BELOW: Duration = Duration::from_secs(5);
-/// So many of them in a row are suspicious.
-const TAKEOVERS_SUSPECTED_FROM: u32 = 3;
+/// A connection that lived so long was healthy: the pauses begin with the shortest again.
+const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 
 /// The pauses between attempts.
 #[derive(Debug, Clone)]
 pub struct Backoff {
+    /// Attempts in a row that did not bring a CONNACK.
     failures: u32,
-    /// Connections in a row that were lost soon.
-    short_lives: u32,
-    /// Those of them in a row on which nothing was achieved.
-    futile_lives: u32,
+    /// Pauses in a row without a healthy connection.
+    pauses: u32,
     random: u64,
 }
 
@@ -32,45 +25,34 @@ impl Backoff {
     /// Begins without a failure. `seed` drives the jitter.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { failures: 0, short_lives: 0, futile_lives: 0, random: seed | 1 }
+        Self { failures: 0, pauses: 0, random: seed | 1 }
     }
 
-    /// A connection ended after it had lived so long since CONNACK. With `progress` something was confirmed on
-    /// it: a bad link that carries messages is worth a quick return. Returns whether a take-over by another
-    /// client with the same client identifier is to be suspected.
-    pub fn lived(&mut self, life: Duration, progress: bool) -> bool {
+    /// A connection ended after it had lived so long since CONNACK. With `progress` something was achieved on
+    /// it: a bad link that carries messages is worth a quick return.
+    pub fn lived(&mut self, life: Duration, progress: bool) {
         if life >= HEALTHY_AFTER || progress {
-            self.failures = 0;
+            self.pauses = 0;
         }
-        let short = life < TAKEOVER_BELOW;
-        self.short_lives = if short { self.short_lives.saturating_add(1) } else { 0 };
-        self.futile_lives = if short && !progress { self.futile_lives.saturating_add(1) } else { 0 };
-        self.short_lives == TAKEOVERS_SUSPECTED_FROM
     }
 
-    /// CONNACK accepted: what counts against the limit of attempts begins anew; the pauses do so only after
+    /// CONNACK accepted: what counts against the limit of attempts begins with nothing. The pauses do so only after
     /// a healthy life.
     pub fn connected(&mut self) {
-        if self.futile_lives < TAKEOVERS_SUSPECTED_FROM {
-            self.failures = 0;
-        }
+        self.failures = 0;
     }
 
-    /// Counts a failure; the pause before the next attempt, or `None` when no more are allowed.
+    /// Counts a failure; the pause before the next attempt, at most 30 s, or `None` when no more are allowed.
     pub fn next(&mut self, allowed: Attempts) -> Option<Duration> {
         if let Attempts::AtMost(limit) = allowed
             && self.failures >= limit
         {
             return None;
         }
-        let (doublings, longest) = if self.futile_lives >= TAKEOVERS_SUSPECTED_FROM {
-            (self.futile_lives, LONGEST_AFTER_TAKEOVER)
-        } else {
-            (self.failures, LONGEST)
-        };
+        let factor = 1_u32.checked_shl(self.pauses.min(16)).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
-        let pause =
-            SHORTEST.saturating_mul(1_u32.checked_shl(doublings.min(16)).unwrap_or(u32::MAX)).min(longest);
+        self.pauses = self.pauses.saturating_add(1);
+        let pause = SHORTEST.saturating_mul(factor).min(LONGEST);
         // Between three quarters of it and all of it: at most ten attempts in the first minute.
         Some(pause.mul_f64(0.75 + self.fraction() / 4.0))
     }
@@ -135,15 +117,13 @@ mod tests {
         let mut backoff = Backoff::new(3);
         let mut waited = Duration::ZERO;
         let mut connects = 0;
-        let mut suspected = 0;
         while waited < Duration::from_secs(30) {
             backoff.connected();
             connects += 1;
-            suspected += u32::from(backoff.lived(Duration::from_millis(10), false));
+            backoff.lived(Duration::from_millis(10), false);
             waited += backoff.next(Attempts::Unlimited).unwrap();
         }
         assert!(connects <= 12, "{connects} connects in 30 s");
-        assert_eq!(suspected, 1, "said once");
     }
 
     #[test]
@@ -151,7 +131,7 @@ mod tests {
         let mut backoff = Backoff::new(3);
         for _ in 0..100 {
             backoff.connected();
-            let _ = backoff.lived(Duration::from_secs(1), true);
+            backoff.lived(Duration::from_secs(1), true);
             assert!(backoff.next(Attempts::AtMost(1)).unwrap() <= SHORTEST);
         }
     }

@@ -77,6 +77,12 @@ impl WriteBuffer {
         self.len() == 0
     }
 
+    /// How many bytes will ever have been taken off the front once it is empty.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.taken.saturating_add(u64::try_from(self.len()).unwrap_or(u64::MAX))
+    }
+
     /// How many bytes were ever taken off the front.
     #[must_use]
     pub fn taken(&self) -> u64 {

@@ -9,12 +9,14 @@ pub struct Summary {
     pub asked: u64,
     /// Messages that were written to a connection at least once.
     pub sent: u64,
-    /// Messages that were confirmed at their QoS.
-    pub acked: u64,
+    /// Messages that were confirmed: acknowledged at QoS 1 and 2, at QoS 0 proved to have been read.
+    pub confirmed: u64,
     /// Messages and subscriptions that the broker refused.
     pub denied: u64,
     /// Messages whose fate is not known.
     pub unconfirmed: u64,
+    /// QoS 2 messages that were published again in a new session, and may have arrived twice.
+    pub repeated: u64,
     /// Messages that came in.
     pub received: u64,
     /// Messages that were written to stdout.
@@ -32,13 +34,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn counts(&self) -> [(&'static str, u64); 10] {
+    fn counts(&self) -> [(&'static str, u64); 11] {
         [
             ("asked", self.asked),
             ("sent", self.sent),
-            ("acked", self.acked),
+            ("confirmed", self.confirmed),
             ("denied", self.denied),
             ("unconfirmed", self.unconfirmed),
+            ("repeated", self.repeated),
             ("received", self.received),
             ("printed", self.printed),
             ("duplicates", self.duplicates),
@@ -84,7 +87,7 @@ mod tests {
         let summary = Summary {
             asked: 5,
             sent: 4,
-            acked: 3,
+            confirmed: 3,
             denied: 1,
             unconfirmed: 1,
             reconnects: 2,
@@ -94,12 +97,12 @@ mod tests {
         };
         assert_eq!(
             summary.to_json(),
-            "{\"asked\":5,\"sent\":4,\"acked\":3,\"denied\":1,\"unconfirmed\":1,\"received\":0,\"printed\":0,\
+            "{\"asked\":5,\"sent\":4,\"confirmed\":3,\"denied\":1,\"unconfirmed\":1,\"repeated\":0,\"received\":0,\"printed\":0,\
              \"duplicates\":0,\"dropped\":0,\"reconnects\":2,\"exit\":30,\"keyword\":\"partial\"}"
         );
         assert_eq!(
             summary.to_string(),
-            "1 of 5 not confirmed; 5 asked, 4 sent, 3 acked, 1 denied, 2 reconnects, exit 30 (partial)"
+            "1 of 5 not confirmed; 5 asked, 4 sent, 3 confirmed, 1 denied, 2 reconnects, exit 30 (partial)"
         );
     }
 }

@@ -127,10 +127,11 @@ fn the_summary_comes_when_asked_for_when_something_is_left_and_after_a_signal() 
     assert!(paper.calls().is_empty(), "it is the last line");
     silent.close();
     assert_eq!(paper.calls(), ["mqt: 1 of 2 not confirmed; 2 asked, exit 30 (partial)\n"]);
-    let interrupted = Summary { asked: 2, acked: 2, exit: 130, keyword: "interrupted", ..Summary::default() };
+    let interrupted =
+        Summary { asked: 2, confirmed: 2, exit: 130, keyword: "interrupted", ..Summary::default() };
     silent.summary(&interrupted);
     silent.close();
-    assert_eq!(paper.calls()[1], "mqt: 2 asked, 2 acked, exit 130 (interrupted)\n");
+    assert_eq!(paper.calls()[1], "mqt: 2 asked, 2 confirmed, exit 130 (interrupted)\n");
     let (json, paper) = ui(UiSettings { summary: Some(SummaryFormat::Json), ..UiSettings::default() });
     json.summary(&left);
     json.close();

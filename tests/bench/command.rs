@@ -94,7 +94,7 @@ fn a_missed_threshold_is_status_9_and_its_report_is_there_all_the_same() {
     // 400 samples say nothing about p99.9.
     let outcome = mqt(SHORT).args(["--slo", "p99.9<1h", "--quiet", "--summary=json"]).run();
     outcome.assert_code(9);
-    assert!(outcome.stderr().starts_with("{\"asked\":400,\"sent\":400,\"acked\":400,"), "{outcome}");
+    assert!(outcome.stderr().starts_with("{\"asked\":400,\"sent\":400,\"confirmed\":400,"), "{outcome}");
     assert!(outcome.stderr().ends_with("\"exit\":9,\"keyword\":\"verdict\"}\n"), "{outcome}");
     assert!(outcome.stdout().contains("cannot be told: 400 samples, p99.9 needs 10,000"), "{outcome}");
 }

@@ -14,7 +14,7 @@ use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
 use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
-use mqt::connection::{Attempts, ClientOptions, Endpoint, Pace, TransportOptions, VersionChoice};
+use mqt::connection::{Attempts, ClientOptions, Endpoint, Pace, Patience, TransportOptions, VersionChoice};
 use mqt::error::Failure;
 use mqt::mqtt::{Properties, QoS};
 use mqt::ui::Ui;
@@ -45,6 +45,8 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
             first_connect: Attempts::AtMost(0),
             reconnect: Attempts::Unlimited,
             pace: Pace::default(),
+            patience: Patience::default(),
+            ack_timeout: Duration::from_secs(60),
         },
         brokers: vec![transport],
         binds: Vec::new(),

@@ -126,7 +126,7 @@ fn f43_lines_go_on_after_a_denied_one() {
     outcome.assert_code(12).assert_stderr_has("error[denied]: publish \"a\" (line 2): not authorized (0x87)");
     outcome.assert_stderr_has("error[denied]: 1 of 3 messages were not published");
     let summary = summary(&outcome);
-    assert_eq!(["asked", "acked", "denied"].map(|name| summary[name].as_u64().unwrap()), [3, 2, 1]);
+    assert_eq!(["asked", "confirmed", "denied"].map(|name| summary[name].as_u64().unwrap()), [3, 2, 1]);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn f46_larger_than_the_broker_allows() {
     );
     outcome.assert_code(25).assert_stderr_has("(line 2)");
     let summary = summary(&outcome);
-    assert_eq!(["asked", "acked", "denied"].map(|name| summary[name].as_u64().unwrap()), [3, 2, 1]);
+    assert_eq!(["asked", "confirmed", "denied"].map(|name| summary[name].as_u64().unwrap()), [3, 2, 1]);
 }
 
 #[test]

@@ -135,15 +135,15 @@ fn lines_without_a_topic_stop_or_are_skipped() {
     };
     let stopped = run(&["--split-topic", "-l"], "a 1\nnothing\na 2\n");
     stopped.assert_code(1).assert_stderr_has("error[split-topic]: line 2: ");
-    assert_eq!(summary(&stopped)["acked"], 1, "{stopped}");
+    assert_eq!(summary(&stopped)["confirmed"], 1, "{stopped}");
     let skipped = run(&["--split-topic", "-l", "--on-error=skip"], "a 1\nnothing\n# 3\na 2\n");
     skipped.assert_code(1).assert_stderr_has("line 2: ").assert_stderr_has("error[topic]: line 3: ");
-    assert_eq!(summary(&skipped)["acked"], 2, "{skipped}");
+    assert_eq!(summary(&skipped)["confirmed"], 2, "{skipped}");
     let json = run(&["--json"], "{\"topic\":\"a\",\"payload\":\"x\"}\nno JSON\n");
     json.assert_code(1).assert_stderr_has("error[json]: line 2: ");
     let no_topic = run(&["--json", "--on-error=skip"], "{\"payload\":\"x\"}\n{\"topic\":\"b\"}\n");
     no_topic.assert_code(1).assert_stderr_has("error[topic]: line 1: ");
-    assert_eq!(summary(&no_topic)["acked"], 1, "{no_topic}");
+    assert_eq!(summary(&no_topic)["confirmed"], 1, "{no_topic}");
 }
 
 #[test]

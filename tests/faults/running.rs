@@ -42,7 +42,7 @@ fn f20_a_broker_that_restarts() {
         let outcome = publisher.wait();
         outcome.assert_code(0).assert_stderr_has("warning[lost]").assert_stderr_has("note[back]");
         let summary = summary(&outcome);
-        assert_eq!(summary["asked"], summary["acked"], "{outcome}");
+        assert_eq!(summary["asked"], summary["confirmed"], "{outcome}");
         assert_eq!(summary["unconfirmed"], 0, "{outcome}");
         assert!(subscriber.is_running());
     }
@@ -201,7 +201,10 @@ fn cut_after(steps: &[(&str, &str)], then: &[(&str, &str)]) {
     let outcome = running.wait();
     outcome.assert_code(0);
     let summary = summary(&outcome);
-    assert_eq!(["asked", "sent", "acked", "reconnects"].map(|name| summary[name].as_u64().unwrap()), [1; 4]);
+    assert_eq!(
+        ["asked", "sent", "confirmed", "reconnects"].map(|name| summary[name].as_u64().unwrap()),
+        [1; 4]
+    );
 }
 
 /// F-32: the same identifier, DUP, and never PUBLISH after PUBREL.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mqt::connection::{
-    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, Pace, SessionChoices, Transport,
-    TransportOptions, VersionChoice,
+    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, Pace, Patience, SessionChoices,
+    Transport, TransportOptions, VersionChoice,
 };
 use mqt::mqtt::codec::{Decoder, Receiver};
 use mqt::mqtt::session::Event;
@@ -333,6 +333,8 @@ pub fn options(version: Version, persistent: bool) -> ClientOptions {
         first_connect: Attempts::Unlimited,
         reconnect: Attempts::Unlimited,
         pace: Pace::default(),
+        patience: Patience::default(),
+        ack_timeout: Duration::ZERO,
     }
 }
 

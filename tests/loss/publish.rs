@@ -71,7 +71,7 @@ impl Case {
         assert_eq!(proxy.cuts(), CUTS, "{name}");
         let summary = summary(&outcome);
         let count = |name: &str| summary[name].as_u64().unwrap();
-        assert_eq!(["asked", "sent", "acked"].map(count), [MESSAGES as u64; 3], "{name}: {summary}");
+        assert_eq!(["asked", "sent", "confirmed"].map(count), [MESSAGES as u64; 3], "{name}: {summary}");
         assert_eq!(["denied", "unconfirmed", "exit"].map(count), [0; 3], "{name}: {summary}");
         assert!(count("reconnects") > 0, "{name}: {summary}");
         let account = Account::of(&sent, &judge.verdict());
@@ -155,10 +155,10 @@ fn an_end_without_a_broker_tells_the_truth() {
         let summary = summary(&outcome);
         let count = |name: &str| usize::try_from(summary[name].as_u64().unwrap()).unwrap();
         let account = Account::of(&sent, &judge.verdict());
-        assert!(count("acked") <= LINES - account.missing.len(), "{}\n{outcome}", account.missing.len());
-        assert_eq!(count("asked"), count("acked") + count("unconfirmed"), "{outcome}");
+        assert!(count("confirmed") <= LINES - account.missing.len(), "{}\n{outcome}", account.missing.len());
+        assert_eq!(count("asked"), count("confirmed") + count("unconfirmed"), "{outcome}");
         match outcome.code() {
-            Some(0) => assert_eq!((account.missing.len(), count("acked")), (0, LINES), "{outcome}"),
+            Some(0) => assert_eq!((account.missing.len(), count("confirmed")), (0, LINES), "{outcome}"),
             code => assert!(matches!(code, Some(7 | 14)), "{outcome}"),
         }
         codes.push(outcome.code());

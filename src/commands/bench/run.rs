@@ -67,7 +67,7 @@ fn sums(runs: &[RunResult]) -> Summary {
         let counts = &run.counts;
         sums.asked += counts.offered.max(counts.sent);
         sums.sent += counts.sent;
-        sums.acked += counts.confirmed;
+        sums.confirmed += counts.confirmed;
         sums.denied += counts.refused;
         if run.config.is_confirmed() {
             sums.unconfirmed += counts.sent.saturating_sub(counts.confirmed + counts.refused);

@@ -65,6 +65,7 @@ impl<'a> Watcher<'a> {
                 let choices = SessionChoices {
                     downgrade_qos: true,
                     trace: settings.ui.debug && !on_screen,
+                    skip_denied: true,
                     seed: random_seed(),
                 };
                 let made = Client::new(settings.client.clone(), choices);
@@ -203,7 +204,7 @@ impl<'a> Watcher<'a> {
                 Event::Refused { topic, refusal, .. } => {
                     self.warn(from_refusal(&refusal, &topic, None).what);
                 }
-                Event::Unknown { count } => {
+                Event::Unknown { count, .. } => {
                     self.warn(format!("{count} published messages were on the connection that broke"));
                 }
                 Event::Unsubscribed { .. } => {}

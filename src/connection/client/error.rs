@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::connection::driver::DriveError;
 use crate::connection::error::ConnectError;
 use crate::connection::stream_fault;
-use crate::mqtt::session::SessionError;
+use crate::mqtt::session::{Asked, SessionError};
 use crate::mqtt::{ReasonCode, Version};
 
 /// Why a client has no connection.
@@ -56,6 +56,18 @@ pub enum ClientError {
     /// A reason of the protocol.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The broker closes the connection each time after this request, which is how it refuses.
+    #[error("the broker closes the connection each time after {}", asked.packet())]
+    Denied {
+        /// The request.
+        asked: Box<Asked>,
+        /// How the last connection ended.
+        source: Box<Self>,
+    },
+    /// The broker closes the connection again and again soon after CONNACK, with nothing asked: another client has the
+    /// same client identifier.
+    #[error("another client uses the same client identifier")]
+    TakenOver,
     /// The options make no CONNECT.
     #[error("{0}")]
     Unencodable(String),
@@ -66,11 +78,11 @@ pub enum ClientError {
 
 impl ClientError {
     /// Whether trying again can help and does no harm. A refused login, a wrong certificate and a take-over
-    /// are final.
+    /// are final. `established`: it has worked before, and what is wrong now may be so only while something is rolled out.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
+    pub fn is_transient(&self, established: bool) -> bool {
         match self {
-            Self::Connect(error) => error.is_transient(),
+            Self::Connect(error) => error.is_transient(established),
             Self::ConnectTimeout { .. }
             | Self::ConnackTimeout { .. }
             | Self::ClosedBeforeConnack { .. }
@@ -78,9 +90,17 @@ impl ClientError {
             | Self::WriteStalled { .. } => true,
             Self::Session(error) => match error {
                 SessionError::Stalled { .. }
+                | SessionError::Unanswered { .. }
                 | SessionError::Malformed(_)
                 | SessionError::Violation { .. } => true,
                 SessionError::Authentication { .. } => false,
+                SessionError::Refused { reason, .. } if established => !matches!(
+                    *reason,
+                    ReasonCode::BAD_USER_NAME_OR_PASSWORD
+                        | ReasonCode::NOT_AUTHORIZED
+                        | ReasonCode::BANNED
+                        | ReasonCode::BAD_AUTHENTICATION_METHOD
+                ),
                 SessionError::Refused { reason, .. } | SessionError::Disconnected { reason, .. } => matches!(
                     *reason,
                     ReasonCode::SUCCESS
@@ -94,9 +114,11 @@ impl ClientError {
                         | ReasonCode::QUOTA_EXCEEDED
                         | ReasonCode::CONNECTION_RATE_EXCEEDED
                         | ReasonCode::MAXIMUM_CONNECT_TIME
+                        | ReasonCode::ADMINISTRATIVE_ACTION
                 ),
             },
-            Self::OtherProtocol { .. } | Self::Unencodable(_) | Self::PasswordCommand(_) => false,
+            Self::OtherProtocol { .. } | Self::PasswordCommand(_) => established,
+            Self::Denied { .. } | Self::TakenOver | Self::Unencodable(_) => false,
         }
     }
 
@@ -115,6 +137,21 @@ impl ClientError {
         match before_connack {
             Some(version) => Self::ClosedBeforeConnack { version, source },
             None => Self::Lost { source },
+        }
+    }
+
+    /// Whether the broker has ended the connection, so that what it did not answer may be the reason.
+    pub(super) fn is_closing(&self) -> bool {
+        match self {
+            Self::Lost { source } => {
+                source.as_ref().is_none_or(|error| error.kind() != io::ErrorKind::TimedOut)
+            }
+            Self::Session(SessionError::Unanswered { .. }) => true,
+            Self::Session(SessionError::Disconnected { reason, .. }) => !matches!(
+                *reason,
+                ReasonCode::SERVER_SHUTTING_DOWN | ReasonCode::SERVER_BUSY | ReasonCode::KEEP_ALIVE_TIMEOUT
+            ),
+            _ => false,
         }
     }
 

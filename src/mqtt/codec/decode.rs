@@ -41,21 +41,21 @@ pub(super) fn body(header: FixedHeader, body: Bytes, decoder: &Decoder) -> Resul
     let version = decoder.version;
     Ok(match header.kind {
         PacketType::Publish => Packet::Publish(publish(reader, header.flags, decoder)?),
-        PacketType::PubAck => Packet::PubAck(ack(reader, Place::PubAck, version)?),
-        PacketType::PubRec => Packet::PubRec(ack(reader, Place::PubRec, version)?),
-        PacketType::PubRel => Packet::PubRel(ack(reader, Place::PubRel, version)?),
-        PacketType::PubComp => Packet::PubComp(ack(reader, Place::PubComp, version)?),
+        PacketType::PubAck => Packet::PubAck(ack(reader, Place::PubAck, decoder)?),
+        PacketType::PubRec => Packet::PubRec(ack(reader, Place::PubRec, decoder)?),
+        PacketType::PubRel => Packet::PubRel(ack(reader, Place::PubRel, decoder)?),
+        PacketType::PubComp => Packet::PubComp(ack(reader, Place::PubComp, decoder)?),
         PacketType::Connect => Packet::Connect(Box::new(read_connect(reader)?)),
-        PacketType::ConnAck => Packet::ConnAck(conn_ack(reader, version)?),
+        PacketType::ConnAck => Packet::ConnAck(conn_ack(reader, decoder)?),
         PacketType::Subscribe => Packet::Subscribe(subscribe(reader, version)?),
-        PacketType::SubAck => Packet::SubAck(sub_ack(reader, version)?),
+        PacketType::SubAck => Packet::SubAck(sub_ack(reader, decoder)?),
         PacketType::Unsubscribe => Packet::Unsubscribe(unsubscribe(reader, version)?),
-        PacketType::UnsubAck => Packet::UnsubAck(unsub_ack(reader, version)?),
+        PacketType::UnsubAck => Packet::UnsubAck(unsub_ack(reader, decoder)?),
         // The fixed header was refused if these had a body.
         PacketType::PingReq => Packet::PingReq,
         PacketType::PingResp => Packet::PingResp,
         PacketType::Disconnect => Packet::Disconnect(disconnect(reader, decoder)?),
-        PacketType::Auth => Packet::Auth(auth(reader)?),
+        PacketType::Auth => Packet::Auth(auth(reader, decoder)?),
     })
 }
 
@@ -74,7 +74,7 @@ fn publish(mut reader: Reader, flags: u8, decoder: &Decoder) -> Result<Publish, 
     }
     let payload = reader.into_rest();
     Ok(Publish {
-        dup: flags & 0b1000 != 0 && packet_id.is_some(),
+        dup: flags & 0b1000 != 0,
         packet_id,
         message: Message { topic, payload, qos, retain: flags & 1 != 0, properties },
     })
@@ -84,9 +84,14 @@ fn properties_of(version: Version, reader: &mut Reader, place: Place) -> Result<
     if version == Version::V5 { read_properties(reader, place) } else { Ok(Properties::new()) }
 }
 
-fn reason(reader: &mut Reader, place: Place) -> Result<ReasonCode, DecodeError> {
+/// Whether a reason code may be read there. A refusal is one to a client, whatever the number.
+const fn is_acceptable(place: Place, reason: ReasonCode, decoder: &Decoder) -> bool {
+    is_listed(place, reason) || (matches!(decoder.receiver, Receiver::Client) && reason.is_error())
+}
+
+fn reason(reader: &mut Reader, place: Place, decoder: &Decoder) -> Result<ReasonCode, DecodeError> {
     let reason = ReasonCode(reader.u8()?);
-    if !is_listed(place, reason) {
+    if !is_acceptable(place, reason, decoder) {
         let what = format!("the reason code 0x{:02X} is none of this packet", reason.0);
         return Err(reader.protocol(what, "table 2-6"));
     }
@@ -94,10 +99,10 @@ fn reason(reader: &mut Reader, place: Place) -> Result<ReasonCode, DecodeError> 
 }
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP (3.4 to 3.7), with the short forms of 3.4.2.1 and 3.4.2.2.1.
-fn ack(mut reader: Reader, place: Place, version: Version) -> Result<Ack, DecodeError> {
+fn ack(mut reader: Reader, place: Place, decoder: &Decoder) -> Result<Ack, DecodeError> {
     let mut ack = Ack::new(reader.packet_id()?, ReasonCode::SUCCESS);
-    if version == Version::V5 && !reader.is_empty() {
-        ack.reason = reason(&mut reader, place)?;
+    if decoder.version == Version::V5 && !reader.is_empty() {
+        ack.reason = reason(&mut reader, place, decoder)?;
         if !reader.is_empty() {
             ack.properties = read_properties(&mut reader, place)?;
         }
@@ -107,7 +112,8 @@ fn ack(mut reader: Reader, place: Place, version: Version) -> Result<Ack, Decode
 }
 
 /// CONNACK (3.2).
-fn conn_ack(mut reader: Reader, version: Version) -> Result<ConnAck, DecodeError> {
+fn conn_ack(mut reader: Reader, decoder: &Decoder) -> Result<ConnAck, DecodeError> {
+    let version = decoder.version;
     let flags = reader.u8()?;
     // 3.1 does not use this byte and asks nothing of it.
     if flags > 1 && version != Version::V31 {
@@ -120,7 +126,7 @@ fn conn_ack(mut reader: Reader, version: Version) -> Result<ConnAck, DecodeError
             return Err(DecodeError::OldConnAck { code });
         }
         let reason = ReasonCode(code);
-        if !is_listed(Place::ConnAck, reason) {
+        if !is_acceptable(Place::ConnAck, reason, decoder) {
             let what = format!("the reason code 0x{code:02X} is none of this packet");
             return Err(reader.protocol(what, "MQTT-3.2.2-8"));
         }
@@ -174,26 +180,29 @@ fn subscription(reader: &mut Reader, version: Version) -> Result<Subscription, D
 }
 
 /// SUBACK (3.9).
-fn sub_ack(mut reader: Reader, version: Version) -> Result<SubAck, DecodeError> {
+fn sub_ack(mut reader: Reader, decoder: &Decoder) -> Result<SubAck, DecodeError> {
+    let version = decoder.version;
     let packet_id = reader.packet_id()?;
     let properties = properties_of(version, &mut reader, Place::SubAck)?;
     let reasons = if version == Version::V5 {
-        reasons(reader, |code| is_listed(Place::SubAck, ReasonCode(code)), "MQTT-3.9.3-2")?
+        reasons(reader, |code| is_acceptable(Place::SubAck, ReasonCode(code), decoder), "MQTT-3.9.3-2")?
     } else {
-        reasons(reader, is_sub_ack_code, "3.1.1: MQTT-3.9.3-2")?
+        reasons(reader, |code| is_sub_ack_code(code) || code > 0x80, "3.1.1: MQTT-3.9.3-2")?
     };
     Ok(SubAck { packet_id, properties, reasons })
 }
 
 /// UNSUBACK (3.11); in 3.x it is without reason codes.
-fn unsub_ack(mut reader: Reader, version: Version) -> Result<SubAck, DecodeError> {
+fn unsub_ack(mut reader: Reader, decoder: &Decoder) -> Result<SubAck, DecodeError> {
+    let version = decoder.version;
     let packet_id = reader.packet_id()?;
     if version != Version::V5 {
         reader.finish()?;
         return Ok(SubAck { packet_id, properties: Properties::new(), reasons: Vec::new() });
     }
     let properties = read_properties(&mut reader, Place::UnsubAck)?;
-    let reasons = reasons(reader, |code| is_listed(Place::UnsubAck, ReasonCode(code)), "MQTT-3.11.3-2")?;
+    let is_acceptable = |code| is_acceptable(Place::UnsubAck, ReasonCode(code), decoder);
+    let reasons = reasons(reader, is_acceptable, "MQTT-3.11.3-2")?;
     Ok(SubAck { packet_id, properties, reasons })
 }
 
@@ -231,7 +240,7 @@ fn unsubscribe(mut reader: Reader, version: Version) -> Result<Unsubscribe, Deco
 fn disconnect(mut reader: Reader, decoder: &Decoder) -> Result<Disconnect, DecodeError> {
     let mut disconnect = Disconnect::default();
     if !reader.is_empty() {
-        disconnect.reason = reason(&mut reader, Place::Disconnect)?;
+        disconnect.reason = reason(&mut reader, Place::Disconnect, decoder)?;
     }
     if !reader.is_empty() {
         disconnect.properties = read_properties(&mut reader, Place::Disconnect)?;
@@ -246,11 +255,11 @@ fn disconnect(mut reader: Reader, decoder: &Decoder) -> Result<Disconnect, Decod
 }
 
 /// AUTH (3.15), with the short form of 3.15.2.1: success without properties.
-fn auth(mut reader: Reader) -> Result<Auth, DecodeError> {
+fn auth(mut reader: Reader, decoder: &Decoder) -> Result<Auth, DecodeError> {
     if reader.is_empty() {
         return Ok(Auth::default());
     }
-    let reason = reason(&mut reader, Place::Auth)?;
+    let reason = reason(&mut reader, Place::Auth, decoder)?;
     let properties = read_properties(&mut reader, Place::Auth)?;
     let is_plain_success = reason == ReasonCode::SUCCESS && properties.is_empty();
     if !is_plain_success && !properties.contains(PropertyKind::AuthenticationMethod) {

@@ -196,8 +196,11 @@ fn check_first_byte(first: u8, decoder: &Decoder) -> Result<PacketType, DecodeEr
         if flags & 0b0110 == 0b0110 {
             return Err(malformed(kind, "its QoS is 3", "MQTT-3.3.1-4"));
         }
-        // 3.1 gives DUP a meaning above QoS 0 only, and so it is no error there.
-        if flags & 0b1110 == 0b1000 && decoder.version != Version::V31 {
+        // 3.1 gives DUP a meaning above QoS 0 only, and so it is no error there. A client takes the message all the same.
+        if flags & 0b1110 == 0b1000
+            && decoder.version != Version::V31
+            && matches!(decoder.receiver, Receiver::Server)
+        {
             return Err(malformed(kind, "DUP is set at QoS 0", "MQTT-3.3.1-2"));
         }
         return Ok(kind);

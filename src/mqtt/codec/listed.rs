@@ -3,7 +3,7 @@
 use super::super::{Place, ReasonCode};
 
 /// Whether the standard lists the reason code for the packet of MQTT 5.
-pub(super) const fn is_listed(place: Place, reason: ReasonCode) -> bool {
+pub const fn is_listed(place: Place, reason: ReasonCode) -> bool {
     match place {
         Place::ConnAck => {
             matches!(reason.0, 0x00 | 0x80..=0x8A | 0x8C | 0x90 | 0x95 | 0x97 | 0x99..=0x9D | 0x9F)
@@ -27,6 +27,6 @@ pub(super) const fn is_listed(place: Place, reason: ReasonCode) -> bool {
 }
 
 /// Whether 3.x has the return code for SUBACK ([MQTT-3.9.3-2] of 3.1.1).
-pub(super) const fn is_sub_ack_code(code: u8) -> bool {
+pub const fn is_sub_ack_code(code: u8) -> bool {
     matches!(code, 0x00 | 0x01 | 0x02 | 0x80)
 }

@@ -17,6 +17,7 @@ mod properties;
 
 pub use encode::{AckKind, encode, encode_ack, encode_publish, publish_len};
 pub use error::{DecodeError, EncodeError};
+pub use listed::{is_listed, is_sub_ack_code};
 pub use properties::MAX_PROPERTIES;
 
 use bytes::{Buf, BytesMut};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 
-use super::Refusal;
+use super::{Asked, Refusal, Tolerated};
 use crate::mqtt::codec::DecodeError;
 use crate::mqtt::packet::{ConnAck, Packet, Publish};
 use crate::mqtt::{ReasonCode, Subscription, TopicFilter, Version};
@@ -42,15 +42,28 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
-    /// The connection is gone while QoS 0 messages were on it; nobody can know whether they arrived.
+    /// Publishes that left the ledger as unknown: nobody can know whether they arrived.
     Unknown {
         /// How many.
         count: u64,
+        /// Why.
+        why: UnknownWhy,
     },
+    /// The server broke the protocol in a way that leaves every outcome clear. Only for the first fault of a kind.
+    Tolerated(Tolerated),
     /// A packet that was put into the outgoing buffer; only when tracing.
     Sent(Box<Packet>),
     /// A packet that arrived; only when tracing.
     Received(Box<Packet>),
+}
+
+/// Why nobody can know whether a publish arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownWhy {
+    /// It was sent at QoS 0, and the connection ended before the server proved that it had read so far.
+    Unproved,
+    /// It was open at QoS 2 when the server broke the protocol, and is not published a second time.
+    Violation,
 }
 
 /// Why the protocol ends a connection.
@@ -103,6 +116,14 @@ pub enum SessionError {
         /// The keep alive in force.
         keep_alive: Duration,
     },
+    /// The peer answers PINGREQ or nothing at all, and left a request without its answer for too long.
+    #[error("no answer to {} within {} s", asked.packet(), after.as_secs_f64())]
+    Unanswered {
+        /// The oldest such request.
+        asked: Box<Asked>,
+        /// [`super::SessionOptions::ack_timeout`].
+        after: Duration,
+    },
 }
 
 impl SessionError {
@@ -113,7 +134,10 @@ impl SessionError {
             Self::Malformed(error) => Some(error.reason()),
             Self::Violation { reason, .. } => Some(*reason),
             Self::Authentication { .. } => Some(ReasonCode::BAD_AUTHENTICATION_METHOD),
-            Self::Refused { .. } | Self::Disconnected { .. } | Self::Stalled { .. } => None,
+            Self::Refused { .. }
+            | Self::Disconnected { .. }
+            | Self::Stalled { .. }
+            | Self::Unanswered { .. } => None,
         }
     }
 }

@@ -23,6 +23,7 @@ impl Session {
         self.version = version;
         self.outbox.clear();
         self.ping_ends_at = None;
+        self.asking.connect();
         self.keep_alive = KeepAlive::new(self.options.keep_alive, now);
         let own = &self.options.connect_properties;
         let mut properties = Properties::new();

@@ -7,7 +7,7 @@ use crate::mqtt::codec::AckKind;
 use crate::mqtt::packet::Publish;
 use crate::mqtt::{PacketId, QoS, ReasonCode, TopicName};
 
-use super::SessionError;
+use super::{SessionError, Tolerated};
 
 /// A delivered message that is not acknowledged.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,10 @@ pub(super) struct Incoming {
     aliases: HashMap<u16, TopicName>,
     alias_maximum: u16,
     pub duplicates: u64,
+    /// What the server did wrong, and was tolerated.
+    fault: Option<Tolerated>,
+    /// Deliveries that were no retained messages.
+    live: u64,
 }
 
 fn violation(what: impl Into<String>, reason: ReasonCode) -> SessionError {
@@ -77,7 +81,12 @@ impl Incoming {
     /// Judges a PUBLISH and resolves its topic alias.
     pub fn arrive(&mut self, publish: &mut Publish) -> Result<Arrival, SessionError> {
         self.resolve_alias(publish)?;
+        self.live = self.live.saturating_add(u64::from(!publish.message.retain));
         let Some(packet_id) = publish.packet_id else {
+            if publish.dup {
+                publish.dup = false;
+                self.fault = Some(Tolerated::DupAtQoS0);
+            }
             self.delivered = self.delivered.saturating_add(1);
             return Ok(Arrival::Deliver(self.delivered));
         };
@@ -89,16 +98,15 @@ impl Incoming {
                 let repeated = std::mem::replace(&mut known.connection, connection) != connection;
                 let safe = known.safe;
                 if repeated {
-                    self.admit()?;
+                    self.admit();
                 }
                 self.duplicates = self.duplicates.saturating_add(1);
                 return Ok(if safe { Arrival::AcknowledgeAgain(packet_id) } else { Arrival::Ignore });
             }
-            // Before it is remembered: what is not delivered must not count as received.
-            self.admit()?;
+            self.admit();
             self.received.insert(packet_id, Received { safe: false, connection });
         } else {
-            self.admit()?;
+            self.admit();
         }
         self.delivered = self.delivered.saturating_add(1);
         let connection = self.connection;
@@ -111,16 +119,30 @@ impl Incoming {
         Ok(Arrival::Deliver(self.delivered))
     }
 
-    /// Counts an open flow against our Receive Maximum (3.3.4, [MQTT-3.3.4-9]).
-    fn admit(&mut self) -> Result<(), SessionError> {
+    /// Counts an open flow against our Receive Maximum (3.3.4, [MQTT-3.3.4-9]). A server that goes beyond it is not read
+    /// for a while, since dropping its connection would drop its messages, too.
+    fn admit(&mut self) {
         self.open = self.open.saturating_add(1);
         if self.open > self.receive_maximum {
-            return Err(violation(
-                format!("it sent more than {} unacknowledged messages", self.receive_maximum),
-                ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
-            ));
+            self.fault = Some(Tolerated::ReceiveMaximumExceeded);
         }
-        Ok(())
+    }
+
+    /// A fault that was tolerated with the last message.
+    #[inline]
+    pub fn take_fault(&mut self) -> Option<Tolerated> {
+        self.fault.take()
+    }
+
+    /// Whether more messages than the receive maximum wait to be made safe. Those that wait for PUBREL do not count: it has
+    /// to be read.
+    pub fn is_overrun(&self) -> bool {
+        self.unacknowledged.len() > self.receive_maximum
+    }
+
+    /// How many messages were delivered that were not retained ones.
+    pub fn live(&self) -> u64 {
+        self.live
     }
 
     fn resolve_alias(&mut self, publish: &mut Publish) -> Result<(), SessionError> {

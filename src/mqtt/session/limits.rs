@@ -64,6 +64,17 @@ pub enum Refusal {
         /// As allowed.
         maximum: u16,
     },
+    /// The server closes the connection each time instead of answering, which is how 3.1.1 refuses.
+    #[error("the broker closes the connection each time instead of answering {packet}")]
+    Closed {
+        /// The packet that has no answer.
+        packet: &'static str,
+        /// The QoS of the message.
+        qos: QoS,
+    },
+    /// A QoS 2 publish was answered by PUBACK: it was delivered, but as one of QoS 1.
+    #[error("the broker answered with PUBACK: delivered at QoS 1, at least once")]
+    AcknowledgedAtQoS1,
     /// The message cannot be put into a packet of this protocol version.
     #[error("it cannot be sent: {0}")]
     Unencodable(String),

@@ -5,6 +5,7 @@
 //! [`Session::connect`] begins one, [`Session::lost`] ends it, and whatever is not confirmed then is sent
 //! again, with DUP and its identifier when the server kept the session, as new when it did not.
 
+mod asking;
 mod event;
 mod handshake;
 mod incoming;
@@ -17,15 +18,18 @@ mod series;
 mod subscribing;
 #[cfg(test)]
 mod tests;
+mod tolerance;
 
-pub use event::{Event, SessionError};
+pub use asking::Asked;
+pub use event::{Event, SessionError, UnknownWhy};
 pub use keep_alive::KeepAlive;
 pub use ledger::Ledger;
 pub use limits::{Refusal, ServerLimits};
 pub use series::Series;
+pub use tolerance::Tolerated;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use bytestring::ByteString;
@@ -33,9 +37,10 @@ use bytestring::ByteString;
 use super::codec::{self, AckKind};
 use super::packet::{Ack, Disconnect, Publish};
 use super::{
-    Packet, PacketId, Properties, ReasonCode, Secret, Subscription, TopicFilter, TopicName, Version, Will,
-    WriteBuffer,
+    Packet, PacketId, Place, Properties, ReasonCode, Secret, Subscription, TopicFilter, TopicName, Version,
+    Will, WriteBuffer,
 };
+use asking::Asking;
 use incoming::{Arrival, Incoming};
 use keep_alive::Due;
 use outgoing::{Flow, FlowTable, Pending};
@@ -61,6 +66,13 @@ pub struct SessionOptions {
     pub disconnect_properties: Properties,
     /// How many QoS 1 and 2 publishes may be unacknowledged, at least 1.
     pub max_inflight: u16,
+    /// How long the server may leave a request without an answer: PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK, and the
+    /// PINGRESP that proves QoS 0 messages. The clock starts again with each byte of a request that the server takes and each
+    /// answer that it gives. Zero: for ever.
+    pub ack_timeout: Duration,
+    /// A server that closes the connection after our DISCONNECT proves with it that it has read everything before. It
+    /// need not have: a proxy closes like this, too.
+    pub close_proves: bool,
     /// Lower the QoS of a message to what the server supports instead of refusing it.
     pub downgrade_qos: bool,
     /// Report every packet as [`Event::Sent`] or [`Event::Received`].
@@ -83,6 +95,8 @@ impl Default for SessionOptions {
             connect_properties: Properties::new(),
             disconnect_properties: Properties::new(),
             max_inflight: 20,
+            ack_timeout: Duration::ZERO,
+            close_proves: false,
             downgrade_qos: false,
             trace: false,
             report_confirmed: false,
@@ -137,6 +151,12 @@ pub struct Session {
     resend: u64,
     /// QoS 1 and 2 publishes that are unacknowledged on this connection.
     inflight: usize,
+    /// What is asked on this connection and not answered.
+    asking: Asking,
+    /// The last connection ended because the server broke the protocol.
+    violated: bool,
+    /// Faults of the server that were reported.
+    tolerated: Vec<Tolerated>,
     /// QoS 0 messages since the server last proved that it had read everything before.
     unproved: u64,
     /// Of those, the ones that stood before the PINGREQ that is out.
@@ -181,6 +201,9 @@ impl Session {
             flows: FlowTable::default(),
             resend: 0,
             inflight: 0,
+            asking: Asking::default(),
+            violated: false,
+            tolerated: Vec::new(),
             unproved: 0,
             unproved_before_ping: 0,
             ping_ends_at: None,
@@ -207,18 +230,37 @@ impl Session {
         self.outbox.clear();
         self.outbox.release();
         self.ping_ends_at = None;
-        if self.unproved > 0 {
-            let count = std::mem::take(&mut self.unproved);
-            self.unproved_before_ping = 0;
-            self.ledger.unknown = self.ledger.unknown.saturating_add(count);
-            self.events.push_back(Event::Unknown { count });
+        let count = std::mem::take(&mut self.unproved);
+        self.unproved_before_ping = 0;
+        self.unknown(count, UnknownWhy::Unproved);
+        self.asking.connect();
+    }
+
+    /// The server closed the connection in answer to our DISCONNECT.
+    pub fn closed_in_order(&mut self) {
+        if self.options.close_proves {
+            self.prove(self.unproved);
+        }
+        self.lost();
+    }
+
+    /// Sends a PINGREQ behind what was published at QoS 0, whose PINGRESP proves that the server has read it all. Does
+    /// nothing when all is proved, or such a PINGREQ is out already.
+    pub fn ask_for_proof(&mut self, now: Instant) {
+        if self.phase == Phase::Connected && self.unproved > 0 && self.unproved_before_ping < self.unproved {
+            self.asked(self.is_answered());
+            self.asking.proof = true;
+            self.ping(now);
+            self.asked(false);
         }
     }
 
-    /// The server closed the connection in answer to our DISCONNECT, everything before it was read.
-    pub fn closed_in_order(&mut self) {
-        self.prove(self.unproved);
-        self.phase = Phase::Offline;
+    /// Sends a PINGREQ.
+    fn ping(&mut self, now: Instant) {
+        self.keep_alive.ping(now);
+        self.unproved_before_ping = self.unproved;
+        let _ = self.send(Packet::PingReq);
+        self.ping_ends_at = Some(self.outbox.end());
     }
 
     /// Writes DISCONNECT; nothing is sent after it. Does nothing without a connection. 3.x has no DISCONNECT
@@ -291,15 +333,24 @@ impl Session {
         }
         match packet {
             Packet::Publish(publish) => self.arrive(publish),
-            Packet::PubAck(ack) => self.puback(&ack),
-            Packet::PubRec(ack) => self.pubrec(&ack),
+            Packet::PubAck(ack) => {
+                self.check_listed(Place::PubAck, ack.reason);
+                self.puback(&ack, now)
+            }
+            Packet::PubRec(ack) => {
+                self.check_listed(Place::PubRec, ack.reason);
+                self.pubrec(&ack, now)
+            }
             Packet::PubRel(ack) => self.pubrel(&ack),
-            Packet::PubComp(ack) => self.pubcomp(&ack),
-            Packet::SubAck(suback) => self.suback(suback),
-            Packet::UnsubAck(unsuback) => self.unsuback(unsuback),
+            Packet::PubComp(ack) => self.pubcomp(&ack, now),
+            Packet::SubAck(suback) => self.suback(suback, now),
+            Packet::UnsubAck(unsuback) => self.unsuback(unsuback, now),
             Packet::PingResp => {
                 if self.keep_alive.pong() {
                     self.prove(self.unproved_before_ping);
+                    if std::mem::take(&mut self.asking.proof) {
+                        self.answered(now);
+                    }
                 }
                 Ok(())
             }
@@ -313,11 +364,22 @@ impl Session {
         }
     }
 
+    /// Says once that a refusal has a reason code which is not one of its packet.
+    fn check_listed(&mut self, place: Place, reason: ReasonCode) {
+        if reason.is_error() && !codec::is_listed(place, reason) {
+            self.tolerate(Tolerated::UnlistedReasonCode);
+        }
+    }
+
     fn arrive(&mut self, mut publish: Publish) -> Result<(), SessionError> {
         if self.phase != Phase::Connected {
             return Ok(());
         }
-        match self.incoming.arrive(&mut publish)? {
+        let arrival = self.incoming.arrive(&mut publish)?;
+        if let Some(fault) = self.incoming.take_fault() {
+            self.tolerate(fault);
+        }
+        match arrival {
             Arrival::Deliver(delivery) => self.events.push_back(Event::Message { publish, delivery }),
             Arrival::AcknowledgeAgain(packet_id) => {
                 self.send_ack(AckKind::PubRec, packet_id, ReasonCode::SUCCESS)
@@ -343,28 +405,30 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Connected => self.keep_alive.deadline(),
+            Phase::Connected => match (self.keep_alive.deadline(), self.answer_due()) {
+                (Some(alive), Some(answer)) => Some(alive.min(answer)),
+                (alive, answer) => alive.or(answer),
+            },
             _ => None,
         }
     }
 
-    /// Does what is due: PINGREQ, or the end of a connection whose server is silent.
+    /// Does what is due: PINGREQ, or the end of a connection whose server is silent or does not answer.
     ///
     /// # Errors
-    /// [`SessionError::Stalled`].
+    /// [`SessionError::Stalled`] and [`SessionError::Unanswered`].
     pub fn timeout(&mut self, now: Instant) -> Result<(), SessionError> {
         if self.phase != Phase::Connected {
             return Ok(());
+        }
+        if self.answer_due().is_some_and(|due| now >= due) {
+            return Err(self.no_answer());
         }
         match self.keep_alive.due(now) {
             Due::Nothing => Ok(()),
             Due::Dead => Err(SessionError::Stalled { keep_alive: self.keep_alive.interval() }),
             Due::Ping => {
-                self.keep_alive.ping(now);
-                self.unproved_before_ping = self.unproved;
-                let _ = self.send(Packet::PingReq);
-                let waiting = u64::try_from(self.outbox.len()).unwrap_or(u64::MAX);
-                self.ping_ends_at = Some(self.outbox.taken().saturating_add(waiting));
+                self.ping(now);
                 Ok(())
             }
         }
@@ -378,11 +442,19 @@ impl Session {
     /// The caller does not read: silence of the server means nothing for now.
     pub fn not_reading(&mut self, now: Instant) {
         self.keep_alive.unread(now);
+        self.answers_unread(now);
+    }
+
+    /// Whether more may be read: a server that goes beyond the receive maximum waits until what it has sent is safe.
+    #[must_use]
+    pub fn wants_reading(&self) -> bool {
+        !self.incoming.is_overrun()
     }
 
     /// Bytes were written to the connection.
     pub fn bytes_sent(&mut self, now: Instant) {
         self.keep_alive.sent(now);
+        self.requests_taken(now);
         if let Some(end) = self.ping_ends_at {
             // A PINGREQ behind a large publish on a slow link: nobody can answer it yet.
             self.keep_alive.ping_waits(now);
@@ -464,11 +536,23 @@ impl Session {
         self.ledger
     }
 
-    /// Whether every publish has its outcome, but for QoS 0 messages that only wait for the end of the
-    /// connection as their proof.
+    /// Whether every publish has its outcome, but for QoS 0 messages that are sent and not proved: see
+    /// [`Self::ask_for_proof`].
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.pending.is_empty() && self.ledger.open() == self.unproved
+    }
+
+    /// Whether every publish has its outcome, QoS 0 messages included.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.ledger.open() == 0
+    }
+
+    /// How many QoS 0 messages are not proved to have been read.
+    #[must_use]
+    pub fn unproved(&self) -> u64 {
+        self.unproved
     }
 
     /// How many messages of QoS 2 came in, are acknowledged, and wait for the server's PUBREL.
@@ -515,7 +599,7 @@ impl Session {
 
     /// The keep alive in force; zero is off.
     #[must_use]
-    pub fn keep_alive(&self) -> std::time::Duration {
+    pub fn keep_alive(&self) -> Duration {
         self.keep_alive.interval()
     }
 
@@ -523,6 +607,12 @@ impl Session {
     #[must_use]
     pub fn unacknowledged(&self) -> usize {
         self.incoming.unacknowledged()
+    }
+
+    /// How many messages were delivered that were not retained ones.
+    #[must_use]
+    pub fn delivered_live(&self) -> u64 {
+        self.incoming.live()
     }
 
     /// How many messages were delivered.

@@ -194,6 +194,34 @@ impl FlowTable {
     pub fn iter(&self) -> impl Iterator<Item = &Flow> {
         self.aside.values().chain(&self.flows)
     }
+
+    /// Each flow with its number, oldest first.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Flow)> {
+        let passed = self.passed;
+        let aside = self.aside.iter().map(|(number, flow)| (*number, flow));
+        aside.chain(
+            self.flows
+                .iter()
+                .enumerate()
+                .map(move |(index, flow)| (passed.saturating_add(count(index)), flow)),
+        )
+    }
+
+    /// The identifier of the first flow that fits.
+    pub fn find(&self, fits: impl Fn(&Flow) -> bool) -> Option<PacketId> {
+        let (number, _) = self.numbered().find(|(_, flow)| fits(flow))?;
+        self.id_of(number)
+    }
+
+    /// Completes every flow that fits, and returns how many those were.
+    pub fn finish_all(&mut self, fits: impl Fn(&Flow) -> bool) -> u64 {
+        let fitting = self.numbered().filter(|(_, flow)| fits(flow));
+        let fitting: Vec<_> = fitting.filter_map(|(number, _)| self.id_of(number)).collect();
+        for id in &fitting {
+            self.finish(*id);
+        }
+        count(fitting.len())
+    }
 }
 
 #[cfg(test)]

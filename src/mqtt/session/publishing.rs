@@ -2,11 +2,12 @@
 //! behind.
 
 use std::borrow::Cow;
+use std::time::Instant;
 
 use bytestring::ByteString;
 
 use super::outgoing::{Flow, Pending, Stage};
-use super::{Event, Refusal, Session, SessionError, increment, violation};
+use super::{Event, Refusal, Session, SessionError, Tolerated, UnknownWhy, increment, violation};
 use crate::mqtt::codec::{self, AckKind, EncodeError};
 use crate::mqtt::packet::{Ack, Packet, Publish};
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, PacketId, QoS, ReasonCode, TopicName};
@@ -47,10 +48,13 @@ impl Session {
         self.pending.is_empty() && self.outbox.len() < OUTBOX_HIGH_WATER && self.may_send(QoS::AtLeastOnce)
     }
 
-    fn may_send(&self, qos: QoS) -> bool {
+    pub(super) fn may_send(&self, qos: QoS) -> bool {
         self.phase == Phase::Connected
             && self.resend >= self.flows.end()
-            && (qos == QoS::AtMostOnce || (self.inflight < self.window() && !self.flows.is_full()))
+            && (qos == QoS::AtMostOnce
+                || (self.inflight < self.window()
+                    && !self.flows.is_full()
+                    && (!self.asking.isolated || self.is_answered())))
     }
 
     /// How many QoS 1 and 2 publishes are out on this connection and not complete.
@@ -62,15 +66,25 @@ impl Session {
     /// How many QoS 1 and 2 publishes may be out ([MQTT-4.9.0-1]).
     #[must_use]
     pub fn window(&self) -> usize {
+        if self.asking.isolated {
+            return 1;
+        }
         self.options.max_inflight.min(self.limits.receive_maximum).max(1).into()
     }
 
     // ---- Answers -------------------------------------------------------------------------------------
 
-    pub(super) fn puback(&mut self, ack: &Ack) -> Result<(), SessionError> {
+    pub(super) fn puback(&mut self, ack: &Ack, now: Instant) -> Result<(), SessionError> {
         match self.flows.get_mut(ack.packet_id) {
             Some(Flow::Publish { message, .. }) if message.qos == QoS::AtLeastOnce => {
+                self.answered(now);
                 self.complete(ack);
+                Ok(())
+            }
+            Some(Flow::Publish { stage: Stage::Published, .. }) => {
+                self.answered(now);
+                self.tolerate(Tolerated::PubAckForQoS2);
+                self.delivered_once_or_more(ack);
                 Ok(())
             }
             Some(_) => Err(violation(format!("PUBACK {} does not belong to a QoS 1 publish", ack.packet_id))),
@@ -79,7 +93,8 @@ impl Session {
         }
     }
 
-    pub(super) fn pubrec(&mut self, ack: &Ack) -> Result<(), SessionError> {
+    pub(super) fn pubrec(&mut self, ack: &Ack, now: Instant) -> Result<(), SessionError> {
+        self.answered(now);
         match self.flows.get_mut(ack.packet_id) {
             Some(Flow::Publish { message, stage, .. }) if message.qos == QoS::ExactlyOnce => {
                 let released = matches!(stage, Stage::Released { .. });
@@ -97,6 +112,7 @@ impl Session {
                     *stage = Stage::Released { unmatched: ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS };
                 }
                 self.send_ack(AckKind::PubRel, ack.packet_id, ReasonCode::SUCCESS);
+                self.asked(false);
                 Ok(())
             }
             Some(_) => Err(violation(format!("PUBREC {} does not belong to a QoS 2 publish", ack.packet_id))),
@@ -108,7 +124,8 @@ impl Session {
         }
     }
 
-    pub(super) fn pubcomp(&mut self, ack: &Ack) -> Result<(), SessionError> {
+    pub(super) fn pubcomp(&mut self, ack: &Ack, now: Instant) -> Result<(), SessionError> {
+        self.answered(now);
         match self.flows.get_mut(ack.packet_id) {
             Some(Flow::Publish { stage: Stage::Released { .. }, .. }) => {
                 self.complete(ack);
@@ -117,6 +134,17 @@ impl Session {
             Some(_) => Err(violation(format!("PUBCOMP {} came before its PUBREL", ack.packet_id))),
             None => Ok(()),
         }
+    }
+
+    /// A QoS 2 publish was answered by PUBACK: it has arrived, but not by the flow that keeps it from arriving twice.
+    fn delivered_once_or_more(&mut self, ack: &Ack) {
+        if ack.reason.is_error() || self.options.downgrade_qos {
+            return self.complete(ack);
+        }
+        let Some(Flow::Publish { ticket, message, .. }) = self.flows.get_mut(ack.packet_id) else { return };
+        let (ticket, topic) = (*ticket, message.topic.as_byte_string().clone());
+        self.refuse(ticket, topic, Refusal::AcknowledgedAtQoS1);
+        self.finish_publish(ack.packet_id);
     }
 
     /// Ends a publish with the server's verdict and sends what waited for its place.
@@ -147,12 +175,43 @@ impl Session {
                 self.confirmed.push_back(*ticket);
             }
         }
-        self.flows.finish(ack.packet_id);
-        if stage != Stage::Waiting {
-            self.inflight = self.inflight.saturating_sub(1);
+        if stage == Stage::Waiting {
+            self.inflight = self.inflight.saturating_add(1);
         }
-        if !self.pending.is_empty() || self.resend < self.flows.end() {
+        self.finish_publish(ack.packet_id);
+    }
+
+    /// Gives the place of a publish that was on its way to the next.
+    fn finish_publish(&mut self, packet_id: PacketId) {
+        self.flows.finish(packet_id);
+        self.inflight = self.inflight.saturating_sub(1);
+        self.pump_after_answer();
+    }
+
+    /// Sends what waited for an answer.
+    #[inline]
+    pub(super) fn pump_after_answer(&mut self) {
+        if !self.pending.is_empty() || self.resend < self.flows.end() || self.asking.isolated {
             self.pump();
+        }
+    }
+
+    /// After the server has broken the protocol nobody can say how far a QoS 2 publish has come: what may have
+    /// arrived is not published a second time, but leaves the ledger as unknown. To be called before [`Self::lost`].
+    pub fn give_up_exactly_once(&mut self) {
+        let count = self.flows.finish_all(|flow| {
+            matches!(flow, Flow::Publish { message, stage: Stage::Published, .. }
+                if message.qos == QoS::ExactlyOnce)
+        });
+        self.unknown(count, UnknownWhy::Violation);
+        self.violated = true;
+    }
+
+    /// Messages whose fate nobody can know leave the ledger.
+    pub(super) fn unknown(&mut self, count: u64, why: UnknownWhy) {
+        if count > 0 {
+            self.ledger.unknown = self.ledger.unknown.saturating_add(count);
+            self.events.push_back(Event::Unknown { count, why });
         }
     }
 
@@ -168,17 +227,19 @@ impl Session {
     /// The server has kept its session: what is open goes on ([MQTT-4.4.0-1]). Everything but PUBLISH is sent
     /// again here, since no full window may hold it up ([MQTT-4.9.0-3]); PUBLISH follows in [`Self::pump`].
     pub(super) fn resume(&mut self) {
+        self.violated = false;
         self.inflight = 0;
         self.resend = 0;
+        let one_by_one = self.asking.isolated;
         let mut number = 0;
         while let Some((at, packet_id, flow)) = self.flows.next_from(number) {
             number = at.saturating_add(1);
             let packet = match flow {
                 // [MQTT-4.3.3-6]: after PUBREL never PUBLISH again.
                 Flow::Publish { stage: Stage::Released { .. }, .. } => {
-                    self.inflight = self.inflight.saturating_add(1);
-                    increment(&mut self.ledger.resent);
-                    self.send_ack(AckKind::PubRel, packet_id, ReasonCode::SUCCESS);
+                    if !one_by_one {
+                        self.release_again(packet_id);
+                    }
                     continue;
                 }
                 Flow::Publish { stage, .. } => {
@@ -186,20 +247,33 @@ impl Session {
                     continue;
                 }
                 Flow::Done => continue,
+                Flow::Subscribe(_) | Flow::Unsubscribe(_) if one_by_one => continue,
                 Flow::Subscribe(request) => Packet::Subscribe(request.clone()),
                 Flow::Unsubscribe(request) => Packet::Unsubscribe(request.clone()),
             };
-            if let Err(why) = self.send(packet) {
-                self.give_up(packet_id, &why);
-            }
+            self.request_again(packet_id, packet);
         }
+    }
+
+    /// Sends PUBREL again.
+    pub(super) fn release_again(&mut self, packet_id: PacketId) {
+        self.asked(self.is_answered());
+        self.inflight = self.inflight.saturating_add(1);
+        increment(&mut self.ledger.resent);
+        self.send_ack(AckKind::PubRel, packet_id, ReasonCode::SUCCESS);
+        self.asked(false);
     }
 
     /// The server has no session: every publish without an outcome is published anew, in order.
     pub(super) fn requeue(&mut self) {
         self.inflight = 0;
+        let violated = std::mem::take(&mut self.violated);
+        let mut unknown: u64 = 0;
         for flow in self.flows.take_all().into_iter().rev() {
             match flow {
+                Flow::Publish { stage: Stage::Released { .. }, .. } if violated => {
+                    unknown = unknown.saturating_add(1);
+                }
                 Flow::Publish { ticket, message, .. } => {
                     self.pending.push_front(Pending { ticket, message, again: true });
                 }
@@ -210,11 +284,15 @@ impl Session {
             }
         }
         self.resend = self.flows.end();
+        self.unknown(unknown, UnknownWhy::Violation);
     }
 
     /// Sends what may be sent: first what an earlier connection left behind, in the original order, then
     /// what waits.
     pub(super) fn pump(&mut self) {
+        if self.asking.isolated {
+            return self.pump_isolated();
+        }
         if self.phase != Phase::Connected || !self.publish_again() {
             return;
         }
@@ -222,9 +300,14 @@ impl Session {
             if !self.may_send(next.message.qos) || self.outbox.len() >= OUTBOX_HIGH_WATER {
                 return;
             }
-            if let Some(Pending { ticket, message, again }) = self.pending.pop_front() {
-                self.transmit(ticket, Cow::Owned(message), again);
-            }
+            self.transmit_pending();
+        }
+    }
+
+    /// Sends the first publish that waits.
+    pub(super) fn transmit_pending(&mut self) {
+        if let Some(Pending { ticket, message, again }) = self.pending.pop_front() {
+            self.transmit(ticket, Cow::Owned(message), again);
         }
     }
 
@@ -240,21 +323,11 @@ impl Session {
         let window = self.window();
         while self.resend < self.flows.end() {
             let Some((number, packet_id, flow)) = self.flows.next_from(self.resend) else { break };
-            if let Flow::Publish { ticket, message, stage } = flow
-                && *stage == Stage::Waiting
-            {
+            if matches!(flow, Flow::Publish { stage: Stage::Waiting, .. }) {
                 if self.inflight >= window {
                     return false;
                 }
-                *stage = Stage::Published;
-                let (ticket, message) = (*ticket, message.clone());
-                self.inflight = self.inflight.saturating_add(1);
-                increment(&mut self.ledger.resent);
-                if let Err(refusal) = self.write_publish(&message, true, Some(packet_id)) {
-                    self.flows.finish(packet_id);
-                    self.inflight = self.inflight.saturating_sub(1);
-                    self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
-                }
+                self.publish_one_again(packet_id);
             }
             self.resend = number.saturating_add(1);
         }
@@ -262,9 +335,25 @@ impl Session {
         true
     }
 
+    /// Sends a publish of an earlier connection again, with DUP.
+    pub(super) fn publish_one_again(&mut self, packet_id: PacketId) {
+        let Some(Flow::Publish { ticket, message, stage }) = self.flows.get_mut(packet_id) else { return };
+        *stage = Stage::Published;
+        let (ticket, message) = (*ticket, message.clone());
+        self.asked(self.is_answered());
+        self.inflight = self.inflight.saturating_add(1);
+        increment(&mut self.ledger.resent);
+        if let Err(refusal) = self.write_publish(&message, true, Some(packet_id)) {
+            self.flows.finish(packet_id);
+            self.inflight = self.inflight.saturating_sub(1);
+            self.refuse(ticket, message.topic.as_byte_string().clone(), refusal);
+        }
+        self.asked(false);
+    }
+
     // ---- On the wire ---------------------------------------------------------------------------------
 
-    fn refuse(&mut self, ticket: u64, topic: ByteString, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, ticket: u64, topic: ByteString, refusal: Refusal) {
         increment(&mut self.ledger.refused);
         self.events.push_back(Event::Refused { ticket, topic, refusal });
     }
@@ -285,6 +374,10 @@ impl Session {
         }
         increment(if again { &mut self.ledger.resent } else { &mut self.ledger.sent });
         if packet_id.is_some() {
+            if again && message.qos == QoS::ExactlyOnce {
+                increment(&mut self.ledger.repeated);
+            }
+            self.asked(self.is_answered());
             self.inflight = self.inflight.saturating_add(1);
             let message = message.into_owned();
             self.flows.push(Flow::Publish { ticket, message, stage: Stage::Published });

@@ -1,11 +1,14 @@
 //! SUBSCRIBE and UNSUBSCRIBE, their answers, and what is subscribed again when the server has lost the
 //! session.
 
+use std::time::Instant;
+
 use super::outgoing::Flow;
-use super::{Event, Phase, Session, SessionError, violation};
+use super::{Event, Phase, Session, SessionError, Tolerated, violation};
+use crate::mqtt::codec;
 use crate::mqtt::packet::{Packet, SubAck, Subscribe, Unsubscribe};
 use crate::mqtt::{
-    PacketId, Properties, PropertyKind, ReasonCode, RetainHandling, Subscription, TopicFilter, Version,
+    PacketId, Place, Properties, PropertyKind, ReasonCode, RetainHandling, Subscription, TopicFilter, Version,
 };
 
 /// Why a request without a packet identifier cannot be sent.
@@ -27,10 +30,20 @@ impl Session {
     /// Unsubscribes now, or after the next CONNACK, and forgets what [`Self::subscribe`] was told about these
     /// filters. The answer comes as [`Event::Unsubscribed`].
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>, properties: Properties) {
+        self.forget_subscriptions(&filters);
+        self.unsubscriptions.push((properties, filters));
+        if self.phase == Phase::Connected {
+            self.send_requests();
+        }
+    }
+
+    /// Takes topic filters out of what is subscribed again, and returns what was asked for them.
+    pub(super) fn forget_subscriptions(&mut self, filters: &[TopicFilter]) -> Vec<Subscription> {
+        let mut forgotten = Vec::new();
         let mut index: usize = 0;
         let mut sent = self.subscribed;
         self.subscriptions.retain_mut(|(_, subscriptions)| {
-            subscriptions.retain(|subscription| !filters.contains(&subscription.filter));
+            forgotten.extend(subscriptions.extract_if(.., |one| filters.contains(&one.filter)));
             if subscriptions.is_empty() && index < self.subscribed {
                 sent = sent.saturating_sub(1);
             }
@@ -38,15 +51,15 @@ impl Session {
             !subscriptions.is_empty()
         });
         self.subscribed = sent;
-        self.unsubscriptions.push((properties, filters));
-        if self.phase == Phase::Connected {
-            self.send_requests();
-        }
+        forgotten
     }
 
     /// Sends the SUBSCRIBE packets that the server's session does not know of, then every UNSUBSCRIBE that
     /// waits.
     pub(super) fn send_requests(&mut self) {
+        if self.asking.isolated {
+            return self.pump_isolated();
+        }
         let missing: Vec<_> = self.subscriptions.iter().skip(self.subscribed).cloned().collect();
         self.subscribed = self.subscriptions.len();
         for (properties, subscriptions) in missing {
@@ -57,7 +70,7 @@ impl Session {
         }
     }
 
-    fn send_subscribe(&mut self, properties: Properties, subscriptions: Vec<Subscription>) {
+    pub(super) fn send_subscribe(&mut self, properties: Properties, subscriptions: Vec<Subscription>) {
         let with_identifier = properties.contains(PropertyKind::SubscriptionIdentifier);
         let mut subscriptions = subscriptions;
         if self.version != Version::V5 {
@@ -96,7 +109,7 @@ impl Session {
         }
     }
 
-    fn send_unsubscribe(&mut self, properties: Properties, filters: Vec<TopicFilter>) {
+    pub(super) fn send_unsubscribe(&mut self, properties: Properties, filters: Vec<TopicFilter>) {
         let Some(packet_id) = self.flows.next_id() else { return self.unsubscribe_failed(filters) };
         let properties = if self.version == Version::V5 { properties } else { Properties::new() };
         let request = Unsubscribe { packet_id, properties, filters };
@@ -110,8 +123,30 @@ impl Session {
     fn open_flow(&mut self, flow: Flow) {
         let all_sent = self.resend >= self.flows.end();
         self.flows.push(flow);
+        self.request_sent();
         if all_sent {
             self.resend = self.flows.end();
+        }
+    }
+
+    /// A SUBSCRIBE or UNSUBSCRIBE is in the outbox.
+    pub(super) fn request_sent(&mut self) {
+        self.asked(self.is_answered());
+        self.asking.requests = self.asking.requests.saturating_add(1);
+    }
+
+    /// A SUBSCRIBE or UNSUBSCRIBE was answered.
+    fn request_answered(&mut self, packet_id: PacketId, now: Instant) {
+        self.flows.finish(packet_id);
+        self.asking.requests = self.asking.requests.saturating_sub(1);
+        self.answered(now);
+    }
+
+    /// Sends a SUBSCRIBE or UNSUBSCRIBE of an earlier connection again.
+    pub(super) fn request_again(&mut self, packet_id: PacketId, packet: Packet) {
+        match self.send(packet) {
+            Ok(()) => self.request_sent(),
+            Err(why) => self.give_up(packet_id, &why),
         }
     }
 
@@ -124,7 +159,7 @@ impl Session {
         });
     }
 
-    fn unsubscribe_failed(&mut self, filters: Vec<TopicFilter>) {
+    pub(super) fn unsubscribe_failed(&mut self, filters: Vec<TopicFilter>) {
         let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
         self.events.push_back(Event::Unsubscribed {
             results: filters.into_iter().map(|filter| (filter, reason)).collect(),
@@ -147,9 +182,17 @@ impl Session {
         self.flows.finish(packet_id);
     }
 
-    pub(super) fn suback(&mut self, suback: SubAck) -> Result<(), SessionError> {
+    pub(super) fn suback(&mut self, suback: SubAck, now: Instant) -> Result<(), SessionError> {
+        let is_listed = |reason: &ReasonCode| match self.version {
+            Version::V5 => codec::is_listed(Place::SubAck, *reason),
+            Version::V31 | Version::V311 => codec::is_sub_ack_code(reason.0),
+        };
+        if !suback.reasons.iter().all(is_listed) {
+            self.tolerate(Tolerated::UnlistedReasonCode);
+        }
         let Some(Flow::Subscribe(request)) = self.flows.get_mut(suback.packet_id) else {
-            return Err(violation(format!("SUBACK {} answers no SUBSCRIBE", suback.packet_id)));
+            self.tolerate(Tolerated::AnswerToNothing);
+            return Ok(());
         };
         if request.subscriptions.len() != suback.reasons.len() {
             // [MQTT-3.8.4-6]
@@ -160,17 +203,19 @@ impl Session {
             )));
         }
         let subscriptions = std::mem::take(&mut request.subscriptions);
-        self.flows.finish(suback.packet_id);
+        self.request_answered(suback.packet_id, now);
         self.events.push_back(Event::Subscribed {
             results: subscriptions.into_iter().zip(suback.reasons).collect(),
             reason_string: suback.properties.reason_string().cloned(),
         });
+        self.pump_after_answer();
         Ok(())
     }
 
-    pub(super) fn unsuback(&mut self, unsuback: SubAck) -> Result<(), SessionError> {
+    pub(super) fn unsuback(&mut self, unsuback: SubAck, now: Instant) -> Result<(), SessionError> {
         let Some(Flow::Unsubscribe(request)) = self.flows.get_mut(unsuback.packet_id) else {
-            return Err(violation(format!("UNSUBACK {} answers no UNSUBSCRIBE", unsuback.packet_id)));
+            self.tolerate(Tolerated::AnswerToNothing);
+            return Ok(());
         };
         let mut reasons = unsuback.reasons;
         if self.version == Version::V5 && reasons.len() != request.filters.len() {
@@ -182,8 +227,9 @@ impl Session {
         }
         let filters = std::mem::take(&mut request.filters);
         reasons.resize(filters.len(), ReasonCode::SUCCESS);
-        self.flows.finish(unsuback.packet_id);
+        self.request_answered(unsuback.packet_id, now);
         self.events.push_back(Event::Unsubscribed { results: filters.into_iter().zip(reasons).collect() });
+        self.pump_after_answer();
         Ok(())
     }
 }

@@ -138,6 +138,8 @@ impl Client {
                 connect_properties: options.connect_properties.clone(),
                 disconnect_properties: options.disconnect_properties.clone(),
                 max_inflight,
+                ack_timeout: options.ack_timeout,
+                close_proves: false,
                 downgrade_qos: false,
                 trace: false,
                 report_confirmed: spec.role == Role::Publisher,
@@ -255,7 +257,7 @@ impl Client {
     }
 
     fn next_try(&self, backoff: &mut Backoff, error: &ClientError, allowed: Attempts) -> Option<u64> {
-        if !error.is_transient() {
+        if !error.is_transient(self.session.was_established()) {
             return None;
         }
         let pause = backoff.next(allowed)?;

@@ -51,7 +51,7 @@ async fn a_publish_survives_a_cut_in_the_middle_of_its_packet() {
     let (mut client, mut broker) = client_with(options(), 512);
     client.session().publish(message(QoS::AtLeastOnce, vec![b'x'; 2000]));
     let (_, payload) = play(&mut client, async {
-        for cut in [0, 1, 700] {
+        for cut in [1, 700] {
             let mut peer = broker.accept_with(CONNACK).await;
             let mut part = vec![0; cut];
             peer.stream.read_exact(&mut part).await.unwrap();

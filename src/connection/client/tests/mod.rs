@@ -4,6 +4,7 @@ mod alive;
 mod closing;
 mod connecting;
 mod lasting;
+mod progress;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,6 +55,8 @@ fn options() -> ClientOptions {
         first_connect: Attempts::AtMost(0),
         reconnect: Attempts::Unlimited,
         pace: Pace::default(),
+        patience: Patience::default(),
+        ack_timeout: Duration::ZERO,
     }
 }
 
@@ -125,6 +128,14 @@ impl Peer {
 }
 
 fn client_with(options: ClientOptions, buffer: usize) -> (Client, Broker) {
+    client_over(options, choices(), buffer)
+}
+
+fn choices() -> SessionChoices {
+    SessionChoices { seed: 7, ..SessionChoices::default() }
+}
+
+fn client_over(options: ClientOptions, choices: SessionChoices, buffer: usize) -> (Client, Broker) {
     let (sender, streams) = mpsc::unbounded_channel();
     let connects = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connects);
@@ -139,7 +150,6 @@ fn client_with(options: ClientOptions, buffer: usize) -> (Client, Broker) {
             }
         })
     });
-    let choices = SessionChoices { seed: 7, ..SessionChoices::default() };
     (Client::over(transport, options, choices), Broker { streams, connects })
 }
 

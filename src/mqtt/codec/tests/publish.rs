@@ -107,14 +107,16 @@ fn qos_3_is_malformed_before_the_body_is_there() {
 }
 
 #[test]
-fn dup_at_qos_0_is_malformed_and_without_meaning_in_3_1() {
+fn dup_at_qos_0_is_malformed_to_a_server_and_without_meaning_to_a_client() {
     // 311:3.3.1-2 5:3.3.1-2
     for version in [Version::V311, Version::V5] {
-        refused(Receiver::Client, version, "38", ReasonCode::MALFORMED_PACKET, "MQTT-3.3.1-2");
         refused(Receiver::Server, version, "39", ReasonCode::MALFORMED_PACKET, "MQTT-3.3.1-2");
     }
-    let packet = publish(None, message("a", "", QoS::AtMostOnce));
-    means(Receiver::Client, Version::V31, "38 03 0001 61", packet);
+    // A client takes the message, and its session says what is wrong with it.
+    let packet =
+        Packet::Publish(Publish { dup: true, packet_id: None, message: message("a", "", QoS::AtMostOnce) });
+    means(Receiver::Client, Version::V31, "38 03 0001 61", packet.clone());
+    means(Receiver::Client, Version::V311, "38 03 0001 61", packet);
 }
 
 #[test]

@@ -108,7 +108,9 @@ fn sub_ack_of_every_version() {
     for version in OLD {
         same(Receiver::Client, version, "90 06 000A 00010280", packet.clone());
         let protocol = ReasonCode::PROTOCOL_ERROR;
-        refused(Receiver::Client, version, "90 03 000A 87", protocol, "0x87");
+        let refusal =
+            SubAck { packet_id: id(10), properties: Properties::new(), reasons: vec![ReasonCode(0x87)] };
+        means(Receiver::Client, version, "90 03 000A 87", Packet::SubAck(refusal));
         refused(Receiver::Client, version, "90 03 000A 03", protocol, "0x03");
         refused(Receiver::Client, version, "90 02 000A", protocol, "no reason code");
     }

@@ -155,7 +155,7 @@ fn qos_0_is_confirmed_by_a_later_pingresp() {
         assert_eq!(bench.figures(), [2, 1, 0, 0, 1], "what came after the PINGREQ is not proved");
         bench.session.lost();
         assert_eq!(bench.figures(), [2, 1, 0, 1, 0]);
-        assert!(matches!(&bench.events()[..], [Event::Unknown { count: 1 }]));
+        assert!(matches!(&bench.events()[..], [Event::Unknown { count: 1, why: UnknownWhy::Unproved }]));
     }
 }
 
@@ -178,14 +178,18 @@ fn a_late_pingresp_proves_only_what_came_before_its_own_pingreq() {
 }
 
 #[test]
-fn qos_0_is_confirmed_by_an_orderly_end_and_unknown_after_a_loss() {
+fn qos_0_is_unknown_after_a_loss_and_an_orderly_end_proves_it_only_where_that_is_wanted() {
     for version in BOTH {
-        let mut bench = Bench::connected(version);
-        bench.publish(QoS::AtMostOnce, "a");
-        bench.session.disconnect(ReasonCode::SUCCESS);
-        bench.take();
-        bench.session.closed_in_order();
-        assert_eq!(bench.figures(), [1, 1, 0, 0, 0]);
+        for close_proves in [false, true] {
+            let mut bench = Bench::new(version, SessionOptions { close_proves, ..options() });
+            bench.connect();
+            bench.accept(false, "");
+            bench.publish(QoS::AtMostOnce, "a");
+            bench.session.disconnect(ReasonCode::SUCCESS);
+            bench.take();
+            bench.session.closed_in_order();
+            assert_eq!(bench.figures(), if close_proves { [1, 1, 0, 0, 0] } else { [1, 0, 0, 1, 0] });
+        }
         let mut bench = Bench::connected(version);
         bench.publish(QoS::AtMostOnce, "a");
         bench.publish(QoS::AtLeastOnce, "b");

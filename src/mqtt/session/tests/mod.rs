@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a sum that overflows fails the test, as it should")]
 
 mod alive;
+mod asking;
 mod connect;
 mod limits;
 mod publish;
