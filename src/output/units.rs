@@ -27,6 +27,13 @@ pub struct Latency(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count(pub u64);
 
+/// A number of things with their name, in the plural where there is not one: `1 message`, `2 messages`.
+#[must_use]
+pub fn count_of(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// The value scaled below 1,000 and the prefix for it; what would round up to 1,000 takes the next prefix.
 fn scale(value: f64) -> (f64, &'static str) {
     let mut value = value;
@@ -158,6 +165,15 @@ mod tests {
             assert_eq!(Count(count).to_string(), text);
         }
         assert_eq!(format!("{:>7}", Count(1_000)), "  1,000");
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        for (count, text) in
+            [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (1_000, "1000 messages")]
+        {
+            assert_eq!(count_of(count, "message"), text);
+        }
     }
 
     #[test]
