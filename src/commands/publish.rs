@@ -13,6 +13,7 @@ use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::ReasonCode;
 use crate::mqtt::session::Event;
+use crate::output::units::count_of;
 use crate::ui::{Progress, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup};
@@ -198,7 +199,10 @@ impl Publisher<'_> {
                 }
                 Event::Unknown { count } => self.talk.ui.warning(
                     "unknown",
-                    &format!("{count} messages of QoS 0 were on the connection that broke; they may be lost"),
+                    &format!(
+                        "the connection broke with {} of QoS 0 on it, which may be lost",
+                        count_of(count, "message")
+                    ),
                 ),
                 other => self.talk.event(&other),
             }
@@ -228,7 +232,11 @@ impl Publisher<'_> {
             let client_id = self.client.session_state().client_id();
             let failure = self.talk.failure(&error, &client_id);
             failures.push(if ledger.asked > 1 {
-                failure.cause(format!("{} of {} messages were confirmed", ledger.confirmed, ledger.asked))
+                failure.cause(format!(
+                    "{} of {} confirmed",
+                    ledger.confirmed,
+                    count_of(ledger.asked, "message")
+                ))
             } else {
                 failure
             });
@@ -239,8 +247,8 @@ impl Publisher<'_> {
                 Failure::new(
                     refusal.kind,
                     format!(
-                        "{total} of {} messages were not published",
-                        ledger.asked.max(self.feed.records())
+                        "{total} of {} not published",
+                        count_of(ledger.asked.max(self.feed.records()), "message")
                     ),
                 )
                 .keyword(refusal.keyword)
@@ -255,7 +263,11 @@ impl Publisher<'_> {
             failures.push(
                 Failure::new(
                     Kind::Denied,
-                    format!("{} of {} messages reached no subscriber (0x10)", ledger.unmatched, ledger.asked),
+                    format!(
+                        "{} of {} reached no subscriber (0x10)",
+                        ledger.unmatched,
+                        count_of(ledger.asked, "message")
+                    ),
                 )
                 .keyword("no-subscriber"),
             );
@@ -263,7 +275,7 @@ impl Publisher<'_> {
         if failures.is_empty() && self.stop.is_none() && (ledger.unknown > 0 || open > 0) {
             failures.push(Failure::new(
                 Kind::Partial,
-                format!("{} of {} messages were not confirmed", ledger.unknown + open, ledger.asked),
+                format!("{} of {} not confirmed", ledger.unknown + open, count_of(ledger.asked, "message")),
             ));
         }
         failures.into_iter().reduce(Failure::graver).map_or(Ok(()), Err)
