@@ -143,11 +143,11 @@ pub struct RequestArgs {
     /// [{"site":"hall"}]. MQT_USER_SITE is the user property site; a name that makes the same variable as another one is
     /// found in the array only.
     ///
-    /// The answer is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. Then
-    /// all processes that it has left in its process group are killed, and so they are when mqt itself is killed (on unix;
-    /// setsid gets away). The answer goes to the response topic of the request, else to -e. A request without either runs the
-    /// command and sends nothing. A command that fails sends nothing unless --on-failure is given. The broker gets no
-    /// acknowledgement before the command has ended.
+    /// The answer is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. On unix
+    /// all processes that it has left in its process group are killed then, and when mqt itself is killed; one that called
+    /// setsid is not. The answer goes to the response topic of the request, else to -e. A request without either runs the
+    /// command and sends nothing. A command that fails sends nothing unless --on-failure is given. A request is acknowledged
+    /// to the broker only after its command has exited.
     #[arg(long, value_name = "COMMAND", help_heading = "Service")]
     pub exec: Option<String>,
 
