@@ -1093,7 +1093,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__rr)
-            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retained-answers --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --on-failure --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1168,6 +1168,10 @@ _mqt() {
                     return 0
                     ;;
                 --exec-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

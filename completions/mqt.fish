@@ -399,6 +399,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l rate -d 'Send requests at
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s W -l timeout -d 'Wait so long for an answer' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec -d 'Run this command for each request, and answer with what it prints' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec-timeout -d 'End a command that takes longer than this [default: 30s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l on-failure -d 'Answer with this text when the command fails' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l parallel -d 'Run at most so many commands at once [default: 4]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s F -l format -d 'Print each answer in this format' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s L -l url -d 'Connect to the broker at this URL' -r
@@ -457,7 +458,8 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l summary -d 'Print a summa
 json\t'One JSON object in one line'"
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s s -l stdin-file -d 'Send all of standard input'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s n -l null-message -d 'Send an empty message'
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -s R -l no-retained -d 'Leave out a retained message on the response topic'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s R -l no-retained -d 'Skip retained messages'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retained-answers -d 'Accept a retained message on the response topic as the answer'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retain-as-published -d 'Keep the retain flag as it was published'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l latency -d 'Print how long each answer took'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l serve -d 'Answer requests instead of sending one'

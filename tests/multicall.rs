@@ -209,24 +209,6 @@ fn a_command_that_hangs_gives_its_place_back() {
     drop(serving);
 }
 
-/// The first signal waits for the answer and says so, the second one does not.
-#[test]
-fn a_service_that_ends_says_what_it_waits_for() {
-    use nix::sys::signal::Signal;
-    let broker = TestBroker::start();
-    let port = broker.port();
-    let mut serving = Mqt::new(["rr", "--serve", "-p", &port.to_string(), "-t", "ask", "-d"])
-        .args(["--exec", "echo begun >&2; exec sleep 600", "--exec-timeout", "0"])
-        .start();
-    serving.wait_for_stderr("< SUBACK");
-    call(Path::new(MQT), &format!("pub -p {port} -t ask -m x")).run().assert_code(0);
-    serving.wait_for_stderr("begun");
-    serving.signal(Signal::SIGINT);
-    serving.wait_for_stderr("note[exec]: a command is still waited for; Ctrl-C once more ends that");
-    serving.signal(Signal::SIGINT);
-    serving.wait().assert_code(0);
-}
-
 /// Three times as many as may wait.
 #[test]
 fn requests_beyond_the_places_wait_for_one() {

@@ -43,6 +43,9 @@ mod packets;
 #[cfg(unix)]
 mod readme;
 #[cfg(test)]
+#[cfg(unix)]
+mod requests;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod srv;

@@ -93,8 +93,11 @@ fn place_names() -> String {
 }
 
 fn allowed_places(name: PropertyName) -> String {
-    let places: Vec<&str> =
-        PLACES.iter().filter(|place| name.0.is_allowed_in(**place)).map(|place| place.name()).collect();
+    let places: Vec<&str> = PLACES
+        .iter()
+        .filter(|place| name.0.is_allowed_from_client_in(**place))
+        .map(|place| place.name())
+        .collect();
     if places.is_empty() {
         "only brokers send it".to_owned()
     } else {
@@ -122,12 +125,23 @@ impl PlacedProperty {
     /// # Errors
     /// What is wrong with them.
     pub fn new(words: &[OsString]) -> Result<Self, PropertyError> {
+        let read = Self::of_either_side(words)?;
+        let kind = read.property.kind();
+        if !kind.is_allowed_from_client_in(read.place) {
+            return Err(PropertyError::NotAllowed { name: PropertyName(kind), place: read.place.name() });
+        }
+        Ok(read)
+    }
+
+    /// Reads the words after `-D`, and takes what may stand in the packet whoever sends it.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of_either_side(words: &[OsString]) -> Result<Self, PropertyError> {
         let [place, name, values @ ..] = words else { return Err(PropertyError::Words) };
         let place = place_of(place)?;
         let kind = kind_of(name)?;
-        if !kind.is_allowed_in(place)
-            || (place, kind) == (Place::Publish, PropertyKind::SubscriptionIdentifier)
-        {
+        if !kind.is_allowed_in(place) {
             return Err(PropertyError::NotAllowed { name: PropertyName(kind), place: place.name() });
         }
         let property = match values {
@@ -395,8 +409,11 @@ mod tests {
                     _ => "1",
                 };
                 let got = read(&format!("{} {} {value}", place.name(), kind.name()));
-                let expected = kind.is_allowed_in(*place)
-                    && (*place, *kind) != (Place::Publish, PropertyKind::SubscriptionIdentifier);
+                let only_from_servers = [
+                    (Place::Publish, PropertyKind::SubscriptionIdentifier),
+                    (Place::Disconnect, PropertyKind::ServerReference),
+                ];
+                let expected = kind.is_allowed_in(*place) && !only_from_servers.contains(&(*place, *kind));
                 assert_eq!(got.is_ok(), expected, "{} {}: {got:?}", place.name(), kind.name());
                 if let Ok(got) = got {
                     assert_eq!((got.place, got.property.kind()), (*place, *kind));
@@ -415,6 +432,14 @@ mod tests {
             ("publish expiry x", "no property 'expiry'; did you mean message-expiry-interval?"),
             ("connect content-type x", "content-type does not go with connect; it goes with publish, will"),
             ("connect server-keep-alive 1", "only brokers send it"),
+            (
+                "disconnect server-reference x",
+                "server-reference does not go with disconnect; only brokers send it",
+            ),
+            (
+                "publish subscription-identifier 1",
+                "subscription-identifier does not go with publish; it goes with subscribe",
+            ),
             ("publish topic-alias x", "topic-alias: 'x' is not a number from 0 to 65535"),
             ("publish topic-alias 65536", "is not a number from 0 to 65535"),
             ("publish topic-alias 0", "topic-alias: must not be 0"),

@@ -85,8 +85,9 @@ pub struct PublishArgs {
 
     /// Publish the JSON objects in this file, each when it is its time
     ///
-    /// With --json. A file of `mqt watch --record` or `mqt sub --json`: the time from one message to the next is
-    /// that of their tst; one without is published at once.
+    /// With --json. A file of `mqt watch --record`, `mqt sub --json` or `mosquitto_sub -F %j`: the time from one message to
+    /// the next is that of their tst, a date and time with its offset from UTC, or the seconds or milliseconds since 1970.
+    /// A message without one is an error.
     #[arg(long, value_name = "FILE")]
     pub replay: Option<PathBuf>,
 

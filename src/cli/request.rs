@@ -70,11 +70,18 @@ pub struct RequestArgs {
     #[arg(short = 'q', long, value_name = "QOS", allow_negative_numbers = true)]
     pub qos: Option<QoS>,
 
-    /// Leave out a retained message on the response topic
+    /// Skip retained messages
     ///
-    /// It was no answer to this request.
+    /// With --serve: retained requests are not answered. Otherwise this is the default.
     #[arg(short = 'R', long)]
     pub no_retained: bool,
+
+    /// Accept a retained message on the response topic as the answer
+    ///
+    /// By default retained messages are skipped, and with MQTT 5 the broker is asked not to send them: they are older
+    /// than the request.
+    #[arg(long, conflicts_with = "no_retained")]
+    pub retained_answers: bool,
 
     /// Keep the retain flag as it was published
     ///
@@ -84,7 +91,7 @@ pub struct RequestArgs {
 
     /// Ask for retained messages always, for new subscriptions only, or never [default: always]
     ///
-    /// The values are always, new and never; new is of use with -c. MQTT 5 only.
+    /// With --serve or --retained-answers. The values are always, new and never; new is of use with -c. MQTT 5 only.
     #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     pub retain_handling: Option<RetainChoice>,
 
@@ -121,26 +128,33 @@ pub struct RequestArgs {
 
     /// Answer requests instead of sending one
     ///
-    /// By --exec. Runs until it is interrupted.
+    /// By --exec. Runs until a signal arrives: then no further command starts, those that run have 5 s to finish, and
+    /// their answers are confirmed. A second signal kills the commands at once. Requests left unanswered are counted, and the
+    /// exit status is 30 unless the broker keeps them (-q 1 with -c and -i).
     #[arg(long, requires = "exec", help_heading = "Service",
-          conflicts_with_all = ["message", "file", "stdin_file", "null_message", "count", "rate", "latency", "timeout",
-                                "no_newline", "verbose", "format"])]
+          conflicts_with_all = ["message", "file", "stdin_file", "null_message", "retained_answers", "count", "rate",
+                                "latency", "timeout", "no_newline", "verbose", "format"])]
     pub serve: bool,
 
     /// Run this command for each request, and answer with what it prints
     ///
-    /// The shell runs it. Standard input is the payload; MQT_TOPIC, MQT_QOS, MQT_RETAIN, MQT_RESPONSE_TOPIC,
-    /// MQT_CORRELATION_DATA (hexadecimal), MQT_CONTENT_TYPE and, for a user property NAME, MQT_USER_NAME are
-    /// variables. The answer goes to the response topic of the request, else to -e. A request without either
-    /// runs the command and sends nothing. A command that fails sends nothing, and the broker gets no
-    /// acknowledgement before the command has ended.
+    /// The shell runs it. Standard input is the payload; these variables are set: MQT_TOPIC, MQT_QOS, MQT_RETAIN,
+    /// MQT_RESPONSE_TOPIC, MQT_CORRELATION_DATA (hexadecimal), MQT_CONTENT_TYPE, and MQT_USER_PROPERTIES, a JSON array such as
+    /// [{"site":"hall"}]. MQT_USER_SITE is the user property site; a name that makes the same variable as another one is
+    /// found in the array only.
+    ///
+    /// The answer is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. On unix
+    /// all processes that it has left in its process group are killed then, and when mqt itself is killed; one that called
+    /// setsid is not. The answer goes to the response topic of the request, else to -e. A request without either runs the
+    /// command and sends nothing. A command that fails sends nothing unless --on-failure is given. A request is acknowledged
+    /// to the broker only after its command has exited.
     #[arg(long, value_name = "COMMAND", help_heading = "Service")]
     pub exec: Option<String>,
 
     /// End a command that takes longer than this [default: 30s]
     ///
-    /// It is killed with all that it has started (on unix), and sends nothing, as a command that fails. 0 lets it take as
-    /// long as it wants. Seconds, or a number with a unit.
+    /// It is killed with all that it has started (on unix), and counts as a command that fails. 0 lets it take as long as it
+    /// wants. Seconds, or a number with a unit.
     #[arg(
         long,
         value_name = "DURATION",
@@ -149,6 +163,18 @@ pub struct RequestArgs {
         help_heading = "Service"
     )]
     pub exec_timeout: Option<Span>,
+
+    /// Answer with this text when the command fails
+    ///
+    /// It may be empty. With MQTT 5 the user property "error" says why. By default a command that fails sends no answer.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        requires = "exec",
+        help_heading = "Service"
+    )]
+    pub on_failure: Option<OsString>,
 
     /// Run at most so many commands at once [default: 4]
     ///

@@ -63,13 +63,15 @@ pub struct WatchArgs {
 
     /// Append each message to this file
     ///
-    /// A JSON object a line, as `mqt sub --json` prints it; `mqt pub --json` reads it too.
+    /// A JSON object a line, as `mqt sub --json` prints it; `mqt pub --json` reads it too. A last line that was cut off gets
+    /// its line end first.
     #[arg(long, value_name = "FILE", help_heading = "Recording", conflicts_with = "replay")]
     pub record: Option<PathBuf>,
 
     /// Show a recording instead of a broker
     ///
-    /// A file of --record or of `mqt sub --json`, with the timing of the recording.
+    /// A file of --record, `mqt sub --json` or `mosquitto_sub -F %j`, with the timing of the recording. Lines without a time
+    /// (tst) are skipped and counted.
     #[arg(long, value_name = "FILE", help_heading = "Recording")]
     pub replay: Option<PathBuf>,
 

@@ -11,7 +11,7 @@ use crate::config::{Dialect, OnError, PublishSettings, Source};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
-use crate::output::json::{parse_message, recorded_time};
+use crate::output::json::{JsonMessage, JsonMessageError, parse_message, parse_recorded};
 use crate::output::sanitize::escape;
 use crate::ui::Amount;
 
@@ -43,30 +43,35 @@ enum Origin {
         records: Records,
         kind: RecordKind,
         /// For a recording: when each record is due.
-        timing: Option<Timing>,
+        timing: Option<Box<Timing>>,
     },
 }
 
-/// Holds a record back until it is due.
+/// Holds a message back until it is due.
 struct Timing {
     pace: Pace,
-    held: Option<(Bytes, Instant)>,
+    held: Option<Held>,
+}
+
+/// A message of a recording.
+struct Held {
+    message: JsonMessage,
+    due: Instant,
 }
 
 impl Timing {
-    /// The next record that is due.
-    fn next(&mut self, records: &mut Records) -> Option<Record> {
-        if self.held.is_none() {
-            match records.next()? {
-                Record::Bytes(line) => {
-                    let (_, due) = self.pace.due(recorded_time(&line), Instant::now());
-                    self.held = Some((line, due));
-                }
-                other => return Some(other),
-            }
-        }
+    /// Takes the message that is held, once it is due.
+    fn take_due(&mut self) -> Option<JsonMessage> {
         let now = Instant::now();
-        self.held.take_if(|(_, due)| *due <= now).map(|(line, _)| Record::Bytes(line))
+        self.held.take_if(|held| held.due <= now).map(|held| held.message)
+    }
+
+    /// Reads a line and holds its message.
+    fn hold(&mut self, line: &[u8]) -> Result<(), JsonMessageError> {
+        let (recorded, message) = parse_recorded(line)?;
+        let (_, due) = self.pace.due(recorded, Instant::now());
+        self.held = Some(Held { message, due });
+        Ok(())
     }
 }
 
@@ -126,7 +131,7 @@ impl Feed {
             Source::Recording(replay) => Origin::Stream {
                 records: recording::open(&replay.file)?,
                 kind: RecordKind::Json,
-                timing: Some(Timing { pace: Pace::new(replay.speed.factor()), held: None }),
+                timing: Some(Box::new(Timing { pace: Pace::new(replay.speed.factor()), held: None })),
             },
         };
         let input_size = match (&origin, &settings.source) {
@@ -190,24 +195,35 @@ impl Feed {
                 payload.clone()
             }
             Origin::Stream { records, kind, timing } => match loop {
-                let next = match timing {
-                    Some(timing) => timing.next(records),
-                    None => records.next(),
-                };
-                match next {
-                    // Between two objects it means nothing.
-                    Some(Record::Bytes(empty))
-                        if matches!(kind, RecordKind::Json) && empty.trim_ascii().is_empty() =>
-                    {
-                        self.consumed += empty.len() as u64 + 1;
-                    }
-                    next => break next,
+                if let Some(timing) = timing.as_mut().filter(|timing| timing.held.is_some()) {
+                    let line = records.number();
+                    return match timing.take_due() {
+                        Some(message) => self.json(message, line),
+                        None => Fetched::Nothing,
+                    };
+                }
+                let next = records.next();
+                let Some(Record::Bytes(record)) = &next else { break next };
+                if !matches!(kind, RecordKind::Json) {
+                    break next;
+                }
+                // Between two objects an empty line means nothing.
+                if record.trim_ascii().is_empty() {
+                    self.consumed += record.len() as u64 + 1;
+                    continue;
+                }
+                let Some(timing) = timing else { break next };
+                self.consumed += record.len() as u64 + 1;
+                if let Err(error) = timing.hold(record) {
+                    let line = records.number();
+                    return self.bad_json(&error, line);
                 }
             } {
                 None => return Fetched::Nothing,
                 Some(Record::Failed(error)) => {
+                    let source = if timing.is_some() { "the recording" } else { "standard input" };
                     self.stopped = true;
-                    self.failure = Some(Failure::usage(format!("standard input: {error}")).keyword("file"));
+                    self.failure = Some(Failure::usage(format!("{source}: {error}")).keyword("file"));
                     return Fetched::Nothing;
                 }
                 Some(Record::TooLong) => {
@@ -239,10 +255,7 @@ impl Feed {
                             let line = records.number();
                             return match parse_message(&record) {
                                 Ok(json) => self.json(json, line),
-                                Err(error) => {
-                                    let what = format!("line {line}: {}", escape(&error.to_string()));
-                                    self.bad(Failure::usage(what).keyword("json"))
-                                }
+                                Err(error) => self.bad_json(&error, line),
                             };
                         }
                     }
@@ -269,7 +282,17 @@ impl Feed {
         }
     }
 
-    fn json(&mut self, json: crate::output::json::JsonMessage, line: u64) -> Fetched<'_> {
+    fn bad_json(&mut self, error: &JsonMessageError, line: u64) -> Fetched<'_> {
+        let failure = Failure::usage(format!("line {line}: {}", escape(&error.to_string()))).keyword("json");
+        self.bad(match error {
+            JsonMessageError::NoTime => {
+                failure.hint("mqt pub --json < FILE publishes at once, without --replay")
+            }
+            _ => failure,
+        })
+    }
+
+    fn json(&mut self, json: JsonMessage, line: u64) -> Fetched<'_> {
         let topic = match (json.topic, self.topics.first()) {
             (Some(topic), _) => topic,
             (None, Some(topic)) => topic.clone(),
@@ -321,10 +344,12 @@ impl Feed {
 
     /// Waits until [`Self::next`] may have something. Cancel-safe.
     pub async fn ready(&mut self, drained: bool) {
+        if let Origin::Stream { timing: Some(timing), .. } = &self.origin
+            && let Some(held) = &timing.held
+        {
+            return tokio::time::sleep_until(held.due).await;
+        }
         match &mut self.origin {
-            Origin::Stream { timing: Some(Timing { held: Some((_, due)), .. }), .. } => {
-                tokio::time::sleep_until(*due).await
-            }
             Origin::Stream { records, .. } => records.ready().await,
             Origin::Repeated { not_before: Some(time), .. } => tokio::time::sleep_until(*time).await,
             // Waits for the confirmation of the round before.
@@ -339,7 +364,7 @@ impl Feed {
     pub fn may_end(&self) -> bool {
         self.queued.is_empty()
             && match &self.origin {
-                Origin::Stream { timing: Some(Timing { held: Some(_), .. }), .. } => false,
+                Origin::Stream { timing: Some(timing), .. } if timing.held.is_some() => false,
                 Origin::Stream { records, .. } => records.is_empty(),
                 Origin::Repeated { .. } => false,
             }
@@ -351,7 +376,7 @@ impl Feed {
             && (self.stopped
                 || match &self.origin {
                     Origin::Repeated { left, .. } => *left == 0,
-                    Origin::Stream { timing: Some(Timing { held: Some(_), .. }), .. } => false,
+                    Origin::Stream { timing: Some(timing), .. } if timing.held.is_some() => false,
                     Origin::Stream { records, .. } => records.is_at_end(),
                 })
     }

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter};
 
 /// One time, in the form of mosquitto_rr.
@@ -71,8 +72,8 @@ impl Latencies {
             milliseconds(self.nanos.get(rank - 1).copied().unwrap_or(*most))
         };
         format!(
-            "{count} {}, min {}, median {}, 95 % {}, 99 % {}, max {}",
-            if count == 1 { "answer" } else { "answers" },
+            "{}, min {}, median {}, 95 % {}, 99 % {}, max {}",
+            count_of(count as u64, "answer"),
             milliseconds(*least),
             percentile(50),
             percentile(95),

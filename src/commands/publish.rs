@@ -260,7 +260,11 @@ impl Publisher<'_> {
             let client_id = self.client.session_state().client_id();
             let failure = self.talk.failure(&error, &client_id);
             failures.push(if ledger.asked > 1 {
-                failure.cause(format!("{} of {} messages were confirmed", ledger.confirmed, ledger.asked))
+                failure.cause(format!(
+                    "{} of {} confirmed",
+                    ledger.confirmed,
+                    count_of(ledger.asked, "message")
+                ))
             } else {
                 failure
             });
@@ -271,8 +275,8 @@ impl Publisher<'_> {
                 Failure::new(
                     refusal.kind,
                     format!(
-                        "{total} of {} messages were not published",
-                        ledger.asked.max(self.feed.records())
+                        "{total} of {} not published",
+                        count_of(ledger.asked.max(self.feed.records()), "message")
                     ),
                 )
                 .keyword(refusal.keyword)
@@ -287,7 +291,11 @@ impl Publisher<'_> {
             failures.push(
                 Failure::new(
                     Kind::Denied,
-                    format!("{} of {} messages reached no subscriber (0x10)", ledger.unmatched, ledger.asked),
+                    format!(
+                        "{} of {} reached no subscriber (0x10)",
+                        ledger.unmatched,
+                        count_of(ledger.asked, "message")
+                    ),
                 )
                 .keyword("no-subscriber"),
             );

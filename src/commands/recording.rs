@@ -43,10 +43,8 @@ impl Pace {
         Self { speed, first: None }
     }
 
-    /// How far into the recording a message is, and when it is due. One without a time is due with the one
-    /// before it.
-    pub fn due(&mut self, recorded: Option<SystemTime>, now: Instant) -> (Duration, Instant) {
-        let Some(recorded) = recorded else { return (Duration::ZERO, now) };
+    /// How far into the recording a message of this time is, and when it is due.
+    pub fn due(&mut self, recorded: SystemTime, now: Instant) -> (Duration, Instant) {
         let (first, begin) = *self.first.get_or_insert((recorded, now));
         let into = recorded.duration_since(first).unwrap_or_default();
         // What is further away than a year never comes.
@@ -79,9 +77,8 @@ mod tests {
     #[test]
     fn messages_are_due_as_they_were_recorded_only_faster() {
         let now = Instant::now();
-        let at = |millis| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
         let mut pace = Pace::new(10.0);
-        assert_eq!(pace.due(None, now), (Duration::ZERO, now));
         assert_eq!(pace.due(at(5_000), now), (Duration::ZERO, now));
         let later = now + Duration::from_millis(3);
         let due = now + Duration::from_millis(200);
@@ -91,9 +88,9 @@ mod tests {
         assert_eq!(pace.position(now + Duration::from_secs(1)), Duration::from_secs(10));
         // Neither the end of time nor a slow replay of it is a panic.
         let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
-        assert!(Pace::new(1e-3).due(Some(far), now).1 >= now);
+        assert!(Pace::new(1e-3).due(far, now).1 >= now);
         let mut pace = Pace::new(1e-3);
         pace.due(at(0), now);
-        assert!(pace.due(Some(far), now).1 > now);
+        assert!(pace.due(far, now).1 > now);
     }
 }

@@ -12,6 +12,7 @@ use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
 use crate::output::sanitize::escape;
+use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
@@ -542,7 +543,7 @@ impl Subscriber<'_> {
         let limit = humantime::format_duration(limit.unwrap_or_default());
         let counted = match self.settings.count {
             Some(count) => format!("{} of {count} messages", self.counted),
-            None => format!("{} messages", self.counted),
+            None => count_of(self.counted, "message"),
         };
         Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
             .old_text("Timed out")

@@ -20,6 +20,9 @@ const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 /// How long a command may take when nothing is said.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many bytes a command may print when nothing is said.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
 pub(super) fn resolve(
     mut args: RequestArgs,
     environment: &Environment<'_>,
@@ -49,10 +52,12 @@ pub(super) fn resolve(
     let subscribe_properties = client::properties(&merged.args, Place::Subscribe)?;
     let ui = client::ui(&merged.args);
     let qos = args.qos.unwrap_or_default();
+    // What was retained before the request is no answer to it, whatever mosquitto_rr makes of it.
+    let only_new = args.no_retained || tool.is_none() && !args.serve && !args.retained_answers;
     let subscription = |filter: &TopicFilter| Subscription {
         qos,
         retain_as_published: args.retain_as_published && !version_3,
-        retain_handling: if args.no_retained && !version_3 {
+        retain_handling: if only_new && !version_3 {
             RetainHandling::Never
         } else {
             args.retain_handling.filter(|_| !version_3).unwrap_or_default().into()
@@ -67,6 +72,13 @@ pub(super) fn resolve(
             command,
             command_timeout: Some(args.exec_timeout.map_or(EXEC_TIMEOUT, |span| span.0))
                 .filter(|limit| !limit.is_zero()),
+            largest_answer: merged
+                .args
+                .session
+                .max_message
+                .map_or(LARGEST_ANSWER, |size| usize::try_from(size.0).unwrap_or(usize::MAX)),
+            on_failure: args.on_failure.map(|text| Bytes::copy_from_slice(text.as_encoded_bytes())),
+            hide_retained: args.no_retained,
             parallel: args.parallel.unwrap_or(PARALLEL),
             response_topic: args.response_topic,
             qos,
@@ -102,7 +114,8 @@ pub(super) fn resolve(
         subscribe_properties,
         qos,
         properties,
-        hide_retained: args.no_retained,
+        // The flag of a message as it was published says nothing of its age, and none that is old was asked for.
+        hide_retained: args.no_retained || only_new && !args.retain_as_published,
         count: args.count.unwrap_or(NonZeroU64::MIN),
         interval: args.rate.map(|rate| rate.interval),
         timeout: args.timeout.map(|span| span.0),

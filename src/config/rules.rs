@@ -2,6 +2,7 @@
 
 use crate::cli::connection::{ConnectionArgs, TlsArgs, WillArgs};
 use crate::cli::property::{PlacedProperty, properties_of};
+use crate::cli::values::RetainChoice;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs};
 use crate::connection::{Endpoint, Scheme, VersionChoice};
 use crate::error::Failure;
@@ -352,6 +353,13 @@ pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
     hold(&[
         (args.exec.is_some() && !args.serve, "--exec needs --serve", ""),
         (args.parallel.is_some() && !args.serve, "--parallel needs --serve", ""),
+        (
+            !args.serve
+                && !args.retained_answers
+                && args.retain_handling.is_some_and(|choice| choice != RetainChoice::Never),
+            "--retain-handling asks for retained messages, and a retained message is not an answer",
+            "add --retained-answers, or leave --retain-handling out",
+        ),
         (args.topic.is_empty(), "no topic is given", "add -t TOPIC"),
         (
             !args.serve && !source,

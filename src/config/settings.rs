@@ -268,6 +268,12 @@ pub struct ServeSettings {
     pub command: String,
     /// How long it may take.
     pub command_timeout: Option<Duration>,
+    /// How many bytes it may print.
+    pub largest_answer: usize,
+    /// What the answer is when it fails; without it none is sent.
+    pub on_failure: Option<Bytes>,
+    /// A retained message is no request.
+    pub hide_retained: bool,
     /// How many commands run at once.
     pub parallel: NonZeroUsize,
     /// Where answers go to for requests that do not say.

@@ -246,6 +246,16 @@ properties! {
 }
 
 impl PropertyKind {
+    /// Whether a client may send it there: table 2-4 without a Server Reference in DISCONNECT (3.14.2.2.5) and a
+    /// Subscription Identifier in PUBLISH ([MQTT-3.3.4-6]), which only servers send.
+    #[must_use]
+    pub const fn is_allowed_from_client_in(self, place: Place) -> bool {
+        !matches!(
+            (self, place),
+            (Self::ServerReference, Place::Disconnect) | (Self::SubscriptionIdentifier, Place::Publish)
+        ) && self.is_allowed_in(place)
+    }
+
     /// The kind with this name; case does not matter.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -1,15 +1,48 @@
 //! Local time of an instant, in the forms that records carry.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-/// Reads a time as records carry it: RFC 3339, or with an offset without colon.
+/// Reads a time as the tools write it: RFC 3339, its offset with or without colon or, as mosquitto 2.0 has it, after a `Z`
+/// that means nothing; or a number, as [`parse_epoch`] reads it.
 #[must_use]
 pub fn parse(text: &str) -> Option<SystemTime> {
-    text.parse::<Timestamp>().ok().map(SystemTime::from)
+    let time = text.parse::<Timestamp>().ok().or_else(|| {
+        let (local, offset) =
+            text.split_once(['Z', 'z']).filter(|(_, offset)| offset.starts_with(['+', '-']))?;
+        format!("{local}{offset}").parse().ok()
+    });
+    time.map(SystemTime::from).or_else(|| parse_epoch(text))
+}
+
+/// Reads the time since the epoch in seconds, milliseconds, microseconds or nanoseconds, with or without a fraction. Its size
+/// says which: from the year 1973 to 5138 no two of them overlap, and what is outside of it is no time.
+#[must_use]
+pub fn parse_epoch(digits: &str) -> Option<SystemTime> {
+    // So many nanoseconds each, and where the next unit begins.
+    const UNITS: [(u64, u64); 4] = [
+        (1_000_000_000, 100_000_000_000),
+        (1_000_000, 100_000_000_000_000),
+        (1_000, 100_000_000_000_000_000),
+        (1, u64::MAX),
+    ];
+    const BEGIN: u64 = 100_000_000;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok().filter(|whole| *whole >= BEGIN)?;
+    let (unit, _) = UNITS.into_iter().find(|(_, end)| whole < *end)?;
+    let nine = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let billionths = nine.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    let part = Duration::from_nanos(billionths / (1_000_000_000 / unit));
+    let per_second = 1_000_000_000 / unit;
+    let whole = Duration::from_secs(whole / per_second) + Duration::from_nanos(whole % per_second * unit);
+    UNIX_EPOCH.checked_add(whole + part)
 }
 
 /// Turns instants into local time. What is the same for a whole second is computed once a second.
@@ -176,8 +209,6 @@ impl Moment<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jiff::tz::offset;
 
     use super::super::fixture::instant;
@@ -205,6 +236,52 @@ mod tests {
             "2026-11-20T11:37:41+0100"
         );
         assert_eq!(shown(clock, instant(), |moment, out| moment.push_unix(out)), "1795171061.581159042");
+    }
+
+    #[test]
+    fn the_forms_of_the_tools_are_read() {
+        let micros = UNIX_EPOCH + Duration::from_micros(1_795_171_061_581_159);
+        let millis = UNIX_EPOCH + Duration::from_millis(1_795_171_061_581);
+        let seconds = UNIX_EPOCH + Duration::from_secs(1_795_171_061);
+        for (text, time) in [
+            ("2026-11-20T11:37:41.581159+01:00", micros),
+            // mosquitto_sub 2.1, and 2.0 in two time zones.
+            ("2026-11-20T11:37:41.581159+0100", micros),
+            ("2026-11-20T10:37:41.581159Z+0000", micros),
+            ("2026-11-20T07:07:41.581159Z-0330", micros),
+            ("2026-11-20T10:37:41.581159Z", micros),
+            ("2026-11-20T10:37:41Z", seconds),
+            ("2026-11-20 10:37:41+00:00", seconds),
+            // mosquitto_sub 1.6, and %U.
+            ("1795171061", seconds),
+            ("1795171061.581159000", micros),
+            ("1795171061581", millis),
+            ("1795171061581.159", micros),
+            ("1795171061581159", micros),
+            ("1795171061581159000", micros),
+            ("1795171061.0", seconds),
+        ] {
+            assert_eq!(parse(text), Some(time), "{text}");
+        }
+        for text in [
+            "",
+            "garbage",
+            "7",
+            "0",
+            "-1795171061",
+            "1.795171061e9",
+            "1795171061.",
+            ".5",
+            "99999999999999999999999",
+            "2026-11-20",
+            "2026-11-20T10:37:41",
+            "2026-11-20T10:37:41Z+",
+            "2026-11-20T10:37:41Z0000",
+            "11:37",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert!(parse("18446744073709551615").is_none());
     }
 
     #[test]

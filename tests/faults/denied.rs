@@ -124,7 +124,7 @@ fn f43_lines_go_on_after_a_denied_one() {
         ],
     );
     outcome.assert_code(12).assert_stderr_has("error[denied]: publish \"a\" (line 2): not authorized (0x87)");
-    outcome.assert_stderr_has("error[denied]: 1 of 3 messages were not published");
+    outcome.assert_stderr_has("error[denied]: 1 of 3 messages not published");
     let summary = summary(&outcome);
     assert_eq!(["asked", "confirmed", "denied"].map(|name| summary[name].as_u64().unwrap()), [3, 2, 1]);
 }

@@ -68,7 +68,8 @@ pub(super) fn read(mut words: Vec<OsString>) -> Result<PlacedProperty, Fault> {
             *word = number.to_string().into();
         }
     }
-    PlacedProperty::new(&words).map_err(|error| unfit(place, &error))
+    // mosquitto's clients send a server reference, too.
+    PlacedProperty::of_either_side(&words).map_err(|error| unfit(place, &error))
 }
 
 /// The greatest number that the clients take for such a property; for a flag it is the greatest byte.

@@ -1,7 +1,8 @@
 //! Writes messages to a file as they come, from a thread of its own.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::connection::error::reason;
@@ -18,20 +19,25 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the file, which is made where there is none.
+    /// Opens the file, which is made where there is none. Also returns whether its last line had no line end, as a full
+    /// disk leaves it: it has one now, lest the first record become a part of it.
     ///
     /// # Errors
     /// It cannot be opened for writing.
-    pub fn open(path: &Path, ui: &Ui) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| {
+    pub fn open(path: &Path, ui: &Ui) -> Result<(Self, bool), Failure> {
+        let failed = |error: io::Error| {
             Failure::new(Kind::Output, format!("{}: {}", path.display(), reason(&error))).keyword("record")
         };
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let torn = is_torn(path, &file).map_err(failed)?;
+        if torn {
+            file.write_all(b"\n").map_err(failed)?;
+        }
         let formatter = Json::new(&Presentation::default(), false);
         let options = PrinterOptions::default();
         let printer = Printer::start(Box::new(formatter), Sink::Writer(Box::new(file)), options, ui.clone())
             .map_err(failed)?;
-        Ok(Self { printer, unwritten: VecDeque::new(), pushed: 0 })
+        Ok((Self { printer, unwritten: VecDeque::new(), pushed: 0 }, torn))
     }
 
     /// Has messages written; `delivery` is the number of the last of them.
@@ -79,5 +85,36 @@ impl Recorder {
     pub async fn finish(&mut self) -> Result<(), PrintError> {
         self.unwritten.clear();
         self.printer.finish().await.map(drop)
+    }
+}
+
+/// Whether the file ends within a line. One that may be written and not read could: an empty line harms nobody.
+fn is_torn(path: &Path, file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    Ok(read.is_err() || last != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_torn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        for (content, torn) in [("", false), ("\n", false), ("{}\n", false), ("{}\n{\"a", true), ("{}", true)]
+        {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(is_torn(&path, &File::open(&path).unwrap()).unwrap(), torn, "{content:?}");
+        }
+        assert!(!is_torn(folder.path(), &File::open(folder.path()).unwrap()).unwrap());
     }
 }

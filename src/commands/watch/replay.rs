@@ -2,24 +2,29 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::commands::input::{Record, Records};
 use crate::commands::recording::{self, Pace};
 use crate::config;
+use crate::connection::error::reason;
 use crate::error::Failure;
 use crate::mqtt::Message;
 use crate::mqtt::packet::Publish;
-use crate::output::json::{parse_message, recorded_time};
+use crate::output::json::{JsonMessage, parse_recorded};
+use crate::output::units::count_of;
 
 /// A recording that is being shown.
 pub struct Replay {
     records: Records,
     pace: Pace,
     next: Option<(Duration, Instant, Publish)>,
-    /// Lines that are no messages.
-    pub skipped: u64,
+    /// How many lines were left out, for they cannot be replayed.
+    skipped: u64,
+    /// The first of them, and what is wrong with it.
+    first_fault: Option<(u64, String)>,
+    /// How many messages were read.
+    read: u64,
     into: Duration,
     ended: bool,
 }
@@ -35,6 +40,8 @@ impl Replay {
             pace: Pace::new(replay.speed.factor()),
             next: None,
             skipped: 0,
+            first_fault: None,
+            read: 0,
             into: Duration::ZERO,
             ended: false,
         })
@@ -56,6 +63,20 @@ impl Replay {
     #[must_use]
     pub fn position(&self, now: Instant) -> Duration {
         if self.ended { self.into } else { self.into.max(self.pace.position(now)) }
+    }
+
+    /// What was left out; `None` when every line was a message.
+    #[must_use]
+    pub fn skipped(&self) -> Option<String> {
+        let (line, fault) = self.first_fault.as_ref()?;
+        let count = count_of(self.skipped, "line");
+        Some(format!("{count} of the recording left out; the first is line {line}: {fault}"))
+    }
+
+    /// Whether there was nothing to show, though there were lines.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.read == 0 && self.skipped > 0
     }
 
     /// Waits until a message is due, or the end. Cancel-safe.
@@ -85,32 +106,30 @@ impl Replay {
     /// Reads the next message, if one is there.
     fn read(&mut self) -> bool {
         while let Some(record) = self.records.next() {
-            let Record::Bytes(line) = record else {
-                self.skipped += 1;
-                continue;
+            let fault = match record {
+                Record::Bytes(line) if line.trim_ascii().is_empty() => continue,
+                Record::Bytes(line) => match parse_recorded(&line) {
+                    Ok((recorded, JsonMessage { topic: Some(topic), payload, qos, retain, properties })) => {
+                        let message = Message {
+                            topic,
+                            payload: payload.unwrap_or_default(),
+                            qos: qos.unwrap_or_default(),
+                            retain: retain.unwrap_or_default(),
+                            properties,
+                        };
+                        let (into, due) = self.pace.due(recorded, Instant::now());
+                        self.next = Some((into, due, Publish { message, ..Publish::default() }));
+                        self.read += 1;
+                        return true;
+                    }
+                    Ok(_) => "\"topic\" is missing".to_owned(),
+                    Err(error) => error.to_string(),
+                },
+                Record::TooLong => "it is longer than any MQTT packet".to_owned(),
+                Record::Failed(error) => reason(&error),
             };
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            match parse_message(&line) {
-                Ok(parsed) => {
-                    let Some(topic) = parsed.topic else {
-                        self.skipped += 1;
-                        continue;
-                    };
-                    let message = Message {
-                        topic,
-                        payload: parsed.payload.unwrap_or_else(Bytes::new),
-                        qos: parsed.qos.unwrap_or_default(),
-                        retain: parsed.retain.unwrap_or_default(),
-                        properties: parsed.properties,
-                    };
-                    let (into, due) = self.pace.due(recorded_time(&line), Instant::now());
-                    self.next = Some((into, due, Publish { message, ..Publish::default() }));
-                    return true;
-                }
-                Err(_) => self.skipped += 1,
-            }
+            self.skipped += 1;
+            self.first_fault.get_or_insert((self.records.number(), fault));
         }
         false
     }

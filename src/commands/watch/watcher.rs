@@ -112,7 +112,13 @@ impl<'a> Watcher<'a> {
     }
 
     pub(super) fn record_to(&mut self, path: PathBuf) -> Result<(), Failure> {
-        self.recorder = Some(Recorder::open(&path, self.ui)?);
+        let (recorder, torn) = Recorder::open(&path, self.ui)?;
+        self.recorder = Some(recorder);
+        if torn {
+            let text =
+                format!("the last line of {} had no end; it has one now", escape(&path.to_string_lossy()));
+            self.tell(Gravity::Note, "record", text);
+        }
         self.app.update(Action::Recording(Some(path)));
         Ok(())
     }
@@ -157,8 +163,11 @@ impl<'a> Watcher<'a> {
         if replay.is_at_end() {
             self.app.update(Action::Link(Link::Replay { ended: true }));
             self.since.get_or_insert_with(Instant::now);
-            if replay.skipped > 0 {
-                let text = format!("{} lines of the recording are no messages", replay.skipped);
+            let unreadable = replay.is_unreadable();
+            if let Some(text) = replay.skipped() {
+                if unreadable {
+                    self.failure = Some(Failure::usage(text.clone()).keyword("recording"));
+                }
                 self.warn(text);
             }
         }

@@ -1,7 +1,7 @@
 //! A received message as a JSON object.
 
-use super::super::Delivery;
 use super::super::clock::Moment;
+use super::super::{Delivery, Presentation};
 use super::emitter::{Emitter, Layout, Look};
 use super::number::push_number;
 use super::scanner::{Scanner, Token};
@@ -120,7 +120,10 @@ fn push_properties(properties: &Properties, json: &mut Emitter<'_>) {
         seen |= bit;
         let same = || properties.iter().skip(index).filter(move |property| property.kind() == kind);
         match property {
-            Property::UserProperty(..) => push_user_properties(same(), json),
+            Property::UserProperty(..) => {
+                json.key(USER_PROPERTIES);
+                push_user_properties(same(), json);
+            }
             Property::SubscriptionIdentifier(_) if same().nth(1).is_some() => {
                 json.key(kind.name());
                 json.begin_array();
@@ -162,8 +165,17 @@ pub(super) const fn base64_name(kind: PropertyKind) -> &'static str {
 /// The key of the array that holds the user properties.
 pub(super) const USER_PROPERTIES: &str = "user-properties";
 
+/// The user properties as the array that stands under their key, in order: `[{"name":"value"}]`.
+#[must_use]
+pub fn user_properties(properties: &Properties) -> String {
+    let mut out = Vec::new();
+    let look = Look::new(Layout::Compact, &Presentation::default());
+    push_user_properties(properties.iter(), &mut Emitter::new(&look, &mut out));
+    // It is made of strings.
+    String::from_utf8(out).unwrap_or_default()
+}
+
 fn push_user_properties<'a>(properties: impl Iterator<Item = &'a Property>, json: &mut Emitter<'_>) {
-    json.key(USER_PROPERTIES);
     json.begin_array();
     for property in properties {
         if let Property::UserProperty(name, value) = property {

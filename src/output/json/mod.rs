@@ -10,8 +10,10 @@ mod number;
 mod reader;
 mod scanner;
 
-pub use reader::{JsonMessage, JsonMessageError, parse_message, recorded_time};
+pub use reader::{JsonMessage, JsonMessageError, parse_message, parse_recorded};
 pub use scanner::{SyntaxError, Token};
+
+pub use message::user_properties;
 
 pub(super) use emitter::{Layout, Look};
 pub(super) use message::{Dialect, push_message, push_message_with_json_payload};

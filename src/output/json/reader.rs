@@ -62,6 +62,9 @@ pub enum JsonMessageError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A message of a recording does not say when it was received.
+    #[error("\"tst\" is missing: without it nobody knows when the message is due")]
+    NoTime,
     /// The topic is no topic name.
     #[error("\"topic\": {0}")]
     Topic(#[from] TopicError),
@@ -87,17 +90,6 @@ impl From<SyntaxError> for JsonMessageError {
     }
 }
 
-/// When the message of a line was received: its `tst`.
-#[must_use]
-pub fn recorded_time(line: &[u8]) -> Option<SystemTime> {
-    let text = std::str::from_utf8(line).ok()?;
-    let members = Scanner::new(text).members().ok()?;
-    members.into_iter().find_map(|(key, value)| match value {
-        Value::String(time) if key == "tst" => clock::parse(&time),
-        _ => None,
-    })
-}
-
 const KNOWN: &str = "topic, payload, payload_base64, qos, retain, properties, and tst, dup, payloadlen, mid, \
                      which are ignored";
 
@@ -108,6 +100,35 @@ const KNOWN: &str = "topic, payload, payload_base64, qos, retain, properties, an
 /// # Errors
 /// The first thing that is wrong, by its key or its place, with what is expected.
 pub fn parse_message(line: &[u8]) -> Result<JsonMessage, JsonMessageError> {
+    read(line, |_| Ok(()))
+}
+
+/// Reads a message of a recording as [`parse_message`] does, and when it was received: its `tst`.
+///
+/// # Errors
+/// As [`parse_message`]; and the time is missing, or cannot be read.
+pub fn parse_recorded(line: &[u8]) -> Result<(SystemTime, JsonMessage), JsonMessageError> {
+    let mut received = None;
+    let message = read(line, |value| {
+        let time = match value {
+            Value::String(text) => clock::parse(text),
+            Value::Number(digits) => clock::parse_epoch(digits),
+            _ => None,
+        };
+        received = Some(time.ok_or_else(|| wrong("tst", TIME))?);
+        Ok(())
+    })?;
+    Ok((received.ok_or(JsonMessageError::NoTime)?, message))
+}
+
+const TIME: &str = "a time such as \"2026-11-20T11:37:41.581+01:00\", or the seconds or milliseconds since 1970 \
+                    as a number";
+
+/// Reads a message; its time is for the caller to read.
+fn read(
+    line: &[u8],
+    mut time: impl FnMut(&Value<'_>) -> Result<(), JsonMessageError>,
+) -> Result<JsonMessage, JsonMessageError> {
     let text = std::str::from_utf8(line).map_err(|error| JsonMessageError::Syntax {
         at: error.valid_up_to() + 1,
         expected: "UTF-8 (\"payload_base64\" is for other bytes)",
@@ -138,7 +159,8 @@ pub fn parse_message(line: &[u8]) -> Result<JsonMessage, JsonMessageError> {
                 message.payload = Some(decode(&text).ok_or_else(|| wrong(&key, BASE64))?);
             }
             ("properties", Value::Object(text)) => message.properties = properties(text)?,
-            ("tst" | "dup" | "payloadlen" | "mid", _) => {}
+            ("tst", value) => time(&value)?,
+            ("dup" | "payloadlen" | "mid", _) => {}
             ("topic", _) => return Err(wrong(&key, "a string")),
             ("qos", _) => return Err(wrong(&key, "0, 1 or 2")),
             ("retain", _) => return Err(wrong(&key, "true or false")),
@@ -286,6 +308,10 @@ mod tests {
         parse_message(line.as_bytes()).expect(line)
     }
 
+    fn recorded(line: &str) -> Result<SystemTime, String> {
+        parse_recorded(line.as_bytes()).map(|(time, _)| time).map_err(|error| error.to_string())
+    }
+
     fn fault(line: &str) -> String {
         parse_message(line.as_bytes()).expect_err(line).to_string()
     }
@@ -300,13 +326,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_when_it_was_received() {
-        let time = recorded_time(br#"{"tst":"2026-11-20T11:37:41.581159+01:00","topic":"a"}"#).unwrap();
-        let since = time.duration_since(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!((since.as_secs(), since.subsec_nanos()), (1_795_171_061, 581_159_000));
-        for line in ["{}", "x", r#"{"tst":7}"#, r#"{"tst":"yesterday"}"#] {
-            assert_eq!(recorded_time(line.as_bytes()), None, "{line}");
+    fn a_line_of_a_recording_says_when_it_was_received() {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_795_171_061_581);
+        for tst in [
+            "\"2026-11-20T11:37:41.581+01:00\"",
+            "\"2026-11-20T10:37:41.581000Z+0000\"",
+            "\"1795171061.581\"",
+            "1795171061.581",
+            "1795171061581",
+        ] {
+            assert_eq!(recorded(&format!("{{\"topic\":\"a\",\"tst\":{tst}}}")), Ok(time), "{tst}");
         }
+        for tst in ["\"garbage\"", "\"\"", "7", "-1795171061", "1795171061e3", "null", "true", "[]", "{}"] {
+            let fault = recorded(&format!("{{\"tst\":{tst}}}")).unwrap_err();
+            assert!(fault.starts_with("\"tst\" must be a time such as"), "{tst}: {fault}");
+            // To whoever publishes it now, it does not matter.
+            assert_eq!(read(&format!("{{\"tst\":{tst}}}")), JsonMessage::default());
+        }
+        assert!(recorded("{}").unwrap_err().starts_with("\"tst\" is missing"));
+        assert_eq!(recorded("x"), Err("not a JSON object: an object expected at byte 1".to_owned()));
+        let twice = recorded("{\"tst\":1795171061,\"tst\":1795171061}");
+        assert_eq!(twice, Err("\"tst\" is given twice".to_owned()));
     }
 
     #[test]
