@@ -6,6 +6,7 @@ mod input;
 #[cfg(unix)]
 mod output;
 mod packets;
+mod progress;
 mod receiving;
 mod running;
 mod secrets;
@@ -57,10 +58,11 @@ fn sent(mqt: Mqt, listener: &Scripted, connack: &str) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     loop {
         let packet = peer.packet();
-        if packet[0] == 0xE0 {
-            break;
+        match packet[0] {
+            0xE0 => break,
+            0xC0 => peer.send("D0 00"),
+            _ => packets.push(packet),
         }
-        packets.push(packet);
     }
     drop(peer);
     running.join().unwrap().assert_code(0);

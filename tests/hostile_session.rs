@@ -76,7 +76,7 @@ both | idle          | 30 L 0001 't' P 'x'             | delivers
 both | idle          | 32 L 0001 't' 0009 P 'x'        | delivers
 both | idle          | 3A L 0001 't' 0009 P 'x'        | delivers
 both | idle          | 3C L 0001 't' 0009 P 'x'        | delivers
-both | idle          | 38 L 0001 't' P 'x'             | breaks 81
+both | idle          | 38 L 0001 't' P 'x'             | tolerates, delivers
 both | idle          | 36 L 0001 't' 0009 P 'x'        | breaks 81
 both | idle          | 32 L 0001 't' 0000 P 'x'        | breaks 82
 both | idle          | 30 L 0003 'a/#' P 'x'           | breaks 90
@@ -98,9 +98,9 @@ both | idle          | 60 02 0007                      | breaks 81
 both | idle          | 70 02 0007                      | ignored
 both | idle          | 40 02 0000                      | breaks 82
 both | idle          | 62 02 0000                      | breaks 82
-both | idle          | 90 L 0001 P 00                  | breaks 82
+both | idle          | 90 L 0001 P 00                  | tolerates
 both | idle          | 90 L 0001 P                     | breaks 82
-both | idle          | B0 L 0001 P U                   | breaks 82
+both | idle          | B0 L 0001 P U                   | tolerates
 both | idle          | D0 00                           | ignored
 both | idle          | D0 00 D0 00 D0 00               | ignored
 both | idle          | 10 00                           | breaks 82
@@ -112,7 +112,7 @@ both | idle          | C0 00                           | breaks 82
 5    | idle          | E0 01 8E                        | ended 8E
 5    | idle          | E0 02 9D 00                     | ended 9D
 5    | idle          | E0 01 8E  30 05 0001 't' 00 'x' | ended 8E
-5    | idle          | E0 01 85                        | breaks 82
+5    | idle          | E0 01 85                        | ended 85
 5    | idle          | E0 07 00 05 11 00000001         | breaks 82
 5    | idle          | F0 00                           | breaks 82
 5    | idle          | F0 06 18 04 15 0001 'm'         | breaks 82
@@ -133,8 +133,8 @@ both | qos 1         | 40 02 0002                      | ignored
 both | qos 1         | 50 02 0001                      | breaks 82
 5    | qos 1         | 50 03 0001 87                   | breaks 82
 both | qos 1         | 70 02 0001                      | breaks 82
-both | qos 1         | 90 L 0001 P 00                  | breaks 82
-both | qos 1         | B0 L 0001 P U                   | breaks 82
+both | qos 1         | 90 L 0001 P 00                  | tolerates
+both | qos 1         | B0 L 0001 P U                   | tolerates
 311  | qos 1         | 62 02 0001                      | sends 70 02 0001
 5    | qos 1         | 62 02 0001                      | sends 70 03 0001 92
 both | qos 1         | 32 L 0001 't' 0001 P 'x'        | delivers
@@ -144,41 +144,41 @@ both | qos 2         | 50 02 0001  70 02 0001          | sends 62 02 0001, confi
 both | qos 2         | 50 02 0001  50 02 0001          | sends 62 02 0001 62 02 0001
 5    | qos 2         | 50 03 0001 87                   | denies
 311  | qos 2         | 50 02 0001  50 02 0001  70 02 0001  70 02 0001 | sends 62 02 0001 62 02 0001, confirms
-both | qos 2         | 40 02 0001                      | breaks 82
-5    | qos 2         | 40 03 0001 87                   | breaks 82
+both | qos 2         | 40 02 0001                      | tolerates, denies
+5    | qos 2         | 40 03 0001 87                   | tolerates, denies
 both | qos 2         | 70 02 0001                      | breaks 82
-both | qos 2         | 90 L 0001 P 00                  | breaks 82
-both | qos 2         | B0 L 0001 P U                   | breaks 82
+both | qos 2         | 90 L 0001 P 00                  | tolerates
+both | qos 2         | B0 L 0001 P U                   | tolerates
 both | released      | 70 02 0001                      | confirms
 5    | released      | 70 03 0001 92                   | confirms
 both | released      | 50 02 0001                      | sends 62 02 0001
 5    | released      | 50 03 0001 97                   | ignored
 both | released      | 40 02 0001                      | breaks 82
-both | released      | 90 L 0001 P 00                  | breaks 82
+both | released      | 90 L 0001 P 00                  | tolerates
 
 both | subscribing   | 90 L 0001 P 00                  | answers
 5    | subscribing   | 90 L 0001 P 87                  | answers
 311  | subscribing   | 90 L 0001 80                    | answers
-both | subscribing   | 90 L 0001 P 00  90 L 0001 P 00  | answers, breaks 82
+both | subscribing   | 90 L 0001 P 00  90 L 0001 P 00  | answers, tolerates
 both | subscribing   | 90 L 0001 P 00 00               | breaks 82
 both | subscribing   | 90 L 0001 P                     | breaks 82
-both | subscribing   | 90 L 0002 P 00                  | breaks 82
+both | subscribing   | 90 L 0002 P 00                  | tolerates
 both | subscribing   | 90 L 0000 P 00                  | breaks 82
 both | subscribing   | 90 L 0001 P 03                  | breaks 82
-311  | subscribing   | 90 L 0001 87                    | breaks 82
-both | subscribing   | B0 L 0001 P U                   | breaks 82
+311  | subscribing   | 90 L 0001 87                    | tolerates, answers
+both | subscribing   | B0 L 0001 P U                   | tolerates
 both | subscribing   | 40 02 0001                      | breaks 82
 both | subscribing   | 50 02 0001                      | breaks 82
 both | subscribing   | 70 02 0001                      | breaks 82
 both | subscribing   | 30 L 0001 't' P 'x'             | delivers
 both | unsubscribing | B0 L 0001 P U                   | answers
-both | unsubscribing | B0 L 0001 P U  B0 L 0001 P U    | answers, breaks 82
+both | unsubscribing | B0 L 0001 P U  B0 L 0001 P U    | answers, tolerates
 5    | unsubscribing | B0 L 0001 00 11                 | answers
 5    | unsubscribing | B0 L 0001 00 00 00              | breaks 82
 5    | unsubscribing | B0 L 0001 00                    | breaks 82
 311  | unsubscribing | B0 L 0001 00                    | breaks 81
-both | unsubscribing | B0 L 0002 P U                   | breaks 82
-both | unsubscribing | 90 L 0001 P 00                  | breaks 82
+both | unsubscribing | B0 L 0002 P U                   | tolerates
+both | unsubscribing | 90 L 0001 P 00                  | tolerates
 both | unsubscribing | 40 02 0001                      | breaks 82
 
 both | received 1    | 3A L 0001 't' 0009 P 'x'        | delivers
@@ -328,6 +328,8 @@ impl Case {
                 Event::Message { .. } => "delivers",
                 Event::Subscribed { .. } | Event::Unsubscribed { .. } => "answers",
                 Event::Refused { .. } => "denies",
+                Event::Tolerated(_) => "tolerates",
+                Event::Unknown { .. } => "forgets",
                 other => panic!("{other:?}"),
             });
         }

@@ -58,7 +58,7 @@ fn a_retained_message_is_not_an_answer() {
     assert_eq!(grant(&mut peer, CONNACK_311), 0);
     peer.expect("30 (`ask` 'x')");
     peer.send("31 (`back` 'old') 30 (`back` 'new')");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("new\n");
 
@@ -68,7 +68,7 @@ fn a_retained_message_is_not_an_answer() {
     assert_eq!(grant(&mut peer, CONNACK), 0x20);
     assert_eq!(peer.packet()[0], 0x30);
     peer.send("31 (`back` 00 'old') 30 (`back` 00 'new')");
-    assert_eq!(peer.packet()[0], 0xE0);
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("new\n");
 
@@ -78,7 +78,7 @@ fn a_retained_message_is_not_an_answer() {
     assert_eq!(grant(&mut peer, CONNACK), 0x28);
     assert_eq!(peer.packet()[0], 0x30);
     peer.send("31 (`back` 00 'new')");
-    assert_eq!(peer.packet()[0], 0xE0);
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("new\n");
 }
@@ -99,7 +99,7 @@ fn a_retained_message_is_an_answer_where_that_is_wanted() {
         assert_eq!(grant(&mut peer, CONNACK), 0);
         assert_eq!(peer.packet()[0], 0x30);
         peer.send("31 (`back` 00 'old')");
-        assert_eq!(peer.packet()[0], 0xE0);
+        peer.goodbye();
         drop(peer);
         running.wait().assert_code(0).assert_stdout("old\n");
     }
@@ -114,7 +114,7 @@ fn retained_requests_are_left_out_where_that_is_wanted() {
     peer.expect("40 02 0001 32 (`back` 0002 'new') 40 02 0002");
     peer.send("40 02 0002");
     running.signal(Signal::SIGTERM);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -129,7 +129,7 @@ fn a_command_that_fails_can_answer_too() {
     peer.expect("30 (`back` (09 `id` 26 `error` `failed: exit status: 3`) 'sorry')");
     running.wait_for_stderr("failed: exit status: 3; the answer is that of --on-failure");
     running.signal(Signal::SIGTERM);
-    assert_eq!(peer.packet()[0], 0xE0);
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 
@@ -139,7 +139,7 @@ fn a_command_that_fails_can_answer_too() {
     peer.send("30 (`ask` 'x')");
     peer.expect("30 (`back`)");
     running.signal(Signal::SIGTERM);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -169,7 +169,7 @@ fn requests_without_an_answer_are_counted_at_the_end() {
         // The first is answered, confirmed and acknowledged, the others are not.
         peer.expect("32 (`back` 0002 'answer') 40 02 0001");
         peer.send("40 02 0002");
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         let outcome = running.wait();
         outcome.assert_code(code);
@@ -190,7 +190,7 @@ fn an_answer_that_is_not_confirmed_is_no_success() {
     peer.expect("32 (`back` 0002 'x') 40 02 0001");
     running.signal(Signal::SIGTERM);
     // After its time to be confirmed.
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(30).assert_stderr_has("error[partial]: 1 of 1 answer not confirmed");
 }
@@ -211,7 +211,7 @@ fn a_second_signal_kills_the_commands() {
     running.signal(Signal::SIGINT);
     running.wait_for_stderr("note[exec]: a command is still running");
     running.signal(Signal::SIGINT);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(30).assert_stderr_has("1 request left unanswered");
     assert_eq!(begun.read(&mut [0]).unwrap(), 0);
@@ -229,7 +229,7 @@ fn a_command_has_its_time_after_the_signal_and_no_more() {
     peer.send("30 (`ask` 'x')");
     running.wait_for_stderr("begun");
     running.signal(Signal::SIGTERM);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(30).assert_stderr_has("1 request left unanswered");
 }
@@ -269,7 +269,7 @@ fn a_refused_answer_is_no_success() {
     peer.send("40 (0002 87)");
     running.wait_for_stderr("error[denied]");
     running.signal(Signal::SIGTERM);
-    assert_eq!(peer.packet()[0], 0xE0);
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(12);
 }

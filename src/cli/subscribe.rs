@@ -62,15 +62,16 @@ pub struct SubscribeArgs {
     #[arg(short = 'R', long, conflicts_with_all = ["retained_only", "remove_retained", "retain_handling"])]
     pub no_retained: bool,
 
-    /// Print retained messages only, and end with the first other one
+    /// Print retained messages only, and exit once all of them have arrived
     ///
-    /// An endless wait for one can be limited by -W or --idle.
+    /// Use QoS 0, the default: at QoS 1 and 2 brokers drop what exceeds their queue.
     #[arg(long)]
     pub retained_only: bool,
 
     /// Clear each retained message that arrives
     ///
-    /// By publishing an empty one to its topic. Together with --retained-only and -W it cleans up.
+    /// By publishing an empty one to its topic. Together with --retained-only it cleans up, and the exit status is 0 only
+    /// when the broker has confirmed that everything is cleared.
     #[arg(long)]
     pub remove_retained: bool,
 

@@ -56,7 +56,8 @@ fn random_seed() -> u64 {
 fn records(output: &OutputFormat, presentation: &Presentation) -> Result<Box<dyn Formatter>, Failure> {
     Ok(match output {
         OutputFormat::Payload => Box::new(Text::payload(presentation)),
-        OutputFormat::Verbose => Box::new(Text::verbose(presentation)),
+        OutputFormat::Verbose { null: true } => Box::new(Text::mosquitto_verbose(presentation)),
+        OutputFormat::Verbose { null: false } => Box::new(Text::verbose(presentation)),
         OutputFormat::Json { pretty } => Box::new(Json::new(presentation, *pretty)),
         OutputFormat::Template { format, pretty } => {
             let template = Template::parse(format).map_err(|error| {

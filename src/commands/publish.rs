@@ -256,7 +256,14 @@ impl Publisher<'_> {
         let ledger = self.client.session_state().ledger();
         let open = ledger.open();
         let mut failures = Vec::new();
-        if let Err(error) = result {
+        // The input was read to its end, and QoS 0 has nothing that could be sent again.
+        let over = self.feed.is_at_end() && open == 0 && ledger.asked > 0;
+        if let Err(error) = result
+            && !(over
+                && matches!(error, ClientError::Lost { .. })
+                && error.is_closing()
+                && !self.is_mosquitto())
+        {
             let client_id = self.client.session_state().client_id();
             let failure = self.talk.failure(&error, &client_id);
             failures.push(if ledger.asked > 1 {

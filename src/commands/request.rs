@@ -197,8 +197,8 @@ impl Asker<'_> {
             let unwritten = !self.unwritten.is_empty();
             let session = self.client.session_state();
             // A signal does not wait for confirmations.
-            let unconfirmed =
-                self.signal.is_none() && (!session.is_drained() || session.awaiting_release() > 0);
+            let settled = if self.is_mosquitto() { session.is_drained() } else { session.is_settled() };
+            let unconfirmed = self.signal.is_none() && (!settled || session.awaiting_release() > 0);
             if late && self.hurried || !unwritten && (late || !unconfirmed) {
                 return Ok(());
             }
@@ -304,6 +304,7 @@ impl Asker<'_> {
             }
         }
         self.open.push_back(Open { number: self.sent, sent: now, correlation });
+        let is_last = self.sent >= self.settings.count.get() && !self.is_mosquitto();
         self.client.session().publish(Message {
             topic: self.settings.topic.clone(),
             payload: self.payload.clone(),
@@ -311,6 +312,10 @@ impl Asker<'_> {
             retain: false,
             properties,
         });
+        if is_last {
+            // At QoS 0 its answer proves the requests; it costs no time, for the answers take longer.
+            self.client.session().ask_for_proof(now.into_std());
+        }
     }
 
     fn attend(&mut self) {

@@ -1,8 +1,10 @@
 //! `mqt sub`: from the session through the filters to standard output, acknowledged once it is written.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use tokio::time::Instant;
 
 use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
@@ -22,10 +24,12 @@ use super::talk::{Talk, outcome};
 use super::unwritten::Unwritten;
 use super::{local_broker, random_seed, records, run_to_end, sleep_until};
 
-/// After the end is decided, so long for messages to be written and for clearing publishes to be confirmed.
+/// After a signal or a time limit, so long for what is on its way; and how long to wait for PUBREL otherwise.
 const GRACE: Duration = Duration::from_secs(1);
 /// Of `--message-rate`.
 const SECOND: Duration = Duration::from_secs(1);
+/// When for so long no retained message has come behind an answer to PINGREQ, all of them have.
+const SILENCE: Duration = Duration::from_millis(300);
 /// How many unacknowledged messages the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 1_000;
 
@@ -87,6 +91,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         talk,
         unwritten: Unwritten::default(),
         last_delivery: 0,
+        urged: 0,
         counted: 0,
         received: 0,
         last_message: Instant::now(),
@@ -94,6 +99,8 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
         answered: false,
+        retained_set: RetainedSet::default(),
+        clearing: HashMap::new(),
         served: false,
         granted: 0,
         failure: None,
@@ -136,6 +143,18 @@ enum End {
     Failed,
 }
 
+/// How much is known of the retained messages, of which `--retained-only` waits for the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum RetainedSet {
+    /// The subscriptions are not answered.
+    #[default]
+    Open,
+    /// A PINGREQ is out behind SUBSCRIBE.
+    Probed,
+    /// It was answered; complete unless another message comes before this.
+    QuietUntil(Instant),
+}
+
 struct Subscriber<'a> {
     settings: SubscribeSettings,
     client: Client,
@@ -144,6 +163,8 @@ struct Subscriber<'a> {
     unwritten: Unwritten,
     /// The number of the newest delivery that was taken.
     last_delivery: u64,
+    /// Everything up to this delivery is written without waiting for more.
+    urged: u64,
     counted: u64,
     received: u64,
     last_message: Instant,
@@ -154,6 +175,9 @@ struct Subscriber<'a> {
     slow: bool,
     /// Every subscription and unsubscription was answered once.
     answered: bool,
+    retained_set: RetainedSet,
+    /// Topics that `--remove-retained` has cleared, and how many echoes of that may come.
+    clearing: HashMap<ByteString, u32>,
     /// That was so, if on an earlier connection: it has worked.
     served: bool,
     granted: usize,
@@ -176,6 +200,10 @@ impl Subscriber<'_> {
                 self.attend();
                 continue;
             }
+            let quiet = match self.retained_set {
+                RetainedSet::QuietUntil(until) => Some(until),
+                RetainedSet::Open | RetainedSet::Probed => None,
+            };
             let idle = self.settings.idle.filter(|_| self.answered).map(|idle| self.last_message + idle);
             tokio::select! {
                 biased;
@@ -191,6 +219,8 @@ impl Subscriber<'_> {
                     self.attend();
                     result?;
                 }
+                // Nothing more can be read, and the broker may wait for acknowledgements.
+                () = std::future::ready(()), if self.holds_back_acknowledgements() => self.write_now(),
                 _ = rate.tick(), if self.settings.view == View::Rate => {
                     let before = std::mem::replace(&mut counted, self.received);
                     let line = format!("{} msgs/s\n", counted - before);
@@ -202,21 +232,42 @@ impl Subscriber<'_> {
                 }
                 () = sleep_until(timeout), if timeout.is_some() => self.end = Some(End::TimedOut),
                 () = sleep_until(idle), if idle.is_some() => self.end = Some(End::Idle),
+                () = sleep_until(quiet), if quiet.is_some() => self.end = Some(End::Done),
             }
         }
+    }
+
+    /// Whether messages that are to be acknowledged may wait in the buffer of `--buffer`.
+    fn holds_back_acknowledgements(&self) -> bool {
+        self.settings.buffer
+            && self.urged < self.last_delivery
+            && self.client.session_state().unacknowledged() > 0
+    }
+
+    fn write_now(&mut self) {
+        self.urged = self.last_delivery;
+        self.printer.write_now();
     }
 
     /// Waits until what was taken is written and what was asked of the broker is confirmed, within limits.
     async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         let hurried = self.is_hurried();
         let until = Instant::now() + GRACE;
+        let mut told = false;
+        self.write_now();
         loop {
             let late = Instant::now() >= until;
             let unwritten = !self.unwritten.is_empty() && !matches!(self.end, Some(End::Unread));
             let session = self.client.session_state();
-            let unconfirmed = !session.is_drained() || session.awaiting_release() > 0;
-            if late && hurried || !unwritten && (late || !unconfirmed) {
+            let open = session.ledger().open();
+            // What this command has asked for is waited for; PUBREL is the broker's business.
+            let unconfirmed = open > 0 || (session.awaiting_release() > 0 && !late);
+            if late && hurried || !unwritten && !unconfirmed {
                 return Ok(());
+            }
+            if late && open > 0 && !std::mem::replace(&mut told, true) {
+                let text = format!("{} to be confirmed by the broker", count_of(open, "clearing message"));
+                self.talk.ui.note("remove-retained", &text);
             }
             tokio::select! {
                 biased;
@@ -333,7 +384,15 @@ impl Subscriber<'_> {
                 Event::Connected(connack) if !connack.session_present => {
                     self.answered = false;
                     self.granted = 0;
+                    self.retained_set = RetainedSet::Open;
+                    self.session_is_new();
                 }
+                Event::Probed => {
+                    if self.retained_set == RetainedSet::Probed {
+                        self.retained_set = RetainedSet::QuietUntil(Instant::now() + SILENCE);
+                    }
+                }
+                Event::Unknown { count, why } => self.talk.unknown(count, why),
                 other => self.talk.event(&other),
             }
         }
@@ -349,6 +408,13 @@ impl Subscriber<'_> {
         if !batch.is_empty() {
             self.last_message = Instant::now();
             self.printer.push(batch);
+            let window = self.settings.client.connect_properties.receive_maximum().copied();
+            if self.settings.buffer
+                && self.client.session_state().unacknowledged()
+                    >= usize::from(window.unwrap_or(RECEIVE_MAXIMUM)) / 2
+            {
+                self.write_now();
+            }
         }
         if !self.slow && self.printer.is_full() {
             match self.settings.overflow {
@@ -379,14 +445,28 @@ impl Subscriber<'_> {
         if self.settings.view == View::Rate {
             return false;
         }
-        if self.settings.retained == RetainedChoice::Only && !message.retain {
-            self.end = Some(End::Done);
+        if self.is_own_echo(message) {
             return false;
+        }
+        if self.settings.retained == RetainedChoice::Only {
+            if let RetainedSet::QuietUntil(until) = &mut self.retained_set {
+                *until = Instant::now() + SILENCE;
+            }
+            if !message.retain {
+                if self.is_mosquitto() {
+                    self.end = Some(End::Done);
+                }
+                return false;
+            }
         }
         if self.settings.filter_out.iter().any(|filter| filter.matches(&message.topic)) {
             return false;
         }
         if self.settings.remove_retained && message.retain && !message.payload.is_empty() {
+            if self.client.session_state().version() != Version::V5 {
+                let echoes = self.clearing.entry(message.topic.as_byte_string().clone()).or_default();
+                *echoes = echoes.saturating_add(1);
+            }
             self.client.session().publish(Message {
                 topic: message.topic.clone(),
                 payload: Bytes::new(),
@@ -403,6 +483,38 @@ impl Subscriber<'_> {
             self.end = Some(End::Done);
         }
         self.is_chosen()
+    }
+
+    /// Whether a message is what `--remove-retained` has published: MQTT 5 does not send it back, older versions do.
+    fn is_own_echo(&mut self, message: &Message) -> bool {
+        if self.clearing.is_empty() || message.retain || !message.payload.is_empty() {
+            return false;
+        }
+        let Some(echoes) = self.clearing.get_mut(message.topic.as_byte_string()) else { return false };
+        *echoes = echoes.saturating_sub(1);
+        if *echoes == 0 {
+            self.clearing.remove(message.topic.as_byte_string());
+        }
+        true
+    }
+
+    fn is_mosquitto(&self) -> bool {
+        self.settings.ui.dialect.tool().is_some()
+    }
+
+    /// A new session where an old one was to go on: what the broker kept in it is gone.
+    fn session_is_new(&mut self) {
+        let options = &self.settings.client;
+        let persistent = !options.clean_start || options.session_expiry > 0;
+        if !persistent || self.is_mosquitto() || self.client.session_state().connections() < 2 {
+            return;
+        }
+        let what = "the broker has lost the session: messages that came in the meantime are gone";
+        if self.settings.strict {
+            self.fail(Failure::new(Kind::Lost, what).keyword("session"));
+        } else {
+            self.talk.ui.warning("session", what);
+        }
     }
 
     /// Lets `--random-filter` decide.
@@ -457,6 +569,10 @@ impl Subscriber<'_> {
         if self.settings.exit_after_subscribe && self.end.is_none() {
             self.end = Some(End::Done);
         }
+        if self.settings.retained == RetainedChoice::Only && !self.is_mosquitto() {
+            self.retained_set = RetainedSet::Probed;
+            self.client.session().probe(Instant::now().into_std());
+        }
     }
 
     fn remember(&mut self, failure: Failure) {
@@ -495,6 +611,16 @@ impl Subscriber<'_> {
         }
         if let Some(failure) = self.failure.take() {
             return Err(failure);
+        }
+        let ledger = self.client.session_state().ledger();
+        let unconfirmed = ledger.open() + ledger.unknown;
+        if unconfirmed > 0 && !self.is_mosquitto() {
+            let asked = count_of(ledger.asked, "retained message");
+            let what = format!("{unconfirmed} of {asked} not removed, as far as the broker has confirmed");
+            if matches!(self.end, Some(End::Done | End::Unread)) {
+                return Err(Failure::new(Kind::Partial, what));
+            }
+            self.talk.ui.warning("remove-retained", &what);
         }
         let unmet = self.settings.count.filter(|count| self.counted < count.get());
         match self.end {

@@ -154,7 +154,7 @@ fn source(args: &RequestArgs) -> Source {
 fn output(args: &RequestArgs) -> OutputFormat {
     match &args.format {
         Some(format) => OutputFormat::Template { format: format.clone(), pretty: args.pretty },
-        None if args.verbose => OutputFormat::Verbose,
+        None if args.verbose => OutputFormat::Verbose { null: args.connection.dialect.tool().is_some() },
         None => OutputFormat::Payload,
     }
 }

@@ -110,7 +110,8 @@ pub enum RetainedChoice {
     All,
     /// Only those without the flag (`-R`).
     Hide,
-    /// Only those with the flag; the first one without it ends the command (`--retained-only`).
+    /// Only those with the flag (`--retained-only`); the command ends when all of them have come, that of mosquitto with the
+    /// first message without it.
     Only,
 }
 
@@ -121,7 +122,10 @@ pub enum OutputFormat {
     #[default]
     Payload,
     /// Topic, space, payload (`-v`).
-    Verbose,
+    Verbose {
+        /// An empty payload is `(null)`, as of a mosquitto client.
+        null: bool,
+    },
     /// mosquitto's format language (`-F`), unchecked.
     Template {
         /// The format as typed.

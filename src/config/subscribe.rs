@@ -36,6 +36,9 @@ pub(super) fn resolve(
         let receive_maximum = count.map_or(u16::MAX, |count| count).min(mosquitto::RECEIVE_MAXIMUM);
         mosquitto::settle(&mut client, receive_maximum, true, random_seed());
     }
+    if !mosquitto && args.remove_retained && merged.args.session.max_inflight.is_none() {
+        client.max_inflight = CLEARS_INFLIGHT;
+    }
     let version_3 = matches!(client.version, VersionChoice::Only(Version::V31 | Version::V311));
     let with_broker =
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
@@ -78,6 +81,9 @@ pub(super) fn resolve(
     Ok(Resolved { settings, warnings })
 }
 
+/// How many clearing publishes may be unacknowledged, unless the broker allows fewer.
+const CLEARS_INFLIGHT: u16 = 1_000;
+
 /// The option that MQTT 3 has nothing for. `-R` is none: what is not asked of the broker is hidden here.
 fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
     [
@@ -91,6 +97,7 @@ fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
 }
 
 fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
+    let own_rules = args.connection.dialect.tool().is_none();
     let retain_handling = if args.no_retained && !version_3 {
         RetainHandling::Never
     } else {
@@ -99,7 +106,8 @@ fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
     let subscription = |filter: &TopicFilter| Subscription {
         filter: filter.clone(),
         qos: args.qos.unwrap_or_default(),
-        no_local: args.no_local,
+        // What --remove-retained clears comes back otherwise.
+        no_local: args.no_local || (args.remove_retained && own_rules && filter.share().is_none()),
         retain_as_published: args.retain_as_published && !version_3,
         retain_handling,
     };
@@ -112,7 +120,7 @@ fn output(args: &SubscribeArgs) -> OutputFormat {
     } else if args.json {
         OutputFormat::Json { pretty: args.pretty }
     } else if args.verbose {
-        OutputFormat::Verbose
+        OutputFormat::Verbose { null: args.connection.dialect.tool().is_some() }
     } else {
         OutputFormat::Payload
     }

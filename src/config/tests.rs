@@ -407,7 +407,7 @@ fn subscriptions_carry_their_options() {
     );
     assert!(settings.strict && settings.raw && settings.buffer && !settings.newline);
     assert_eq!(settings.overflow, Overflow::DropOld);
-    assert_eq!(sub_settings("-t a -v").output, OutputFormat::Verbose);
+    assert_eq!(sub_settings("-t a -v").output, OutputFormat::Verbose { null: false });
     assert_eq!(sub_settings("-t a --json --pretty").output, OutputFormat::Json { pretty: true });
     assert_eq!(
         sub_settings("-t a -F %p").output,

@@ -402,7 +402,7 @@ impl Client {
         if unanswered && self.answers == 0 && !endless {
             return self.give_up(error);
         }
-        let verdict = if error.is_closing() && self.options.patience != Patience::Mosquitto {
+        let verdict = if (error.is_closing() || unanswered) && self.options.patience != Patience::Mosquitto {
             self.progress.closed(&self.session, life)
         } else {
             Verdict::GoOn

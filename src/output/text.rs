@@ -5,11 +5,13 @@ use super::{Delivery, Formatter, Presentation, Role, Target};
 
 /// Prints the payload, or topic, one space and the payload, each with a line feed unless that is off.
 ///
-/// As mosquitto does: an empty payload prints nothing at all, and with topics `TOPIC (null)`, but nothing
-/// where there is no line feed.
+/// An empty payload prints nothing at all, and with topics the topic and the space. A mosquitto client prints `TOPIC (null)`
+/// for it, but nothing where there is no line feed.
 #[derive(Debug)]
 pub struct Text {
     topic: bool,
+    /// An empty payload is `(null)`, as a mosquitto client prints it.
+    null: bool,
     target: Target,
     newline: bool,
     before_topic: String,
@@ -29,10 +31,17 @@ impl Text {
         Self::new(presentation, true)
     }
 
+    /// [`Self::verbose`] of a mosquitto client.
+    #[must_use]
+    pub fn mosquitto_verbose(presentation: &Presentation) -> Self {
+        Self { null: true, ..Self::new(presentation, true) }
+    }
+
     fn new(presentation: &Presentation, topic: bool) -> Self {
         let (before, after) = presentation.style.around(Role::Topic);
         Self {
             topic,
+            null: false,
             target: presentation.target,
             newline: presentation.newline,
             before_topic: before.to_owned(),
@@ -45,7 +54,7 @@ impl Formatter for Text {
     #[inline]
     fn format(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
         let message = &delivery.publish.message;
-        if message.payload.is_empty() && !(self.topic && self.newline) {
+        if message.payload.is_empty() && !(self.topic && (self.newline || !self.null)) {
             return;
         }
         if self.topic {
@@ -56,7 +65,7 @@ impl Formatter for Text {
             }
             out.extend_from_slice(self.after_topic.as_bytes());
             out.push(b' ');
-            if message.payload.is_empty() {
+            if self.null && message.payload.is_empty() {
                 out.extend_from_slice(b"(null)");
             }
         }
@@ -85,9 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn verbose_lines_say_null_for_an_empty_payload() {
+    fn verbose_lines_have_nothing_for_an_empty_payload_and_null_only_of_a_mosquitto_client() {
         let mut text = Text::verbose(&Presentation::default());
         assert_eq!(record(&mut text, &delivery("a b/c", b"1")), b"a b/c 1\n");
+        assert_eq!(record(&mut text, &delivery("a/b", b"")), b"a/b \n");
+        let mut text = Text::mosquitto_verbose(&Presentation::default());
         assert_eq!(record(&mut text, &delivery("a/b", b"")), b"a/b (null)\n");
     }
 
@@ -96,7 +107,8 @@ mod tests {
         let presentation = Presentation { newline: false, ..Presentation::default() };
         assert_eq!(record(&mut Text::payload(&presentation), &delivery("a", b"x\n")), b"x\n");
         assert_eq!(record(&mut Text::verbose(&presentation), &delivery("a", b"x")), b"a x");
-        assert_eq!(record(&mut Text::verbose(&presentation), &delivery("a", b"")), b"");
+        assert_eq!(record(&mut Text::verbose(&presentation), &delivery("a", b"")), b"a ");
+        assert_eq!(record(&mut Text::mosquitto_verbose(&presentation), &delivery("a", b"")), b"");
     }
 
     #[test]

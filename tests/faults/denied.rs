@@ -18,12 +18,12 @@ fn answered(options: &[&str], granted: &str, then: impl FnOnce(&mut Wire)) -> Ou
 }
 
 fn ends(peer: &mut Wire) {
-    peer.expect("E0 00");
+    peer.goodbye();
 }
 
 fn one_message(peer: &mut Wire) {
     peer.send("30 (`b` 00 'x')");
-    peer.expect("E0 00");
+    peer.goodbye();
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn f40_all_subscriptions_denied() {
     let mut peer = listener.accept_and_say(CONNACK_311);
     let subscribe = peer.packet();
     peer.send_bytes(&[0x90, 3, subscribe[2], subscribe[3], 0x80]);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(12).assert_stderr_has("error[denied]: subscribe \"a\"");
 }
@@ -86,7 +86,7 @@ fn published_at(mqt: Mqt, listener: Scripted, connack: &str, script: &[(&str, &s
         peer.expect(expected);
         peer.send(answer);
     }
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.join().unwrap()
 }
@@ -226,7 +226,7 @@ fn f49_topics_that_are_unusual_are_sent() {
     let running = publish(listener.port()).args(["-t", "a\u{7}", "-n", "-V", "311"]).start();
     let mut peer = listener.accept_and_say(CONNACK_311);
     assert_eq!(peer.receive(6), bytes("30 (0002 'a' 07)"));
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stderr_has("warning[topic]");
 }

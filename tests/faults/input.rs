@@ -234,7 +234,7 @@ fn the_pause_of_repeat_begins_with_the_confirmation() {
     peer.expect("32 (`a` 0002 'x')");
     assert!(confirmed.elapsed() >= Duration::from_millis(150));
     peer.send("40 02 0002");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -281,7 +281,7 @@ fn f64_a_terminal_is_told_that_it_is_read() {
         keyboard.write_all(b"typed\n\x04").unwrap();
         let mut peer = listener.accept_and_say(CONNACK_311);
         peer.expect(message);
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         running.wait().assert_code(0);
     }

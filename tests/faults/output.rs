@@ -48,7 +48,7 @@ fn f65_a_reader_that_goes_away_is_a_normal_end() {
     wait_until_unread(&watched);
     peer.send("32 (`a` 0002 00 'second')");
     // Not acknowledged: nobody has read it.
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stderr("");
 }
@@ -87,7 +87,7 @@ fn f66_a_full_disk_is_told_and_the_message_not_acknowledged() {
     let mut peer = listener.accept_and_say(CONNACK);
     grant(&mut peer, "01");
     peer.send("32 (`a` 0001 00 'x')");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     let outcome = running.wait();
     outcome
@@ -157,7 +157,7 @@ fn f67_a_full_queue_stops_reading() {
     reader.read_to_end(&mut printed).unwrap();
     assert_eq!(printed.len(), 200 * 1_000_001);
     let mut peer = sender.join().unwrap();
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -282,7 +282,7 @@ fn f67_a_blocked_output_does_not_stop_requests() {
     });
     peer.expect("40 02 0001");
     peer.expect("40 02 0002");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
     assert_eq!(read.join().unwrap().len(), 2 * 1_000_001);
@@ -333,7 +333,7 @@ fn f66_an_answer_that_cannot_be_written_is_not_acknowledged() {
         let request = peer.packet();
         peer.send(&format!("40 02 {}", hex(&request[7..9])));
         peer.send("32 (`back` 0001 00 'x')");
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         running.wait().assert_code(code).assert_stderr_has(text);
     }

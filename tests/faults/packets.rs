@@ -14,7 +14,7 @@ fn assert_connect(options: &[&str], connack: &str, expected: &str) {
     assert_eq!(hex(&connect), hex(&bytes(expected)), "{options:?}");
     peer.send(connack);
     peer.packet();
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -84,6 +84,8 @@ fn properties_of_connect_and_publish() {
     assert_eq!(hex(&connect), hex(&bytes(expected)));
     peer.send(CONNACK);
     peer.expect("30 (`a` (02 0000003C 03 `t` 08 `r` 09 `c` 01 01 26 `k` `v`) 'x')");
+    peer.expect("C0 00");
+    peer.send("D0 00");
     peer.expect("E0 (00 (26 `bye` `now`))");
     drop(peer);
     running.wait().assert_code(0);
@@ -112,7 +114,7 @@ fn a_topic_alias_is_defined_once() {
     let running =
         publish(listener.port()).args(["-t", "a", "-m", "x", "-D", "publish", "topic-alias", "3"]).start();
     let mut peer = listener.accept_and_say(CONNACK);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(24).assert_stderr_has("topic alias 3");
 }
@@ -138,7 +140,7 @@ fn assert_requests(mqt: Mqt, connack: &str, expected: &[&str]) {
         answer[1] = u8::try_from(answer.len() - 2).unwrap();
         peer.send_bytes(&answer);
     }
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0);
 }
@@ -179,7 +181,7 @@ fn an_end_in_order_discards_the_will() {
     let mut peer = listener.accept_and_say(CONNACK);
     grant(&mut peer, "00");
     peer.send("30 (`a` 00 'x')");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("x\n");
 }

@@ -196,7 +196,7 @@ fn cut_after(steps: &[(&str, &str)], then: &[(&str, &str)]) {
     peer.reset();
     let mut peer = listener.accept_and_say("20 (01 00)");
     play(&mut peer, then);
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     let outcome = running.wait();
     outcome.assert_code(0);
@@ -232,7 +232,7 @@ fn f32_a_cut_within_a_qos_1_flow() {
     let mut peer = listener.accept_and_say("20 (01 00)");
     peer.expect("3A (`a` 0001 'x') 3A (`a` 0003 'z')");
     peer.send("40 02 0001 40 02 0003");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.join().unwrap().assert_code(0);
 }
@@ -259,7 +259,7 @@ fn f32_a_cut_within_a_received_qos_2_flow() {
     peer.expect("70 02 0009");
     peer.send("34 (`a` 0007 'y')");
     peer.expect("50 02 0007");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("x\ny\n");
 }
@@ -288,7 +288,7 @@ fn a_subscription_that_is_refused_after_a_reconnect_is_the_end() {
     drop(peer);
     let mut peer = listener.accept_and_say(CONNACK);
     grant(&mut peer, "87");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(12).assert_stderr_has("error[denied]: subscribe \"#\"");
 }

@@ -19,7 +19,7 @@ fn assert_logs_in(mqt: Mqt, listener: &Scripted, answers: &[&str]) -> Outcome {
         peer.send(answer);
         if *answer == CONNACK {
             peer.packet();
-            peer.expect("E0 00");
+            peer.goodbye();
         }
     }
     let outcome = running.join().unwrap();

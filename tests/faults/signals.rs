@@ -33,7 +33,7 @@ fn an_endless_subscriber_ends_in_order() {
     for signal in SIGNALS {
         let (mut running, mut peer) = subscriber(&[]);
         running.signal(signal);
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         let outcome = running.wait();
         outcome.assert_stdout("x\n");
@@ -53,7 +53,7 @@ fn a_subscriber_that_waits_for_more_dies_by_the_signal() {
     {
         let (mut running, mut peer) = subscriber(&[option, limit, "--summary=json"]);
         running.signal(signal);
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         let outcome = running.wait();
         assert_ended(&outcome, Some(signal));
@@ -99,7 +99,7 @@ fn a_publisher_with_something_unconfirmed_says_so_and_dies_by_the_signal() {
         peer.expect("32 (`a` 0001 'x') 32 (`a` 0002 'y')");
         peer.send("40 02 0001");
         running.signal(signal);
-        peer.expect("E0 00");
+        peer.goodbye();
         drop(peer);
         let outcome = running.wait();
         assert_ended(&outcome, Some(signal));
@@ -118,7 +118,7 @@ fn a_publisher_waits_a_while_for_what_is_on_its_way() {
     peer.expect("32 (`a` 0001 'x')");
     running.signal(Signal::SIGTERM);
     peer.send("40 02 0001");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     let outcome = running.wait();
     assert_ended(&outcome, Some(Signal::SIGTERM));
@@ -158,7 +158,7 @@ fn a_publisher_that_still_reads_ends_at_once() {
             let mut peer = listener.accept_and_say(CONNACK);
             running.wait_for_stderr("< CONNACK");
             running.signal(Signal::SIGINT);
-            peer.expect("E0 00");
+            peer.goodbye();
         }
         assert_ended(&running.wait_with_open_stdin(), Some(Signal::SIGINT));
     }
@@ -182,7 +182,7 @@ fn a_suspended_subscriber_goes_on() {
     peer.send("30 (`a` 00 'y')");
     running.signal(Signal::SIGCONT);
     peer.send("30 (`a` 00 'z')");
-    peer.expect("E0 00");
+    peer.goodbye();
     drop(peer);
     running.wait().assert_code(0).assert_stdout("x\ny\nz\n");
 }

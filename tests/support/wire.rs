@@ -98,6 +98,19 @@ impl Wire {
         Some(packet)
     }
 
+    /// DISCONNECT comes next, after a PINGREQ where QoS 0 is to be proved, which is answered. A `pub` that may publish at
+    /// QoS 2 gives its session up with it.
+    #[track_caller]
+    pub fn goodbye(&mut self) {
+        let mut packet = self.packet();
+        if packet == [0xC0, 0] {
+            self.send_bytes(&[0xD0, 0]);
+            packet = self.packet();
+        }
+        let gives_up_session = bytes("E0 (00 (11 00000000))");
+        assert!(packet == [0xE0, 0] || packet == gives_up_session, "no DISCONNECT: {}", hex(&packet));
+    }
+
     /// Reads until the other end is gone.
     #[track_caller]
     pub fn drain(&mut self) {

@@ -114,7 +114,6 @@ impl ClientError {
                         | ReasonCode::QUOTA_EXCEEDED
                         | ReasonCode::CONNECTION_RATE_EXCEEDED
                         | ReasonCode::MAXIMUM_CONNECT_TIME
-                        | ReasonCode::ADMINISTRATIVE_ACTION
                 ),
             },
             Self::OtherProtocol { .. } | Self::PasswordCommand(_) => established,
@@ -141,12 +140,12 @@ impl ClientError {
     }
 
     /// Whether the broker has ended the connection, so that what it did not answer may be the reason.
-    pub(super) fn is_closing(&self) -> bool {
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
         match self {
             Self::Lost { source } => {
                 source.as_ref().is_none_or(|error| error.kind() != io::ErrorKind::TimedOut)
             }
-            Self::Session(SessionError::Unanswered { .. }) => true,
             Self::Session(SessionError::Disconnected { reason, .. }) => !matches!(
                 *reason,
                 ReasonCode::SERVER_SHUTTING_DOWN | ReasonCode::SERVER_BUSY | ReasonCode::KEEP_ALIVE_TIMEOUT

@@ -86,7 +86,8 @@ fn properties_of(version: Version, reader: &mut Reader, place: Place) -> Result<
 
 /// Whether a reason code may be read there. A refusal is one to a client, whatever the number.
 const fn is_acceptable(place: Place, reason: ReasonCode, decoder: &Decoder) -> bool {
-    is_listed(place, reason) || (matches!(decoder.receiver, Receiver::Client) && reason.is_error())
+    let is_refusal = reason.is_error() && !matches!(place, Place::Auth);
+    is_listed(place, reason) || (matches!(decoder.receiver, Receiver::Client) && is_refusal)
 }
 
 fn reason(reader: &mut Reader, place: Place, decoder: &Decoder) -> Result<ReasonCode, DecodeError> {

@@ -77,8 +77,10 @@ pub(super) struct Asking {
     pub requests: usize,
     /// How many requests were answered on this connection.
     pub answered: u64,
-    /// A PINGREQ is out that proves QoS 0 messages.
+    /// A PINGREQ is out whose answer somebody waits for: it proves QoS 0 messages, or that a server has come so far.
     pub proof: bool,
+    /// Its answer is to be reported.
+    pub probe: bool,
     /// One request at a time, until everything that is open has its answer.
     pub isolated: bool,
 }

@@ -51,6 +51,8 @@ pub enum Event {
     },
     /// The server broke the protocol in a way that leaves every outcome clear. Only for the first fault of a kind.
     Tolerated(Tolerated),
+    /// The answer to [`super::Session::probe`] is in.
+    Probed,
     /// A packet that was put into the outgoing buffer; only when tracing.
     Sent(Box<Packet>),
     /// A packet that arrived; only when tracing.

@@ -248,11 +248,24 @@ impl Session {
     /// nothing when all is proved, or such a PINGREQ is out already.
     pub fn ask_for_proof(&mut self, now: Instant) {
         if self.phase == Phase::Connected && self.unproved > 0 && self.unproved_before_ping < self.unproved {
-            self.asked(self.is_answered());
-            self.asking.proof = true;
-            self.ping(now);
-            self.asked(false);
+            self.ask_by_ping(now);
         }
+    }
+
+    /// Sends a PINGREQ whose answer is reported as [`Event::Probed`]: the server has come as far as everything that was sent
+    /// before. Does nothing without a connection.
+    pub fn probe(&mut self, now: Instant) {
+        if self.phase == Phase::Connected {
+            self.asking.probe = true;
+            self.ask_by_ping(now);
+        }
+    }
+
+    fn ask_by_ping(&mut self, now: Instant) {
+        self.asked(self.is_answered());
+        self.asking.proof = true;
+        self.ping(now);
+        self.asked(false);
     }
 
     /// Sends a PINGREQ.
@@ -350,6 +363,9 @@ impl Session {
                     self.prove(self.unproved_before_ping);
                     if std::mem::take(&mut self.asking.proof) {
                         self.answered(now);
+                    }
+                    if std::mem::take(&mut self.asking.probe) {
+                        self.events.push_back(Event::Probed);
                     }
                 }
                 Ok(())

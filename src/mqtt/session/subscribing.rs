@@ -79,6 +79,8 @@ impl Session {
                 if subscription.retain_handling == RetainHandling::Never {
                     subscription.retain_handling = RetainHandling::Always;
                 }
+                // Nor can it keep back what this client publishes itself: the caller knows its own.
+                subscription.no_local = false;
             }
         }
         let mut unsupported = Vec::new();

@@ -201,6 +201,17 @@ impl Printer {
         }
     }
 
+    /// Has everything that was pushed written without waiting for more, also with [`Flush::Full`].
+    pub fn write_now(&self) {
+        let mut queue = lock(&self.shared.queue);
+        queue.urgent = true;
+        let wake = std::mem::replace(&mut queue.waiting, false);
+        drop(queue);
+        if wake {
+            self.shared.work.notify_one();
+        }
+    }
+
     /// What waits to be written.
     #[must_use]
     pub fn backlog(&self) -> Backlog {

@@ -70,6 +70,8 @@ pub(super) struct Queue {
     pub(super) spare: Vec<Vec<Delivery>>,
     /// The thread waits for work.
     pub(super) waiting: bool,
+    /// What was pushed so far is to be written without waiting for more.
+    pub(super) urgent: bool,
     /// Nothing more will come.
     pub(super) closed: bool,
     /// Nothing more can be written.

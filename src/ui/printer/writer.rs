@@ -117,12 +117,14 @@ impl Writer {
                 return Next::Batch(batch);
             }
             let patience = match self.flush {
-                Flush::Full if !queue.closed => MAX_DELAY.saturating_sub(since.elapsed()),
+                Flush::Full if !queue.closed && !queue.urgent => MAX_DELAY.saturating_sub(since.elapsed()),
                 _ => Duration::ZERO,
             };
             if pending && patience.is_zero() {
+                queue.urgent = false;
                 return Next::Idle;
             }
+            queue.urgent = false;
             if queue.closed {
                 return Next::Closed;
             }
