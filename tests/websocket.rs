@@ -168,6 +168,32 @@ async fn the_handshake_must_be_right() {
     assert!(matches!(refusal(flood).await, WsFault::Answer(_)));
 }
 
+/// A slow gateway is no attack: each byte of a legal answer comes by itself, and the first frame with the last.
+#[tokio::test]
+async fn a_handshake_may_come_byte_by_byte() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let gateway = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let request = read_header(&mut stream).await;
+        let padding = format!("X-Padding: {}\r\n\r\n", "x".repeat(1_000));
+        let answer =
+            String::from_utf8(agreement(&request)).unwrap().replace("\r\n\r\n", &format!("\r\n{padding}"));
+        for byte in answer.as_bytes() {
+            stream.write_all(&[*byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(b"\x82\x02hi").await.unwrap();
+        stream
+    });
+    let mut connected = connect(&format!("ws://127.0.0.1:{port}"), &[]).await.unwrap();
+    let mut greeting = [0; 2];
+    within(connected.stream.read_exact(&mut greeting)).await.unwrap();
+    assert_eq!(&greeting, b"hi");
+    drop(gateway.await.unwrap());
+}
+
 #[tokio::test]
 async fn a_plain_mqtt_port_is_no_websocket() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

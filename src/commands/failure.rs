@@ -10,7 +10,7 @@ use crate::connection::{ClientError, ConnectError, Endpoint, ProxyFault, SetupEr
 use crate::error::{Failure, Kind};
 use crate::mqtt::codec::DecodeError;
 use crate::mqtt::session::{Asked, Refusal, SessionError};
-use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter};
+use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter, Version};
 use crate::output::sanitize::{escape, escape_bytes};
 
 use super::mosquitto;
@@ -36,10 +36,17 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
         )
         .keyword("connect")
         .hint("check the address, or allow more time with --connect-timeout"),
-        ClientError::ConnackTimeout { after } => {
-            Failure::new(Kind::Timeout, format!("{endpoint}: no CONNACK within {} s", after.as_secs_f64()))
-                .keyword("connack")
-                .hint("is this an MQTT port? A TLS port wants mqtts://, a WebSocket port ws:// or wss://")
+        ClientError::ConnackTimeout { after, version } => {
+            let failure =
+                Failure::new(Kind::Timeout, format!("{endpoint}: no CONNACK within {} s", after.as_secs_f64()))
+                    .keyword("connack");
+            let failure = match version {
+                Version::V5 => {
+                    failure.hint("a broker that does not know MQTT 5 may keep silent: try -V 3.1.1")
+                }
+                Version::V31 | Version::V311 => failure,
+            };
+            failure.hint("is this an MQTT port? A TLS port wants mqtts://, a WebSocket port ws:// or wss://")
         }
         ClientError::ClosedBeforeConnack { source, .. } => with_io(
             Failure::new(Kind::Lost, format!("{endpoint}: closed before CONNACK")).keyword("connect"),

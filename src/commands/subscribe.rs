@@ -463,7 +463,7 @@ impl Subscriber<'_> {
             return false;
         }
         if self.settings.remove_retained && message.retain && !message.payload.is_empty() {
-            if self.client.session_state().version() != Version::V5 {
+            if self.client.session_state().version() != Version::V5 && !self.is_mosquitto() {
                 let echoes = self.clearing.entry(message.topic.as_byte_string().clone()).or_default();
                 *echoes = echoes.saturating_add(1);
             }

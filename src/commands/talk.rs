@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use crate::config::Tool;
 use crate::connection::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
 use crate::error::{EXIT_STATUS, Failure};
-use crate::mqtt::session::{Event, UnknownWhy};
+use crate::mqtt::session::{Event, SessionError, UnknownWhy};
 use crate::output::mosquitto_trace::MosquittoTrace;
+use crate::output::sanitize::escape;
 use crate::output::trace::{self, Direction};
 use crate::output::units::{Span, count_of};
 use crate::ui::Ui;
@@ -86,9 +87,11 @@ impl<'a> Talk<'a> {
             }
         };
         let (is_warning, keyword, text) = match notice {
-            Notice::Fallback => {
-                (false, "version", "the broker did not take MQTT 5; trying MQTT 3.1.1".to_owned())
-            }
+            Notice::Fallback { error } => (
+                false,
+                "version",
+                format!("the broker did not take MQTT 5 ({}); trying MQTT 3.1.1", short_reason(&error)),
+            ),
             Notice::Lost { error, pause } => {
                 (true, "lost", format!("{}; trying again in {}", reason(error), Span(pause)))
             }
@@ -154,6 +157,15 @@ impl<'a> Talk<'a> {
         } else {
             self.ui.debug(&trace::line(direction, packet));
         }
+    }
+}
+
+/// What a broker that does not take MQTT 5 did instead.
+fn short_reason(error: &ClientError) -> String {
+    match error {
+        ClientError::ClosedBeforeConnack { .. } => "it closed before CONNACK".to_owned(),
+        ClientError::Session(SessionError::Refused { reason, .. }) => format!("CONNACK {reason}"),
+        other => escape(&other.to_string()).into_owned(),
     }
 }
 

@@ -36,7 +36,10 @@ const LARGEST_PACKET: u32 = 268_435_460;
 #[derive(Debug)]
 pub enum Notice {
     /// The broker did not take MQTT 5; 3.1.1 is tried on a new connection.
-    Fallback,
+    Fallback {
+        /// What it did instead.
+        error: ClientError,
+    },
     /// An established connection is gone, and another is tried after a pause.
     Lost {
         /// Why.
@@ -291,8 +294,8 @@ impl Client {
                             }
                         }
                         Err(None) => {
-                            let after = self.options.connect_timeout;
-                            self.failed(ClientError::ConnackTimeout { after }, false)?;
+                            let (after, version) = (self.options.connect_timeout, self.version);
+                            self.failed(ClientError::ConnackTimeout { after, version }, false)?;
                         }
                         Err(Some(error)) => {
                             // CONNACK and the end may come together.
@@ -453,7 +456,7 @@ impl Client {
             && error.may_mean_wrong_version()
         {
             self.version = Version::V311;
-            self.notices.push_back(Notice::Fallback);
+            self.notices.push_back(Notice::Fallback { error });
             self.begin_attempt();
             return Ok(());
         }

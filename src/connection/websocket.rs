@@ -141,7 +141,7 @@ pub(super) async fn connect(
     headers: &[WsHeader],
 ) -> Result<Stream, ConnectError> {
     let request = request(endpoint, headers).map_err(|error| WsFault::Answer(error.to_string()))?;
-    match client_async_with_config(request, stream, Some(config())).await {
+    match client_async_with_config(request, HeadFirst::over(stream), Some(config())).await {
         Ok((socket, _)) => Ok(Box::new(WebSocket::new(socket))),
         Err(WsError::Io(error)) => {
             Err(stream_fault(&error).unwrap_or_else(|| WsFault::Broken(super::error::reason(&error)).into()))
@@ -216,7 +216,7 @@ fn refusal(error: WsError) -> WsFault {
 /// Answers the request of a client on an open stream, whatever its path. A client that does not offer the
 /// subprotocol `mqtt` is refused \[MQTT-6.0.0-3\].
 pub(super) async fn accept(stream: Stream) -> Result<Stream, WsError> {
-    let socket = accept_hdr_async_with_config(stream, agree, Some(config())).await?;
+    let socket = accept_hdr_async_with_config(HeadFirst::over(stream), agree, Some(config())).await?;
     Ok(Box::new(WebSocket::new(socket)))
 }
 
@@ -235,16 +235,114 @@ fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorRes
     }
 }
 
+/// How much of the head of a handshake is collected before it is handed on, in bytes.
+const HEAD: usize = 64 * 1024;
+
+/// A stream whose first bytes, the head of an HTTP message, are handed on in one piece. The handshake below takes a head in
+/// many small pieces for an attack, and such a peer is only slow.
+struct HeadFirst {
+    stream: Stream,
+    head: Head,
+}
+
+enum Head {
+    /// It is not whole.
+    Collecting(BytesMut),
+    /// It is handed on, and what came with it.
+    Complete(Bytes),
+}
+
+impl HeadFirst {
+    fn over(stream: Stream) -> Self {
+        Self { stream, head: Head::Collecting(BytesMut::new()) }
+    }
+
+    /// Reads until the head is whole, the peer has closed, or more has come than a head has.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&mut Bytes>> {
+        while let Head::Collecting(head) = &mut self.head {
+            let mut part = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut part);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            let is_over = buffer.filled().is_empty();
+            // The end of the head may cross the border of two reads.
+            let from = head.len().saturating_sub(3);
+            head.extend_from_slice(buffer.filled());
+            let is_whole = memchr::memmem::find(head.get(from..).unwrap_or_default(), b"\r\n\r\n").is_some();
+            if is_over || is_whole || head.len() >= HEAD || !may_be_http(head) {
+                self.head = Head::Complete(std::mem::take(head).freeze());
+            }
+        }
+        match &mut self.head {
+            Head::Complete(rest) => Poll::Ready(Ok(rest)),
+            Head::Collecting(_) => Poll::Pending,
+        }
+    }
+}
+
+/// Whether bytes may be the start of a response, or of the request for a WebSocket.
+fn may_be_http(start: &[u8]) -> bool {
+    [&b"HTTP/"[..], b"GET "].iter().any(|word| {
+        let len = word.len().min(start.len());
+        start.get(..len) == word.get(..len)
+    })
+}
+
+impl AsyncRead for HeadFirst {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let rest = ready!(self.poll_head(context))?;
+        if rest.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let part = rest.split_to(rest.len().min(buffer.remaining()));
+        buffer.put_slice(&part);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for HeadFirst {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
 /// The bytes of MQTT in binary frames: what is written between two flushes goes out as one frame, and
 /// packets may cross the frames that come in \[MQTT-6.0.0-2\].
 struct WebSocket {
-    socket: WebSocketStream<Stream>,
+    socket: WebSocketStream<HeadFirst>,
     unread: Bytes,
     unsent: BytesMut,
 }
 
 impl WebSocket {
-    fn new(socket: WebSocketStream<Stream>) -> Self {
+    fn new(socket: WebSocketStream<HeadFirst>) -> Self {
         Self { socket, unread: Bytes::new(), unsent: BytesMut::new() }
     }
 

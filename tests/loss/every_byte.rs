@@ -49,6 +49,29 @@ fn publishing(version: Version, qos: QoS, persistent: bool) {
     assert!(broken > 2000, "only {broken} connections broke");
 }
 
+/// At QoS 0 a cut may cost messages, and then it is said.
+#[test]
+fn publishing_qos_0() {
+    let sent = payloads(MESSAGES);
+    for version in [Version::V311, Version::V5] {
+        let mut unknown = 0;
+        for script in cuts() {
+            let broker = Broker::new(version, [script]);
+            let (success, ledger) = run(async {
+                let mut client = broker.client(options(version, false), SEED);
+                let success = publish_all(&mut client, QoS::AtMostOnce, &sent).await.0;
+                (success, client.session_state().ledger())
+            });
+            let memory = broker.memory.lock().unwrap();
+            let missing = sent.iter().filter(|payload| !memory.taken.contains(payload)).count() as u64;
+            assert!(missing <= ledger.unknown, "{script:?} {ledger:?}");
+            assert_eq!(success, ledger.confirmed == MESSAGES as u64, "{script:?} {ledger:?}");
+            unknown += u64::from(ledger.unknown > 0);
+        }
+        assert!(unknown > 1_500, "only {unknown} cuts were felt");
+    }
+}
+
 #[test]
 fn publishing_qos_1_clean_311() {
     publishing(Version::V311, QoS::AtLeastOnce, false);
@@ -87,6 +110,11 @@ fn receiving(version: Version, qos: QoS) {
             assert_eq!(once, sent, "{script:?}");
         }
     }
+}
+
+#[test]
+fn receiving_qos_1_persistent_311() {
+    receiving(Version::V311, QoS::AtLeastOnce);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use mqt::mqtt::codec::{Decoder, Receiver};
 use mqt::mqtt::session::Event;
 use mqt::mqtt::{Message, Packet, PacketId, Properties, QoS, ReasonCode, Subscription, TopicFilter, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::Instant;
 
 /// What the answer to CONNECT is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Script {
     pub down: u64,
     /// It does not break then, but falls silent.
     pub silent: bool,
+    /// A proxy takes so many bytes more then, which reach nobody, and closes in order.
+    pub swallows: usize,
     /// How long every answer takes.
     pub delay: Duration,
     /// One in so many publishes is refused (MQTT 5); 0: none.
@@ -59,6 +62,7 @@ impl Default for Script {
             up: u64::MAX,
             down: u64::MAX,
             silent: false,
+            swallows: 0,
             delay: Duration::ZERO,
             refuses: 0,
             disconnects: None,
@@ -179,6 +183,13 @@ impl Broker {
             down -= room as u64;
             if down == 0 {
                 break;
+            }
+        }
+        let mut swallowed = 0;
+        while swallowed < script.swallows {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => swallowed += count,
             }
         }
         if script.silent {
@@ -360,15 +371,19 @@ pub async fn publish_all(
         }
         let session = client.session_state();
         if waiting.len() == 0 && session.is_drained() && session.was_established() {
-            client.close(ReasonCode::SUCCESS).await;
-            break;
+            if session.unproved() == 0 {
+                client.close(ReasonCode::SUCCESS).await;
+                break;
+            }
+            client.session().ask_for_proof(Instant::now().into_std());
         }
         if let Err(error) = client.drive().await {
             result = Err(error);
             break;
         }
     }
-    (client.session_state().ledger().confirmed == payloads.len() as u64, result)
+    let confirmed = client.session_state().ledger().confirmed == payloads.len() as u64;
+    (confirmed && result.is_ok(), result)
 }
 
 /// Receives so many different messages, acknowledging each; all that came, in order.

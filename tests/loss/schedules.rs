@@ -8,7 +8,7 @@ use mqt::mqtt::{QoS, Version};
 use super::memory::{Answer, Broker, Script, options, payloads, publish_all};
 use crate::support::proxy::Seeded;
 
-const SCHEDULES: u64 = 600;
+const SCHEDULES: u64 = 5_000;
 const MESSAGES: usize = 40;
 
 fn script(random: &mut Seeded, version: Version) -> Script {
@@ -19,6 +19,7 @@ fn script(random: &mut Seeded, version: Version) -> Script {
         reachable: !one_in(random, 8),
         forgets: one_in(random, 6),
         silent: one_in(random, 4),
+        swallows: if one_in(random, 4) { random.between(1, 2_000) as usize } else { 0 },
         window: if one_in(random, 3) { 1 } else { 5 },
         delay: Duration::from_millis(if one_in(random, 3) { random.between(0, 9_000) } else { 0 }),
         ..Script::default()
@@ -51,7 +52,8 @@ fn success_is_never_told_with_a_message_missing() {
     for seed in 0..SCHEDULES {
         let mut random = Seeded::new(seed);
         let version = [Version::V311, Version::V5][random.between(0, 2) as usize];
-        let qos = [QoS::AtLeastOnce, QoS::ExactlyOnce][random.between(0, 2) as usize];
+        let levels = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+        let qos = levels[random.between(0, 3) as usize];
         let persistent = random.between(0, 2) == 0;
         let faults = random.between(0, 12);
         let scripts: Vec<Script> = (0..faults).map(|_| script(&mut random, version)).collect();
@@ -77,15 +79,15 @@ fn success_is_never_told_with_a_message_missing() {
         let story = format!("schedule {seed}: {version} {qos:?} {scripts:#?} {ledger:?} {result:?}");
         if success {
             assert_eq!(missing, 0, "{story}");
-            assert!(result.is_ok(), "{story}");
         }
-        // What did not arrive is neither confirmed nor unknown: it is refused or open.
+        // What did not arrive is not confirmed. At QoS 1 and 2 it is not unknown either, but refused or open.
+        let unknown = if qos == QoS::AtMostOnce { ledger.unknown } else { 0 };
         assert!(
-            missing as u64 <= ledger.refused + ledger.open() + (MESSAGES as u64 - ledger.asked),
+            missing as u64 <= ledger.refused + ledger.open() + unknown + (MESSAGES as u64 - ledger.asked),
             "{story}"
         );
         if result.is_ok() {
-            assert_eq!(ledger.confirmed + ledger.refused, MESSAGES as u64, "{story}");
+            assert_eq!(ledger.confirmed + ledger.refused + unknown, MESSAGES as u64, "{story}");
         }
         successes += u64::from(success);
         lost += u64::from(result.is_err());

@@ -26,6 +26,8 @@ pub enum ClientError {
     ConnackTimeout {
         /// The limit.
         after: Duration,
+        /// The version that was tried.
+        version: Version,
     },
     /// The broker closed the stream before CONNACK.
     #[error("the broker closed the connection before CONNACK")]

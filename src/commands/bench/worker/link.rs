@@ -51,7 +51,9 @@ pub(super) async fn connect(
     };
     match timeout(terms.within, attempt).await {
         Ok(result) => result,
-        Err(_) if has_stream => Err(ClientError::ConnackTimeout { after: terms.within }),
+        Err(_) if has_stream => {
+            Err(ClientError::ConnackTimeout { after: terms.within, version: terms.version })
+        }
         Err(_) => Err(ClientError::ConnectTimeout { after: terms.within }),
     }
 }

@@ -183,7 +183,7 @@ impl Story {
     }
 
     fn fallbacks(&self) -> usize {
-        self.notices.iter().filter(|notice| matches!(notice, Notice::Fallback)).count()
+        self.notices.iter().filter(|notice| matches!(notice, Notice::Fallback { .. })).count()
     }
 }
 

@@ -264,10 +264,14 @@ fn what_the_broker_does_not_support_is_answered_without_asking_it() {
     let mut bench = subscribe("", vec![own], Properties::new());
     assert_eq!(granted(&mut bench), [pair("$share/g/a", 0x83)]);
     bench.sent("");
-    // MQTT 3.1.1 has no such option.
+    // MQTT 3.1.1 has no such option: the caller knows its own messages.
     let mut own = filter("a", QoS::AtMostOnce);
     own.no_local = true;
     let mut bench = Bench::connected(Version::V311);
+    bench.session.subscribe(vec![own.clone()], Properties::new());
+    bench.sent("82 06 0001 0001 'a' 00");
+    // Nor this one, which cannot be made up for.
+    own.retain_as_published = true;
     bench.session.subscribe(vec![own], Properties::new());
     let events = bench.events();
     assert!(
