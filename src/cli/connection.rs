@@ -43,6 +43,9 @@ pub struct ConnectionArgs {
     /// Whose defaults, texts and exit statuses.
     #[arg(skip)]
     pub dialect: Dialect,
+    /// What is to be said about the words, a line each.
+    #[arg(skip)]
+    pub notes: Vec<String>,
 }
 
 /// What is there only to be refused in words of its own: no help has it.
@@ -198,8 +201,8 @@ pub struct ServerArgs {
 
     /// Read further options from this file
     ///
-    /// One option a line, the rest of the line its value, lines that begin with # left out: the form of the options
-    /// files of mosquitto. What stands on the command line wins.
+    /// One option a line, the rest of the line its value, quotes included, and lines that begin with # left out: the
+    /// form of the options files of mosquitto. What stands on the command line wins.
     #[arg(short = 'o', long, value_name = "FILE")]
     #[serde(skip)]
     pub options_file: Option<PathBuf>,

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod generate;
 pub mod install_links;
 pub mod multicall;
+pub mod options_file;
 pub mod profile;
 pub mod property;
 pub mod publish;
@@ -77,6 +78,19 @@ impl Request {
             _ => return None,
         };
         connection.server.options_file.as_deref()
+    }
+
+    /// Adds what is to be said about the words before anything is done.
+    pub fn note(&mut self, notes: impl IntoIterator<Item = String>) {
+        let connection = match self {
+            Self::Publish(args) => &mut args.connection,
+            Self::Subscribe(args) => &mut args.connection,
+            Self::Request(args) => &mut args.connection,
+            Self::Watch(args) => &mut args.connection,
+            Self::Bench(args) => &mut args.load.connection,
+            _ => return,
+        };
+        connection.notes.extend(notes);
     }
 }
 

@@ -360,7 +360,7 @@ fn shape(command: &Command, word: &OsStr) -> Shape {
     Shape::Plain
 }
 
-fn takes_next_word(arg: &clap::Arg) -> bool {
+pub(super) fn takes_next_word(arg: &clap::Arg) -> bool {
     arg.get_action().takes_values()
         && !arg.is_require_equals_set()
         && arg.get_num_args().is_none_or(|range| range.takes_values())

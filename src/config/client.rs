@@ -53,7 +53,8 @@ pub(super) fn merge(
     environment: &Environment<'_>,
     own_broker: bool,
 ) -> Result<Merged, Failure> {
-    let mut warnings = Vec::new();
+    let note = |text: &String| Warning { keyword: "options-file", text: text.clone() };
+    let mut warnings: Vec<Warning> = typed.notes.iter().map(note).collect();
     let told = typed.dialect.tool().is_none() && environment.stderr_is_terminal;
     if typed.login.password.is_some() && told {
         warnings.push(Warning {

@@ -20,9 +20,8 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(filter);
     }
-    match merged.args.dialect.tool() {
-        Some(tool) => mosquitto::check_format(tool, args.format.as_deref())?,
-        None => rules::check_subscribe(&args)?,
+    if merged.args.dialect.tool().is_none() {
+        rules::check_subscribe(&args)?;
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
