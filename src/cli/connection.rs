@@ -62,7 +62,7 @@ pub struct ServerArgs {
     /// wss://HOST/PATH (WebSocket over TLS, port 443) or unix:///PATH. The scheme alone decides the
     /// transport; TLS never falls back to plain. User name and password may stand before the host, as in
     /// mqtts://USER:PASSWORD@HOST:8883, special characters percent-encoded. A path after mqtt:// or mqtts://
-    /// is a topic, as with mosquitto.
+    /// is a topic, as with mosquitto. tcp:// is mqtt://, ssl:// and tls:// are mqtts://.
     #[arg(short = 'L', long, value_name = "URL")]
     #[serde(deserialize_with = "read_value")]
     pub url: Option<Endpoint>,

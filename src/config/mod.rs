@@ -18,6 +18,7 @@ mod request;
 mod rules;
 pub mod settings;
 mod subscribe;
+pub mod suspicion;
 mod watch;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};

@@ -40,7 +40,7 @@ pub(super) fn resolve(
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let topics = args.topic.iter().map(|topic| &**topic).chain(args.response_topic.as_deref());
-    client::warn_of_control_characters(topics, &mut warnings);
+    client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mqtt5_only = if tool.is_some() { None } else { mqtt5_only(&args) };
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
     if tool.is_some() {

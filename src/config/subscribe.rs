@@ -25,7 +25,7 @@ pub(super) fn resolve(
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
-    client::warn_of_control_characters(filters.map(|filter| &**filter), &mut warnings);
+    client::warn_of_topics(filters.map(|filter| &**filter), &merged, environment, &mut warnings);
     let mosquitto = merged.args.dialect.tool().is_some();
     // MQTT 3 has nothing for these, and the mosquitto clients take them without a word.
     let mqtt5_only = if mosquitto { None } else { mqtt5_only(&args) };

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
-        for text in ["foo", "http://h/t", "unix:///s"] {
+        for text in ["foo", "http://h/t", "unix:///s", "tcp://h/t", "ssl://h/t"] {
             assert_eq!(
                 read(text, &mut ConnectionArgs::default()),
                 Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned())),
