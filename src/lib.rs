@@ -17,12 +17,14 @@ pub mod ui;
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::PanicHookInfo;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cli::Request;
 use cli::bench::BenchAction;
 use cli::multicall::{self, Called, WrongCall};
-use config::{Dialect, Environment, Resolved, Tool, UiSettings};
+use config::option_file::OptionFile;
+use config::{Dialect, Environment, Resolved, Surroundings, Tool, UiSettings};
 use error::{Failure, Kind};
 use ui::Ui;
 
@@ -51,24 +53,43 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Understands the arguments, and those of the options file that they name: they stand before the others.
-fn parse(mut argv: Vec<OsString>) -> Result<Request, Failure> {
+fn parse(argv: Vec<OsString>) -> Result<Request, Failure> {
     let request = cli::parse(argv.clone())?;
     let Some(path) = request.options_file() else { return Ok(request) };
-    let words = config::option_file::read_named(path)?.into_iter().flatten();
-    // Behind the names of the program and of the command.
-    argv.splice(2..2, words);
-    Ok(cli::parse(argv)?)
+    let OptionFile { path, lines } = config::option_file::read_named(path)?;
+    let place = |number: usize| format!("{}, line {number}", path.display());
+    let (mut request, notes) = cli::options_file::parse(&argv, lines).map_err(|(number, wrong)| {
+        let failure = Failure::from(wrong);
+        Failure { what: format!("{}: {}", place(number), failure.what), ..failure }
+    })?;
+    request.note(notes.into_iter().map(|(number, text)| format!("{}: {text}", place(number))));
+    Ok(request)
+}
+
+/// Understands what a mosquitto client is asked for, by its options file and these arguments. The clients leave a file
+/// out that they cannot read: here that is told behind everything else that is wrong.
+fn call(tool: Tool, given: Option<OsString>, args: Vec<OsString>) -> Result<Called, WrongCall> {
+    let read = config::option_file::read(tool, given.as_deref(), &|name| std::env::var_os(name));
+    let (path, lines, unread) = match read {
+        Ok(Some(OptionFile { path, lines })) => (path, lines, None),
+        Ok(None) => (PathBuf::new(), Vec::new(), None),
+        Err(failure) => (PathBuf::new(), Vec::new(), Some(failure.old_end().text)),
+    };
+    match (multicall::parse(tool, lines, args, &Surroundings), unread) {
+        (Ok(Called::Run(_)), Some(text)) => Err(WrongCall { text, usage: None, line: None }),
+        (Err(wrong), Some(text)) => Err(WrongCall { text: format!("{}\n{text}", wrong.text), ..wrong }),
+        (Err(WrongCall { text, usage, line: Some(number) }), None) => {
+            let text = format!("{text}\nIt is in line {number} of the options file {}.", path.display());
+            Err(WrongCall { text, usage, line: Some(number) })
+        }
+        (called, _) => called,
+    }
 }
 
 /// Does what a mosquitto client does with these arguments.
 fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
     let talk = Ui::new(PROGRAM, UiSettings { dialect: Dialect::Mosquitto(tool), ..UiSettings::default() });
-    let called = multicall::options_file(tool, &args).and_then(|given| {
-        let variable = |name: &str| std::env::var_os(name);
-        let lines = config::option_file::read(tool, given.as_deref(), &variable)
-            .map_err(|failure| WrongCall { text: failure.old_end().text, usage: None })?;
-        multicall::parse(tool, lines, args)
-    });
+    let called = multicall::options_file(tool, &args).and_then(|given| call(tool, given, args));
     let request = match called {
         Ok(Called::Run(request)) => request,
         Ok(Called::Text(text)) => {
@@ -77,7 +98,7 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
                 Err(failure) => failure.kind.old_code(),
             });
         }
-        Err(WrongCall { text, usage }) => {
+        Err(WrongCall { text, usage, .. }) => {
             talk.status(&text);
             // There is one exit status for both.
             drop(usage.map(|usage| talk.out(usage.as_bytes())));

@@ -129,6 +129,99 @@ fn mqt_reads_options_files_too() {
         .assert_stderr_has("the options file /nowhere/at-all cannot be read");
 }
 
+/// A line without a value never takes the next line for it.
+#[test]
+fn a_wrong_line_of_an_options_file_is_named() {
+    for (content, told) in [
+        ("-t a\n-u\n-P secret\n", ", line 2: -u needs a value\n"),
+        ("-t a\n-d yes\n", ", line 2: -d takes no value 'yes'\n"),
+        ("-t a\n\n# x\n-q 3\n", ", line 4: --qos '3': "),
+        ("-t a\n--bogus\n", ", line 2: unknown option '--bogus'\n"),
+    ] {
+        let run = Mqt::new(["sub", "-p", "1"]);
+        let file = run.home_file("options", content);
+        let outcome = run.arg("-o").arg(file).run();
+        outcome.assert_code(1).assert_stderr_has(told).assert_stderr_lacks("secret");
+    }
+    let folder = TempDir::new().unwrap();
+    let old = linked(&folder, "mosquitto_sub");
+    for (content, fault, line) in [
+        ("-t a\n-u\n-P secret\n", "Error: -u argument given but no username specified.\n", 2),
+        ("\n # x\n", "Error: Unknown option '#'.\n", 2),
+        ("-t\ta\n", "Error: Unknown option '-t\ta'.\n", 1),
+        ("-t a\n-D connect user-property x\n", "Error: --property argument given but ", 2),
+    ] {
+        let run = call(&old, "-p 1");
+        let file = run.home_file("options", content);
+        let outcome = run.arg("-o").arg(&file).run();
+        outcome.assert_code(1);
+        let stderr = outcome.stderr();
+        assert!(stderr.starts_with(fault), "{outcome}");
+        let place = format!("\nIt is in line {line} of the options file {}.\n", file.display());
+        assert!(stderr.ends_with(&place), "{outcome}");
+    }
+}
+
+#[test]
+fn quotes_in_an_options_file_are_part_of_the_value() {
+    let broker = TestBroker::start();
+    let run = Mqt::new(["pub", "-m", "x", "-d"]);
+    let content = format!("\u{feff}-p\t{}\n  # where\n-t \"a b\"\n", broker.port());
+    let file = run.home_file("options", content);
+    let place =
+        format!("mqt: warning[options-file]: {}, line 3: the quotes are part of the value\n", file.display());
+    let outcome = run.arg("-o").arg(file).run();
+    outcome.assert_code(0).assert_stderr_has(&place).assert_stderr_has("PUBLISH \"\"a b\"\",");
+}
+
+#[test]
+fn the_old_programs_take_a_password_from_a_file_or_a_command() {
+    let folder = TempDir::new().unwrap();
+    for name in ["mosquitto_pub", "mosquitto_sub", "mosquitto_rr"] {
+        let program = linked(&folder, name);
+        let line = match name {
+            "mosquitto_pub" => "-t a -n",
+            "mosquitto_sub" => "-t a",
+            _ => "-t a -e b -n",
+        };
+        for way in ["--password-file", "--password-command"] {
+            let listener = Scripted::listen();
+            let run = call(&program, &format!("-h 127.0.0.1 -p {} -V 311 -u me {line}", listener.port()));
+            let file = run.home_file("password", "secret\n");
+            let value = if way == "--password-file" { file.into_os_string() } else { "echo secret".into() };
+            let running = run.arg(way).arg(value).start();
+            let (mut peer, connect) = listener.accept_connect();
+            assert!(connect.ends_with(b"\0\x02me\0\x06secret"), "{name} {way}: {connect:?}");
+            peer.send("20 (00 05)");
+            running.wait().assert_code(5);
+        }
+    }
+}
+
+/// Another connection would get the same answer.
+#[test]
+fn a_wrong_suback_is_the_end() {
+    let folder = TempDir::new().unwrap();
+    let old = linked(&folder, "mosquitto_sub");
+    for (version, connack, suback) in [
+        ("311", "20 (00 00)", "90 (0001 07)"),
+        ("311", "20 (00 00)", "90 (0001)"),
+        ("311", "20 (00 00)", "90 (0001 00 00)"),
+        ("311", "20 (00 00)", "92 (0001 00)"),
+        ("5", "20 (00 00 00)", "90 (0001 00 07)"),
+        ("5", "20 (00 00 00)", "90 (0001 00 00 00)"),
+    ] {
+        let listener = Scripted::listen();
+        let running = call(&old, &format!("-h 127.0.0.1 -p {} -t a -V {version}", listener.port())).start();
+        let mut peer = listener.accept_and_say(connack);
+        assert_eq!(peer.packet()[0], 0x82, "no SUBSCRIBE");
+        peer.send(suback);
+        let outcome = running.wait();
+        outcome.assert_code(2).assert_stderr_has("Error: A network protocol error occurred");
+        assert_eq!(listener.connections(), 1, "{suback}");
+    }
+}
+
 #[test]
 fn an_alarm_is_a_time_limit() {
     let broker = TestBroker::start();

@@ -43,6 +43,9 @@ pub struct ConnectionArgs {
     /// Whose defaults, texts and exit statuses.
     #[arg(skip)]
     pub dialect: Dialect,
+    /// What is to be said about the words, a line each.
+    #[arg(skip)]
+    pub notes: Vec<String>,
 }
 
 /// What is there only to be refused in words of its own: no help has it.
@@ -59,7 +62,7 @@ pub struct ServerArgs {
     /// wss://HOST/PATH (WebSocket over TLS, port 443) or unix:///PATH. The scheme alone decides the
     /// transport; TLS never falls back to plain. User name and password may stand before the host, as in
     /// mqtts://USER:PASSWORD@HOST:8883, special characters percent-encoded. A path after mqtt:// or mqtts://
-    /// is a topic, as with mosquitto.
+    /// is a topic, as with mosquitto. tcp:// is mqtt://, ssl:// and tls:// are mqtts://.
     #[arg(short = 'L', long, value_name = "URL")]
     #[serde(deserialize_with = "read_value")]
     pub url: Option<Endpoint>,
@@ -198,8 +201,8 @@ pub struct ServerArgs {
 
     /// Read further options from this file
     ///
-    /// One option a line, the rest of the line its value, lines that begin with # left out: the form of the options
-    /// files of mosquitto. What stands on the command line wins.
+    /// One option a line, the rest of the line its value, quotes included, and lines that begin with # left out: the
+    /// form of the options files of mosquitto. What stands on the command line wins.
     #[arg(short = 'o', long, value_name = "FILE")]
     #[serde(skip)]
     pub options_file: Option<PathBuf>,

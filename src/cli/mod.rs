@@ -6,9 +6,11 @@
 pub mod bench;
 pub mod broker;
 pub mod connection;
+mod foreign;
 pub mod generate;
 pub mod install_links;
 pub mod multicall;
+pub mod options_file;
 pub mod profile;
 pub mod property;
 pub mod publish;
@@ -30,9 +32,11 @@ pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
 pub use install_links::InstallLinksArgs;
 pub use profile::{ProfileAction, ProfileArgs};
+use property::Shape;
 pub use publish::PublishArgs;
 pub use request::RequestArgs;
 pub use subscribe::SubscribeArgs;
+use usage::Before;
 pub use usage::WrongUsage;
 pub use values::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 pub use watch::WatchArgs;
@@ -77,6 +81,19 @@ impl Request {
             _ => return None,
         };
         connection.server.options_file.as_deref()
+    }
+
+    /// Adds what is to be said about the words before anything is done.
+    pub fn note(&mut self, notes: impl IntoIterator<Item = String>) {
+        let connection = match self {
+            Self::Publish(args) => &mut args.connection,
+            Self::Subscribe(args) => &mut args.connection,
+            Self::Request(args) => &mut args.connection,
+            Self::Watch(args) => &mut args.connection,
+            Self::Bench(args) => &mut args.load.connection,
+            _ => return,
+        };
+        connection.notes.extend(notes);
     }
 }
 
@@ -262,9 +279,10 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongU
         return Err(WrongUsage::new("a command is missing", "mqt"));
     }
     let short_help = is_lone_host(&args);
-    match command().try_get_matches_from(once_name("mqt", help_or(args, short_help))) {
+    let whole = command();
+    match whole.clone().try_get_matches_from(once_name("mqt", help_or(args, short_help))) {
         Ok(_) => Err(WrongUsage::new("a command is missing", "mqt")),
-        Err(error) => stop(&error, "mqt"),
+        Err(error) => stop(&error, &whole, "mqt"),
     }
 }
 
@@ -312,10 +330,10 @@ fn once_name(name: &str, args: Vec<OsString>) -> impl Iterator<Item = OsString> 
     std::iter::once(OsString::from(name)).chain(args)
 }
 
-fn stop(error: &clap::Error, shown: &str) -> Result<Request, WrongUsage> {
+fn stop(error: &clap::Error, definition: &Command, shown: &str) -> Result<Request, WrongUsage> {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Text(error.render().to_string())),
-        _ => Err(WrongUsage::of_clap(error, shown)),
+        _ => Err(WrongUsage::of_clap(error, definition, shown)),
     }
 }
 
@@ -333,7 +351,7 @@ fn parse_command(
         if let Err(error) = self::command().try_get_matches_from(once_name("mqt", line))
             && error.kind() == ErrorKind::DisplayHelp
         {
-            return stop(&error, shown);
+            return stop(&error, &command, shown);
         }
     }
     let takes_properties = command.get_arguments().any(|arg| arg.get_id() == "property");
@@ -346,33 +364,28 @@ fn parse_command(
     let mut matches = match command.try_get_matches_from_mut(once_name(shown, args.clone())) {
         Ok(matches) => matches,
         Err(error) => {
+            if let Some(usage) = stray_word(&error, &command, &args, shown) {
+                return Err(usage);
+            }
             let below = args.first().and_then(|word| command.find_subcommand(word));
             let shown =
                 &below.map_or_else(|| shown.to_owned(), |below| format!("{shown} {}", below.get_name()));
-            let stray = match error.get(ContextKind::InvalidArg) {
-                Some(ContextValue::String(word))
-                    if error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-') =>
-                {
-                    word
-                }
-                _ => return stop(&error, shown),
-            };
-            let before = args.windows(2).find(|pair| pair[1] == **stray).and_then(|pair| pair[0].to_str());
-            let before = before.filter(|before| {
-                command
-                    .get_arguments()
-                    .any(|arg| arg.is_require_equals_set() && arg.get_long() == before.strip_prefix("--"))
-            });
-            return stop(&error, shown).map_err(|usage| usage.of_word(stray, before, shown));
+            return stop(&error, below.unwrap_or(&command), shown);
         }
     };
+    if let Some(usage) = wrong_words(&command, &args, shown) {
+        return Err(usage);
+    }
     let request = match name {
         "pub" => PublishArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
             args.connection.session.property = properties;
+            args.topic.extend(args.topic_word.take());
+            args.message = args.message.take().or(args.message_word.take());
             Request::Publish(Box::new(args))
         }),
         "sub" => SubscribeArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
             args.connection.session.property = properties;
+            args.topic.append(&mut args.filter_words);
             Request::Subscribe(Box::new(args))
         }),
         "bench" => BenchArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
@@ -395,7 +408,95 @@ fn parse_command(
         "generate" => GenerateArgs::from_arg_matches_mut(&mut matches).map(Request::Generate),
         _ => return Ok(explain(matches.get_one::<String>("topic").map(String::as_str))),
     };
-    request.map_err(|error| WrongUsage::of_clap(&error, shown))
+    request.map_err(|error| WrongUsage::of_clap(&error, &command, shown))
+}
+
+/// Where the words are that belong to no option.
+fn plain_words(command: &Command, args: &[OsString]) -> Vec<usize> {
+    let mut places = Vec::new();
+    let mut words = args.iter().enumerate();
+    while let Some((place, word)) = words.next() {
+        match property::shape(command, word) {
+            Shape::WithValue => drop(words.next()),
+            Shape::End => places.extend(words.by_ref().map(|(place, _)| place)),
+            Shape::Plain if !word.as_encoded_bytes().starts_with(b"-") => places.push(place),
+            Shape::Plain | Shape::Property(_) => {}
+        }
+    }
+    places
+}
+
+/// The word that has no place: one too many, or one beside the option that says the same.
+fn stray_word(error: &clap::Error, command: &Command, args: &[OsString], shown: &str) -> Option<WrongUsage> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        Some(ContextValue::Strings(texts)) => texts.first().map(String::as_str),
+        _ => None,
+    };
+    let plain = plain_words(command, args);
+    let named = text(ContextKind::InvalidArg);
+    // With a command below it clap takes a word too many for one.
+    let below = text(ContextKind::InvalidSubcommand);
+    let command_below = || {
+        let words = plain.iter().filter_map(|place| args.get(*place)?.to_str());
+        words.filter(|word| command.find_subcommand(word).is_some()).map(str::to_owned).next()
+    };
+    if below.is_some()
+        && let Some(word) = command_below()
+    {
+        let what = format!("{word} stands in front of its options and does not go with others");
+        let mut usage = WrongUsage::new(what, shown);
+        usage.hints.insert(0, format!("write `{shown} {word} …`"));
+        return Some(usage);
+    }
+    let place_of =
+        |word: &str| plain.iter().copied().find(|place| args.get(*place).is_some_and(|arg| arg == word));
+    let place = match error.kind() {
+        ErrorKind::UnknownArgument => named.filter(|word| !word.starts_with('-')).and_then(place_of),
+        ErrorKind::ArgumentConflict if below.is_some() => below.and_then(place_of),
+        ErrorKind::ArgumentConflict => {
+            let positional = [named, text(ContextKind::PriorArg)]
+                .into_iter()
+                .flatten()
+                .find(|name| name.starts_with('['))?;
+            let nth = match positional {
+                // What is there once already, and what the topic stands before.
+                "[SCENARIO]" | "[MESSAGE]" => 1,
+                _ => 0,
+            };
+            plain.get(nth).copied()
+        }
+        _ => None,
+    }?;
+    Some(WrongUsage::of_word(&args.get(place)?.to_string_lossy(), before(command, args, place), shown))
+}
+
+/// What stands before a word.
+fn before<'a>(command: &Command, args: &'a [OsString], place: usize) -> Before<'a> {
+    let option = place.checked_sub(1).and_then(|before| args.get(before)).and_then(|word| word.to_str());
+    let Some(option) = option.filter(|option| option.starts_with('-')) else { return Before::Other };
+    let needs_equals = command
+        .get_arguments()
+        .any(|arg| arg.is_require_equals_set() && arg.get_long() == option.strip_prefix("--"));
+    if needs_equals { Before::Equals(option) } else { Before::Flag(option) }
+}
+
+/// Words that could be topics, as `mqt pub` and `mqt sub` take them, and that are something else.
+fn wrong_words(command: &Command, args: &[OsString], shown: &str) -> Option<WrongUsage> {
+    if !matches!(shown, "mqt pub" | "mqt sub") {
+        return None;
+    }
+    let plain = plain_words(command, args);
+    plain.iter().enumerate().find_map(|(index, place)| {
+        let word = args.get(*place)?.to_str()?;
+        let before = before(command, args, *place);
+        let is_topic = index == 0 || shown == "mqt sub";
+        match before {
+            Before::Equals(_) => Some(WrongUsage::of_word(word, before, shown)),
+            _ if is_topic && usage::is_json(word) => Some(WrongUsage::of_json(word, shown)),
+            _ => None,
+        }
+    })
 }
 
 /// `mqt help` and a topic.

@@ -15,9 +15,11 @@ mod topic;
 mod url;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 
 use super::Request;
+use crate::connection::error::system_reason;
 use option::{Definition, Opt};
 use reading::Reading;
 
@@ -98,6 +100,26 @@ pub struct WrongCall {
     pub text: String,
     /// The text for stdout: the usage after some faults.
     pub usage: Option<String>,
+    /// The number of the line of the options file that it is in.
+    pub line: Option<usize>,
+}
+
+/// A line of an options file that says something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The first line of the file has the number 1.
+    pub number: usize,
+    /// The option, and its value as one word; of a property several words.
+    pub words: Vec<OsString>,
+}
+
+/// What the words alone do not say: it is asked for when its turn has come, since the first fault ends it all.
+pub trait Outside {
+    /// What is wrong with a format for `-F`, in the words of the clients.
+    fn format_fault(&self, format: &str) -> Option<String>;
+
+    /// Why a file cannot be read. What is no regular file is read when it is needed and not before.
+    fn unreadable(&self, path: &Path) -> Option<io::Error>;
 }
 
 /// A fault that is found while the words are read.
@@ -140,7 +162,20 @@ fn end_of(tool: Tool, fault: Fault) -> Result<Called, WrongCall> {
         Fault::Help => return Ok(Called::Text(help::usage(tool))),
         Fault::Version => return Ok(Called::Text(help::version(tool))),
     };
-    Err(WrongCall { text, usage })
+    Err(WrongCall { text, usage, line: None })
+}
+
+/// What is said of a file that cannot be sent.
+#[must_use]
+pub fn not_loaded(path: &Path, error: &io::Error) -> String {
+    let (path, reason) = (path.display(), system_reason(error));
+    format!("Error: Unable to read file \"{path}\": {reason}.\nError loading input file \"{path}\".")
+}
+
+/// What is said of a certificate or key that is not there.
+#[must_use]
+pub fn tls_file_missing(path: &Path) -> String {
+    format!("Error: Problem setting TLS options: File not found.\n{}", path.display())
 }
 
 /// The value of `-o`, the file that takes the place of the default options file.
@@ -202,12 +237,20 @@ pub fn option_texts(tool: Tool) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// The first fault, in mosquitto's words.
-pub fn parse(tool: Tool, lines: Vec<Vec<OsString>>, args: Vec<OsString>) -> Result<Called, WrongCall> {
-    let mut reading = Reading::new(tool);
-    for words in lines.into_iter().chain([args]) {
-        if let Err(fault) = reading.take(words) {
-            return end_of(tool, fault);
+pub fn parse(
+    tool: Tool,
+    lines: Vec<Line>,
+    args: Vec<OsString>,
+    outside: &dyn Outside,
+) -> Result<Called, WrongCall> {
+    let mut reading = Reading::new(tool, outside);
+    for line in lines {
+        if let Err(fault) = reading.take(line.words) {
+            return end_of(tool, fault).map_err(|wrong| WrongCall { line: Some(line.number), ..wrong });
         }
+    }
+    if let Err(fault) = reading.take(args) {
+        return end_of(tool, fault);
     }
     match reading.finish() {
         Ok(request) => Ok(Called::Run(request)),

@@ -319,7 +319,7 @@ pub fn take(command: &Command, args: &mut Vec<OsString>) -> Result<Vec<PlacedPro
 }
 
 /// What a word of the command line is.
-enum Shape {
+pub(super) enum Shape {
     /// A flag, an option with its value attached, or no option.
     Plain,
     /// An option whose value is the next word.
@@ -330,7 +330,7 @@ enum Shape {
     Property(Option<OsString>),
 }
 
-fn shape(command: &Command, word: &OsStr) -> Shape {
+pub(super) fn shape(command: &Command, word: &OsStr) -> Shape {
     let Some(text) = word.to_str() else { return Shape::Plain };
     if text == "--" {
         return Shape::End;
@@ -360,7 +360,7 @@ fn shape(command: &Command, word: &OsStr) -> Shape {
     Shape::Plain
 }
 
-fn takes_next_word(arg: &clap::Arg) -> bool {
+pub(super) fn takes_next_word(arg: &clap::Arg) -> bool {
     arg.get_action().takes_values()
         && !arg.is_require_equals_set()
         && arg.get_num_args().is_none_or(|range| range.takes_values())

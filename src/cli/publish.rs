@@ -31,6 +31,18 @@ Examples:
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Message")]
 pub struct PublishArgs {
+    /// Publish to this topic, as with -t
+    ///
+    /// In place of -t: mqt pub TOPIC MESSAGE.
+    #[arg(value_name = "TOPIC", conflicts_with_all = ["topic", "split_topic"], value_parser = topic_parser::<TopicName>())]
+    pub topic_word: Option<TopicName>,
+
+    /// Publish this text, as with -m
+    ///
+    /// A text of several words stands in quotes.
+    #[arg(value_name = "MESSAGE", group = "source")]
+    pub message_word: Option<OsString>,
+
     /// Publish to this topic; repeatable
     ///
     /// Each message goes to each topic. A topic has no wildcards.

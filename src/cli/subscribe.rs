@@ -27,6 +27,12 @@ Examples:
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Subscription")]
 pub struct SubscribeArgs {
+    /// Subscribe to these topic filters, as with -t
+    ///
+    /// In place of -t: mqt sub 'home/#'.
+    #[arg(value_name = "FILTER", conflicts_with = "topic", value_parser = topic_parser::<TopicFilter>())]
+    pub filter_words: Vec<TopicFilter>,
+
     /// Subscribe to this topic filter; repeatable
     ///
     /// In a filter + stands for one level, and # at the end for all that follow. $share/NAME/FILTER shares

@@ -180,7 +180,15 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt pubb", "unknown command 'pubb'", "did you mean 'pub'?"),
         ("mqt sub --topc x", "unknown option '--topc'", "did you mean '--topic'?"),
         ("mqt sub -Z", "unknown option '-Z'", "`mqt sub --help` lists the options"),
-        ("mqt sub word", "'word' belongs to no option", "a topic is given with -t: -t 'word'"),
+        ("mqt watch word", "'word' belongs to no option", "a topic is given with -t: -t 'word'"),
+        ("mqt sub -t a word", "'word' belongs to no option", "a topic is given with -t: -t 'word'"),
+        ("mqt pub -t a word", "'word' belongs to no option", "a topic is given with -t"),
+        ("mqt pub a -m hello world", "'world' belongs to no option", "a text of several words in quotes"),
+        ("mqt pub a hello world", "'world' belongs to no option", "a text of several words in quotes"),
+        ("mqt pub -t a {\"b\":1}", "'{\"b\":1}' belongs to no option", "-m '{\"b\":1}'"),
+        ("mqt pub {\"b\":1}", "'{\"b\":1}' is JSON, not a topic", "-t TOPIC -m '{\"b\":1}'"),
+        ("mqt sub [1]", "'[1]' is JSON, not a topic", "`mqt pub -t TOPIC -m TEXT`"),
+        ("mqt sub a --retry 5", "'5' belongs to no option", "write --retry=5"),
         ("mqt pub -t a -m hello world", "'world' belongs to no option", "a text of several words in quotes"),
         ("mqt sub -t", "--topic needs a value", "quote '#'"),
         ("mqt sub -t a --retry 5", "'5' belongs to no option", "write --retry=5"),
@@ -210,13 +218,52 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt version", "unknown command 'version'", "`mqt --version`"),
         ("mqt generate completions tcsh", "does not know the value 'tcsh'", "it is one of bash, "),
         ("mqt help watc", "'watc' is not known here", "it is one of pub, sub"),
-        ("mqt wach", "unknown command 'wach'", "`mqt --help`"),
+        ("mqt wach", "unknown command 'wach'", "did you mean 'watch'?"),
+        ("mqt sbu", "unknown command 'sbu'", "did you mean 'sub'?"),
+        ("mqt publish", "unknown command 'publish'", "did you mean 'pub'?"),
+        ("mqt subscribe", "unknown command 'subscribe'", "did you mean 'sub'?"),
+        ("mqt profile lst", "unknown command 'lst'", "did you mean 'list'?"),
+        ("mqt bench connect -n 10 foo", "'foo' belongs to no option", "one scenario is run"),
+        ("mqt bench connect foo", "'foo' belongs to no option", "one scenario is run"),
+        ("mqt bench -n 10 compare a b", "compare stands in front", "write `mqt bench compare …`"),
+        ("mqt bench connect -c 100", "'100' belongs to no option", "-n N is the number of connections"),
+        ("mqt bench --preset p2p-1k e2e", "--preset does not go with SCENARIO", ""),
+        ("mqt sub --payload x", "unknown option '--payload'", "`mqt pub -t TOPIC -m TEXT`"),
+        ("mqt pub --payload x", "unknown option '--payload'", "here that is -m TEXT"),
+        ("mqt sub --clientId x", "unknown option '--clientId'", "here that is -i NAME"),
+        ("mqt sub --client-id x", "unknown option '--client-id'", "here that is -i NAME"),
+        ("mqt sub --ca x", "unknown option '--ca'", "here that is --cafile FILE"),
+        ("mqt sub --broker x", "unknown option '--broker'", "-L URL takes a URL"),
+        ("mqt sub --hostname x", "unknown option '--hostname'", "here that is -h HOST"),
+        ("mqt sub --hex", "unknown option '--hex'", "-F %x prints"),
+        ("mqt sub --timestamp", "unknown option '--timestamp'", "-F '%I %t %p'"),
+        ("mqt sub --no-clean", "unknown option '--no-clean'", "here that is -c, with -i NAME"),
+        ("mqt sub --clean", "unknown option '--clean'", "leave it out"),
+        ("mqt bench --clients 5", "unknown option '--clients'", "here that is -n N"),
+        ("mqt sub --user=x", "unknown option '--user'", "here that is -u NAME"),
+        ("mqt pub --will-message x", "unknown option '--will-message'", "here that is --will-payload TEXT"),
     ] {
         let usage = wrong(line);
         assert_eq!(usage.keyword, "usage", "{line}");
         assert!(usage.what.contains(what) && !usage.what.contains('\n'), "{line}: {}", usage.what);
         assert!(usage.hints.iter().any(|given| given.contains(hint)), "{line}: {:?}", usage.hints);
     }
+}
+
+#[test]
+fn words_are_topics_and_a_message() {
+    let args = publish("mqt pub a/b hello -q 1");
+    assert_eq!(args.topic.iter().map(|topic| topic.to_string()).collect::<Vec<_>>(), ["a/b"]);
+    assert_eq!(args.message.as_deref(), Some(OsStr::new("hello")));
+    // Of a message anything can be said.
+    for (line, message) in [("mqt pub a {}", "{}"), ("mqt pub a -- -1", "-1"), ("mqt pub -r a -d 1", "1")] {
+        assert_eq!(publish(line).message.as_deref(), Some(OsStr::new(message)), "{line}");
+    }
+    let args = publish("mqt pub a -m hello");
+    assert_eq!((args.topic.len(), args.message.as_deref()), (1, Some(OsStr::new("hello"))));
+    assert_eq!(subscribe("mqt sub -v a/# +/b -C 1").topic.len(), 2);
+    assert_eq!(wrong("mqt pub a/# x").keyword, "topic");
+    assert!(wrong("mqt sub a#").what.starts_with("FILTER 'a#': "), "{}", wrong("mqt sub a#").what);
 }
 
 #[test]

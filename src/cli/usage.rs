@@ -2,9 +2,11 @@
 
 use std::error::Error;
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use thiserror::Error;
 
+use super::foreign;
 use super::property::PropertyError;
 use super::values::TopicValueError;
 
@@ -38,17 +40,21 @@ impl WrongUsage {
         Self::new(format!("-D: {error}"), command)
     }
 
-    /// What clap found.
-    pub(super) fn of_clap(error: &clap::Error, command: &str) -> Self {
+    /// What clap found in the words for `definition`, which the user knows as `command`.
+    pub(super) fn of_clap(error: &clap::Error, definition: &Command, command: &str) -> Self {
         let text = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => Some(text.as_str()),
             // Of several suggestions clap puts the best one last.
             Some(ContextValue::Strings(texts)) => texts.last().map(String::as_str),
             _ => None,
         };
-        // `--topic <TOPIC>` → `--topic`
-        let option = |kind| text(kind).map(|name| name.split([' ', '=', '[']).next().unwrap_or(name));
-        let named = option(ContextKind::InvalidArg).unwrap_or_default();
+        // `--topic <TOPIC>` → `--topic`, `[SCENARIO]` → `SCENARIO`
+        let option = |kind| {
+            let name = text(kind).map(|name| name.strip_prefix('[').unwrap_or(name));
+            name.map(|name| name.split([' ', '=', '[', ']']).next().unwrap_or(name))
+        };
+        let below = || text(ContextKind::InvalidSubcommand);
+        let named = option(ContextKind::InvalidArg).or_else(below).unwrap_or_default();
         let value = text(ContextKind::InvalidValue).unwrap_or_default();
         let mut topic = false;
         let what = match error.kind() {
@@ -61,7 +67,9 @@ impl WrongUsage {
                 "a command is missing".to_owned()
             }
             ErrorKind::InvalidValue if value.is_empty() => format!("{named} needs a value"),
-            ErrorKind::InvalidValue if named.is_empty() => format!("'{value}' is not known here"),
+            ErrorKind::InvalidValue if !named.starts_with(['-', '<']) => {
+                format!("'{value}' is not known here")
+            }
             ErrorKind::InvalidValue => format!("{named} does not know the value '{value}'"),
             ErrorKind::ValueValidation => {
                 let why = error.source().map_or_else(String::new, |why| format!(": {}", in_words(why)));
@@ -87,17 +95,21 @@ impl WrongUsage {
             usage.keyword = "topic";
             usage.hints.clear();
         }
-        let suggestions =
-            [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
         if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
             && !values.is_empty()
         {
             usage.hints.insert(0, format!("it is one of {}", values.join(", ")));
         }
-        if let Some(suggestion) = suggestions.into_iter().find_map(text) {
-            let suggestion = suggestion.split(' ').next().unwrap_or(suggestion);
-            usage.hints.insert(0, format!("did you mean '{suggestion}'?"));
-        }
+        // clap's own guesses cross meanings: `--payload` is not `--will-payload`.
+        let guess = match error.kind() {
+            ErrorKind::UnknownArgument => foreign::hint(named, definition),
+            ErrorKind::InvalidSubcommand => {
+                let word = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+                foreign::command_hint(word, definition)
+            }
+            _ => text(ContextKind::SuggestedValue).map(|value| format!("did you mean '{value}'?")),
+        };
+        usage.hints.splice(0..0, guess);
         if command == "mqt" && (named == "-V" || text(ContextKind::InvalidSubcommand) == Some("version")) {
             usage.hints.insert(0, "`mqt --version` prints the version".to_owned());
         }
@@ -107,20 +119,63 @@ impl WrongUsage {
         usage
     }
 
-    /// A word that belongs to no option: what was meant by it. `before` is the option that takes a value only behind
-    /// an equals sign.
-    pub(super) fn of_word(mut self, word: &str, before: Option<&str>, command: &str) -> Self {
+    /// A word that belongs to no option: what was meant by it. `before` is the option in front of it, as far as it takes
+    /// a value only behind an equals sign or none at all.
+    pub(super) fn of_word(word: &str, before: Before<'_>, command: &str) -> Self {
         let hint = match (before, command) {
-            (Some(before), _) => format!("write {before}={word}"),
-            (None, "mqt pub" | "mqt rr") => {
-                "a topic is given with -t, and a text of several words in quotes".to_owned()
+            (Before::Equals(option), _) => Some(format!("write {option}={word}")),
+            (Before::Flag("-c"), "mqt bench") => {
+                Some("-n N is the number of connections; -c keeps the session".to_owned())
             }
-            (None, "mqt sub" | "mqt watch") => format!("a topic is given with -t: -t '{word}'"),
-            (None, _) => return self,
+            (_, "mqt pub" | "mqt rr") if is_json(word) => {
+                Some(format!("a message is given with -m: -m '{word}'"))
+            }
+            (_, "mqt pub" | "mqt rr") => {
+                Some("a topic is given with -t, and a text of several words in quotes".to_owned())
+            }
+            (_, "mqt sub" | "mqt watch") if is_json(word) => Some(TO_PUBLISH.to_owned()),
+            (_, "mqt sub" | "mqt watch") => Some(format!("a topic is given with -t: -t '{word}'")),
+            (_, "mqt bench") => {
+                Some("one scenario is run, and every other value belongs to an option".to_owned())
+            }
+            _ => None,
         };
-        self.hints.insert(0, hint);
-        self
+        let mut usage = Self::new(format!("'{word}' belongs to no option"), command);
+        usage.hints.splice(0..0, hint);
+        usage
     }
+
+    /// A word in the place of a topic that is a message.
+    pub(super) fn of_json(word: &str, command: &str) -> Self {
+        let mut usage = Self::new(format!("'{word}' is JSON, not a topic"), command);
+        usage.hints.insert(
+            0,
+            if command == "mqt pub" {
+                format!("a message is given with -m: -t TOPIC -m '{word}'")
+            } else {
+                TO_PUBLISH.to_owned()
+            },
+        );
+        usage
+    }
+}
+
+const TO_PUBLISH: &str = "a message is published: `mqt pub -t TOPIC -m TEXT`";
+
+/// What stands before a word that belongs to no option.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before<'a> {
+    /// An option that takes a value only behind an equals sign.
+    Equals(&'a str),
+    /// An option that takes no value.
+    Flag(&'a str),
+    /// Something else.
+    Other,
+}
+
+/// An object, an array or a text of JSON: nobody calls a topic so.
+pub(super) fn is_json(word: &str) -> bool {
+    word.starts_with(['{', '[', '"']) && serde_json::from_str::<serde::de::IgnoredAny>(word).is_ok()
 }
 
 /// What a value parser says; what the standard library says of numbers is not for people.

@@ -44,7 +44,9 @@ fn completed(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         "qos" | "subscribe_qos" | "will_qos" => arg.value_parser(["0", "1", "2"]),
         "protocol_version" => arg.value_parser(["auto", "5", "3.1.1", "3.1"]),
-        "property" | "profile" => arg.value_hint(ValueHint::Other),
+        "property" | "profile" | "topic_word" | "message_word" | "filter_words" => {
+            arg.value_hint(ValueHint::Other)
+        }
         _ => arg,
     });
     command.mut_subcommands(completed)

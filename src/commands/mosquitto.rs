@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::cli::multicall;
 use crate::config::Tool;
 use crate::connection::error::system_reason;
 use crate::connection::{ClientError, ConnectError, ProxyFault, SetupError};
@@ -128,8 +129,7 @@ fn connection_error(reason: ReasonCode, publishing: bool) -> String {
 pub(super) fn end_by_setup(failure: Failure, error: &SetupError) -> Failure {
     match error {
         SetupError::File { path, error } if error.kind() == io::ErrorKind::NotFound => {
-            let text = format!("Error: Problem setting TLS options: File not found.\n{}", path.display());
-            failure.old_text(text)
+            failure.old_text(multicall::tls_file_missing(path))
         }
         SetupError::NoSystemRoots { .. } => {
             let text = format!("Error: A TLS error occurred: {}", failure.what);

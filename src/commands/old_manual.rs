@@ -81,8 +81,8 @@ fn page(tool: Tool) -> String {
     page.section("FILES");
     page.term(
         &format!("$XDG_CONFIG_HOME/{name}, $HOME/.config/{name}"),
-        "Options, one a line, the rest of the line the value; a line that begins with # is a comment. The command line \
-         wins.",
+        "Options, one a line, the rest of the line behind one space the value, quotes included; a line that begins \
+         with # is a comment. The command line wins.",
     );
     page.section("ENVIRONMENT");
     page.term("XDG_CONFIG_HOME, HOME", "where the options file is");

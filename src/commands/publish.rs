@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::cli::multicall;
 use crate::config::{OnError, PublishSettings};
-use crate::connection::error::{reason, system_reason};
+use crate::connection::error::reason;
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::{Event, Refusal};
@@ -365,11 +366,9 @@ fn timed_out(limit: Option<Duration>, what: &str) -> Failure {
 pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     let is_stdin = path.as_os_str() == "-";
     let failed = |error: std::io::Error| {
-        let path = path.display();
-        let (reason, told) = (reason(&error), system_reason(&error));
-        let failure = Failure::usage(format!("{path}: {reason}")).keyword("file").old_text(format!(
-            "Error: Unable to read file \"{path}\": {told}.\nError loading input file \"{path}\"."
-        ));
+        let failure = Failure::usage(format!("{}: {}", path.display(), reason(&error)))
+            .keyword("file")
+            .old_text(multicall::not_loaded(path, &error));
         if is_stdin { failure.hint("-s reads standard input") } else { failure }
     };
     let file = std::fs::File::open(path).map_err(failed)?;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use tokio::time::Instant;
 
+use crate::config::suspicion::suspect_of_silence;
 use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
 use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind, OldCode};
@@ -671,8 +672,14 @@ impl Subscriber<'_> {
             Some(count) => format!("{} of {count} messages", self.counted),
             None => count_of(self.counted, "message"),
         };
-        Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
-            .old_text("Timed out")
+        let failure =
+            Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
+                .old_text("Timed out");
+        // Silence may be a topic that the shell has changed.
+        let filters = self.settings.subscriptions.iter().filter(|_| self.received == 0);
+        filters
+            .filter_map(|subscription| suspect_of_silence(&subscription.filter))
+            .fold(failure, Failure::hint)
     }
 
     fn summarize(&self, verdict: &Result<(), Failure>) {

@@ -19,7 +19,7 @@ use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Prope
 
 use super::environment::Environment;
 use super::settings::UiSettings;
-use super::{Warning, layer, login, profile, rules};
+use super::{Warning, layer, login, profile, rules, suspicion};
 
 /// The keep alive when none is given, in seconds: mosquitto's.
 const KEEP_ALIVE: u16 = 60;
@@ -53,7 +53,8 @@ pub(super) fn merge(
     environment: &Environment<'_>,
     own_broker: bool,
 ) -> Result<Merged, Failure> {
-    let mut warnings = Vec::new();
+    let note = |text: &String| Warning { keyword: "options-file", text: text.clone() };
+    let mut warnings: Vec<Warning> = typed.notes.iter().map(note).collect();
     let told = typed.dialect.tool().is_none() && environment.stderr_is_terminal;
     if typed.login.password.is_some() && told {
         warnings.push(Warning {
@@ -172,7 +173,12 @@ pub(super) fn properties(args: &ConnectionArgs, place: Place) -> Result<Properti
 fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     let server = &args.server;
     let wrong = |option: &str, error: &EndpointError| {
-        Failure::usage(format!("{option}: {error}")).old_text("Unable to connect (Lookup error).")
+        let failure = Failure::usage(format!("{option}: {error}"));
+        failure.old_text(match error {
+            // What the system says of a connect to it.
+            EndpointError::Scope { .. } => "Error: Invalid argument",
+            _ => "Unable to connect (Lookup error).",
+        })
     };
     if let Some(url) = &server.url {
         return match &server.ws_path {
@@ -186,9 +192,16 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     let mut endpoint = Endpoint::default();
     if let Some(host) = &server.host {
         endpoint = endpoint.with_host(host).map_err(|error| {
+            if let Some((scheme, rest)) = host.split_once("://") {
+                // The rest may hold a password.
+                let rest = if rest.contains('@') { "…" } else { rest };
+                return Failure::usage("--host is a name or an address, and a URL is given with -L")
+                    .hint(format!("write -L {scheme}://{rest}"))
+                    .old_text("Unable to connect (Lookup error).");
+            }
             let failure = wrong("--host", &error);
             match host.rsplit_once(':') {
-                Some((name, port)) if port.parse::<u16>().is_ok() => {
+                Some((name, port)) if !name.contains(':') && port.parse::<u16>().is_ok() => {
                     failure.hint(format!("write -h {name} -p {port}"))
                 }
                 _ => failure,
@@ -291,14 +304,20 @@ pub(super) fn ui(args: &ConnectionArgs) -> UiSettings {
 }
 
 /// The standard advises against control characters in topics; they are sent all the same.
-pub(super) fn warn_of_control_characters<'a>(
+pub(super) fn warn_of_topics<'a>(
     topics: impl IntoIterator<Item = &'a str>,
+    merged: &Merged,
+    environment: &Environment<'_>,
     warnings: &mut Vec<Warning>,
 ) {
-    if let Some(topic) = topics.into_iter().find(|topic| topic.chars().any(char::is_control)) {
+    let told = merged.args.dialect.tool().is_none() && environment.stderr_is_terminal;
+    let topics: Vec<&str> = topics.into_iter().collect();
+    if let Some(topic) = topics.iter().find(|topic| topic.chars().any(char::is_control)) {
         let text = format!("the topic {topic:?} has control characters, which brokers may refuse");
         warnings.push(Warning { keyword: "topic", text });
     }
+    let odd = topics.into_iter().filter(|_| told).filter_map(suspicion::suspect);
+    warnings.extend(odd.map(|text| Warning { keyword: "topic", text }));
 }
 
 /// The topic that stands behind the host of a URL.

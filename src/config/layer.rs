@@ -63,6 +63,7 @@ pub(super) fn read(find: &mut Find<'_>) -> Result<ConnectionArgs, Failure> {
         will: group(find)?,
         talk: group(find)?,
         dialect: Dialect::default(),
+        notes: Vec::new(),
     })
 }
 
@@ -283,7 +284,7 @@ macro_rules! field_by_field {
 }
 
 field_by_field! {
-    ConnectionArgs { server, login, tls, session, will, talk, dialect }
+    ConnectionArgs { server, login, tls, session, will, talk, dialect, notes }
     ServerArgs {
         url, host, port, unix, ws, ws_path, ws_header, proxy, bind, ipv4, ipv6, nodelay, srv, options_file, connect_timeout,
         ack_timeout, retry,

@@ -18,6 +18,7 @@ mod request;
 mod rules;
 pub mod settings;
 mod subscribe;
+pub mod suspicion;
 mod watch;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
@@ -29,6 +30,7 @@ pub use crate::cli::values::Chance;
 pub use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 pub use bench::{BenchSettings, CompareSettings, MergeSettings};
 pub use environment::Environment;
+pub use mosquitto::Surroundings;
 pub use settings::{
     BrokerSettings, OutputFormat, PublishSettings, Replay, RequestSettings, RequestWork, RetainedChoice,
     ServeSettings, Source, SubscribeSettings, UiSettings, View, WatchLimits, WatchMode, WatchSettings,

@@ -1,10 +1,12 @@
 //! The defaults of the mosquitto clients, where they are not those of mqt.
 
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::multicall::{Tool, pointer_to_help};
+use crate::cli::multicall::Outside;
 use crate::connection::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
-use crate::error::Failure;
 use crate::mqtt::{Property, Version};
 use crate::output::{Template, TemplateError};
 
@@ -52,17 +54,30 @@ fn identifier(seed: u64) -> String {
     format!("mosq-{}", letters.collect::<String>())
 }
 
-/// Checks a format before anything else is done with it.
-pub(super) fn check_format(tool: Tool, format: Option<&str>) -> Result<(), Failure> {
-    let Some(Err(error)) = format.map(Template::parse) else { return Ok(()) };
-    let text = match &error {
-        TemplateError::IncompleteSpecifier => "Error: Incomplete format specifier.".to_owned(),
-        TemplateError::InvalidSpecifier(letter) => format!("Error: Invalid format specifier '{letter}'."),
-        TemplateError::IncompleteEscape => "Error: Incomplete escape specifier.".to_owned(),
-        TemplateError::InvalidEscape(letter) => format!("Error: Invalid escape specifier '{letter}'."),
-        TemplateError::TooWide => format!("Error: Invalid format - {error}."),
-    };
-    Err(Failure::usage(format!("-F: {error}")).old_text(format!("{text}\n\n{}", pointer_to_help(tool))))
+/// What the words of a mosquitto client cannot say themselves: formats and files.
+pub struct Surroundings;
+
+impl Outside for Surroundings {
+    fn format_fault(&self, format: &str) -> Option<String> {
+        Some(match Template::parse(format).err()? {
+            TemplateError::IncompleteSpecifier => "Error: Incomplete format specifier.".to_owned(),
+            TemplateError::InvalidSpecifier(letter) => format!("Error: Invalid format specifier '{letter}'."),
+            TemplateError::IncompleteEscape => "Error: Incomplete escape specifier.".to_owned(),
+            TemplateError::InvalidEscape(letter) => format!("Error: Invalid escape specifier '{letter}'."),
+            error @ TemplateError::TooWide => format!("Error: Invalid format - {error}."),
+        })
+    }
+
+    fn unreadable(&self, path: &Path) -> Option<io::Error> {
+        match fs::metadata(path) {
+            // Opening a pipe could wait, and would take from it.
+            Ok(found) if found.is_file() || found.is_dir() => {
+                File::open(path).and_then(|mut file| file.read(&mut [0])).err()
+            }
+            Ok(_) => None,
+            Err(error) => Some(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,11 +103,19 @@ mod tests {
             ("\\", "Error: Incomplete escape specifier."),
             ("\\q", "Error: Invalid escape specifier 'q'."),
         ] {
-            let end = check_format(Tool::Subscribe, Some(format)).unwrap_err().old_end();
-            assert_eq!(end.code, 1);
-            assert_eq!(end.text, format!("{text}\n\nUse 'mosquitto_sub --help' to see usage."));
+            assert_eq!(Surroundings.format_fault(format).as_deref(), Some(text));
         }
-        assert!(check_format(Tool::Subscribe, Some("%t %p @Y \\n")).is_ok());
-        assert!(check_format(Tool::Subscribe, None).is_ok());
+        assert_eq!(Surroundings.format_fault("%t %p @Y \\n"), None);
+    }
+
+    #[test]
+    fn a_file_is_looked_at_without_reading_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = |path: &Path| Surroundings.unreadable(path).map(|error| error.kind());
+        assert_eq!(kind(folder.path()), Some(io::ErrorKind::IsADirectory));
+        let path = folder.path().join("file");
+        assert_eq!(kind(&path), Some(io::ErrorKind::NotFound));
+        fs::write(&path, "x").unwrap();
+        assert_eq!(kind(&path), None);
     }
 }

@@ -1,15 +1,25 @@
 //! Options files in the form of the mosquitto clients: one option a line, the rest of the line its value.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::cli::multicall::{Tool, line_words};
+use crate::cli::multicall::{Line, Tool, line_words};
 use crate::error::Failure;
 
-/// The words of an options file, line by line. `given` is the value of `-o`; without it, it is the default file of
-/// the program, which need not be there.
+/// An options file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub lines: Vec<Line>,
+}
+
+/// The options file of a mosquitto client. `given` is the value of `-o`; without it, it is the default file of the
+/// program, which need not be there.
 ///
 /// # Errors
 /// The file that was named, or one that is there, cannot be read.
@@ -17,27 +27,35 @@ pub fn read(
     tool: Tool,
     given: Option<&OsStr>,
     variable: &dyn Fn(&str) -> Option<OsString>,
-) -> Result<Vec<Vec<OsString>>, Failure> {
+) -> Result<Option<OptionFile>, Failure> {
     let path = match given {
         Some(path) => PathBuf::from(path),
         None => match default_path(tool, variable) {
             Some(path) => path,
-            None => return Ok(Vec::new()),
+            None => return Ok(None),
         },
     };
     match fs::read(&path) {
-        Ok(bytes) => Ok(lines(&bytes)),
-        Err(error) if given.is_none() && is_missing(error.kind()) => Ok(Vec::new()),
+        Ok(bytes) => {
+            let lines = lines(text(&bytes, &path)?, |line| {
+                let nothing = line.starts_with('#') || line.trim_start_matches(' ').is_empty();
+                (!nothing).then(|| line_words(line))
+            });
+            Ok(Some(OptionFile { path, lines }))
+        }
+        Err(error) if given.is_none() && is_missing(error.kind()) => Ok(None),
         Err(error) => Err(unreadable(&path, &error)),
     }
 }
 
-/// The words of the options file of a command, line by line.
+/// The options file of a command of ours: the form of mosquitto's, in which also a tab ends the name of an option and
+/// also an indented `#` begins a comment.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_named(path: &Path) -> Result<Vec<Vec<OsString>>, Failure> {
-    fs::read(path).map(|bytes| lines(&bytes)).map_err(|error| unreadable(path, &error))
+pub fn read_named(path: &Path) -> Result<OptionFile, Failure> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    Ok(OptionFile { path: path.to_owned(), lines: lines(text(&bytes, path)?, own_words) })
 }
 
 fn is_missing(kind: ErrorKind) -> bool {
@@ -73,53 +91,115 @@ fn default_path(tool: Tool, variable: &dyn Fn(&str) -> Option<OsString>) -> Opti
     }
 }
 
-/// The words of each line that is neither empty nor a comment.
-fn lines(bytes: &[u8]) -> Vec<Vec<OsString>> {
-    // What is not UTF-8 could be no topic and no name.
-    let text = String::from_utf8_lossy(bytes);
-    text.split('\n')
-        .map(|line| line.trim_end_matches('\r'))
-        .filter(|line| !line.starts_with('#') && !line.trim_start_matches(' ').is_empty())
-        .map(line_words)
-        .collect()
+/// The text of a file, without a byte order mark. What is not UTF-8 could be no topic and no name.
+fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<Cow<'a, str>, Failure> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let what = format!("the options file {} is UTF-16", path.display());
+        return Err(Failure::usage(what.clone())
+            .keyword("config")
+            .hint("save it as UTF-8")
+            .old_text(format!("Error: {what}, save it as UTF-8.")));
+    }
+    Ok(String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)))
+}
+
+/// The lines that say something, in the words that `read` makes of them.
+fn lines(text: Cow<'_, str>, read: impl Fn(&str) -> Option<Vec<OsString>>) -> Vec<Line> {
+    let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+    let lines = lines.enumerate();
+    lines.filter_map(|(index, line)| Some(Line { number: index + 1, words: read(line)? })).collect()
+}
+
+/// The words of a line of a file of ours.
+fn own_words(line: &str) -> Option<Vec<OsString>> {
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let line = line.trim_start_matches(BLANKS);
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let (name, value) = line.split_once(BLANKS).unwrap_or((line, ""));
+    let with_tab = line.get(name.len()..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with('\t'));
+    // Values that tabs line up begin behind these.
+    let value = if with_tab { value.trim_start_matches(BLANKS) } else { value };
+    Some(line_words(&format!("{name} {value}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<Vec<String>> {
-        let lines = lines(text.as_bytes());
-        lines
-            .into_iter()
-            .map(|line| line.into_iter().map(|word| word.into_string().unwrap()).collect())
-            .collect()
+    /// Each line as its number and its words.
+    fn words(lines: Vec<Line>) -> Vec<(usize, Vec<String>)> {
+        let word = |word: OsString| word.into_string().unwrap();
+        lines.into_iter().map(|line| (line.number, line.words.into_iter().map(word).collect())).collect()
+    }
+
+    fn in_file(bytes: &[u8], read: impl Fn(&Path) -> Option<OptionFile>) -> Vec<(usize, Vec<String>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("options");
+        fs::write(&path, bytes).unwrap();
+        words(read(&path).unwrap().lines)
+    }
+
+    fn of_client(text: &str) -> Vec<(usize, Vec<String>)> {
+        let read = |path: &Path| read(Tool::Subscribe, Some(path.as_os_str()), &|_| None).unwrap();
+        in_file(text.as_bytes(), read)
+    }
+
+    fn own(text: &str) -> Vec<(usize, Vec<String>)> {
+        in_file(text.as_bytes(), |path| read_named(path).ok())
+    }
+
+    fn line<const N: usize>(number: usize, words: [&str; N]) -> (usize, Vec<String>) {
+        (number, words.map(str::to_owned).to_vec())
     }
 
     #[test]
     fn a_line_is_an_option_and_the_rest_is_its_value() {
         for (text, expected) in [
-            ("-h host\n", vec![vec!["-h", "host"]]),
-            ("  -m \"a b\" \r\n-r", vec![vec!["-m", "\"a b\" "], vec!["-r"]]),
-            ("# -h x\n\n   \n-d \n", vec![vec!["-d"]]),
-            (" # x\n", vec![vec!["#", "x"]]),
-            ("-m  a\n", vec![vec!["-m", " a"]]),
-            ("-t\ta\n", vec![vec!["-t\ta"]]),
-            ("-p 1883 -q 1\n", vec![vec!["-p", "1883 -q 1"]]),
+            ("-h host\n", vec![line(1, ["-h", "host"])]),
+            ("\u{feff}-h host\n", vec![line(1, ["-h", "host"])]),
+            ("  -m \"a b\" \r\n-r", vec![line(1, ["-m", "\"a b\" "]), line(2, ["-r"])]),
+            ("# -h x\n\n   \n-d \n", vec![line(4, ["-d"])]),
+            ("-m  a\n", vec![line(1, ["-m", " a"])]),
+            ("-p 1883 -q 1\n", vec![line(1, ["-p", "1883 -q 1"])]),
             (
                 "-D publish content-type text/plain; charset=x\n",
-                vec![vec!["-D", "publish", "content-type", "text/plain; charset=x"]],
+                vec![line(1, ["-D", "publish", "content-type", "text/plain; charset=x"])],
             ),
             (
                 "--property connect user-property a b c\n",
-                vec![vec!["--property", "connect", "user-property", "a", "b c"]],
+                vec![line(1, ["--property", "connect", "user-property", "a", "b c"])],
             ),
         ] {
-            assert_eq!(words(text), expected, "{text:?}");
+            assert_eq!(of_client(text), expected, "{text:?}");
+            assert_eq!(own(text), expected, "{text:?}");
         }
         // No limit to a line.
-        let long = format!("-m {}\n", "x".repeat(5_000));
-        assert_eq!(words(&long), [["-m".to_owned(), "x".repeat(5_000)]]);
+        let long = "x".repeat(5_000);
+        assert_eq!(of_client(&format!("-m {long}\n")), [line(1, ["-m", &long])]);
+    }
+
+    #[test]
+    fn tabs_and_indented_comments_are_no_options_here_and_faults_there() {
+        for (text, there, here) in [
+            (" # x\n", vec![line(1, ["#", "x"])], vec![]),
+            ("\t# x\n\t\n", vec![line(1, ["\t#", "x"]), line(2, ["\t"])], vec![]),
+            ("-t\ta\n", vec![line(1, ["-t\ta"])], vec![line(1, ["-t", "a"])]),
+            ("\t-t \t a b\n", vec![line(1, ["\t-t", "\t a b"])], vec![line(1, ["-t", "a b"])]),
+            ("-m a\tb\n", vec![line(1, ["-m", "a\tb"])], vec![line(1, ["-m", "a\tb"])]),
+        ] {
+            assert_eq!(of_client(text), there, "{text:?}");
+            assert_eq!(own(text), here, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_named() {
+        for bytes in [&b"\xff\xfe-\0d\0"[..], b"\xfe\xff\0-\0d"] {
+            let failure = text(bytes, Path::new("f")).unwrap_err();
+            assert_eq!(failure.what, "the options file f is UTF-16");
+        }
     }
 
     #[test]
@@ -149,6 +229,6 @@ mod tests {
             "{}",
             end.text
         );
-        assert_eq!(read(Tool::Publish, None, &nothing), Ok(Vec::new()));
+        assert_eq!(read(Tool::Publish, None, &nothing), Ok(None));
     }
 }

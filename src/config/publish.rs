@@ -30,10 +30,8 @@ pub(super) fn resolve(
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let will_topic = merged.args.will.will_topic.as_deref();
-    client::warn_of_control_characters(
-        args.topic.iter().map(|topic| &**topic).chain(will_topic),
-        &mut warnings,
-    );
+    let topics = args.topic.iter().map(|topic| &**topic).chain(will_topic);
+    client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
     if merged.args.dialect.tool().is_some() {

@@ -35,13 +35,12 @@ pub(super) fn resolve(
         args.topic.push(filter);
     }
     let tool = merged.args.dialect.tool();
-    match tool {
-        Some(tool) => mosquitto::check_format(tool, args.format.as_deref())?,
-        None => rules::check_request(&args)?,
+    if tool.is_none() {
+        rules::check_request(&args)?;
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let topics = args.topic.iter().map(|topic| &**topic).chain(args.response_topic.as_deref());
-    client::warn_of_control_characters(topics, &mut warnings);
+    client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mqtt5_only = if tool.is_some() { None } else { mqtt5_only(&args) };
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
     if tool.is_some() {

@@ -20,13 +20,12 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(filter);
     }
-    match merged.args.dialect.tool() {
-        Some(tool) => mosquitto::check_format(tool, args.format.as_deref())?,
-        None => rules::check_subscribe(&args)?,
+    if merged.args.dialect.tool().is_none() {
+        rules::check_subscribe(&args)?;
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
-    client::warn_of_control_characters(filters.map(|filter| &**filter), &mut warnings);
+    client::warn_of_topics(filters.map(|filter| &**filter), &merged, environment, &mut warnings);
     let mosquitto = merged.args.dialect.tool().is_some();
     // MQTT 3 has nothing for these, and the mosquitto clients take them without a word.
     let mqtt5_only = if mosquitto { None } else { mqtt5_only(&args) };

@@ -334,6 +334,48 @@ fn passwords_come_from_where_they_are_said_to() {
 }
 
 #[test]
+fn odd_topics_are_told_of_on_a_terminal() {
+    let told = |line: &str, terminal: bool| {
+        let around = Around { terminal, ..Around::default() };
+        match resolve(line, &around).unwrap() {
+            Settings::Publish(resolved) => resolved.warnings,
+            Settings::Subscribe(resolved) => resolved.warnings,
+            _ => panic!("{line}"),
+        }
+    };
+    for (line, text) in [
+        ("mqt sub /#", "write '$SYS/#'"),
+        ("mqt sub -t a/*", "* is no wildcard"),
+        ("mqt pub -t 'a' -m x", "the quotes are part of the topic; write a"),
+    ] {
+        let warnings = told(line, true);
+        assert!(
+            matches!(&warnings[..], [one] if one.keyword == "topic" && one.text.contains(text)),
+            "{line}"
+        );
+        assert_eq!(told(line, false), [], "{line}");
+    }
+    assert_eq!(told("mqt sub a/#", true), []);
+}
+
+#[test]
+fn a_url_in_place_of_a_host_leads_to_the_option_for_it() {
+    for (host, hint) in [("ws://h/x", "write -L ws://h/x"), ("mqtt://me:secret@h", "write -L mqtt://…")] {
+        let Err(failure) = resolve(&format!("mqt sub -t a -h {host}"), &Around::default()) else {
+            panic!("{host}");
+        };
+        assert_eq!(failure.what, "--host is a name or an address, and a URL is given with -L");
+        assert_eq!(failure.hints, [hint]);
+    }
+    let Err(failure) = resolve("mqt sub -t a -h fe80::1", &Around::default()) else { panic!("taken") };
+    assert_eq!(
+        failure.what,
+        "--host: fe80::1 is link-local and needs the interface behind it, as in fe80::1%eth0"
+    );
+    assert_eq!(failure.hints, [""; 0]);
+}
+
+#[test]
 fn the_password_of_a_url_belongs_to_its_user_name() {
     let none = Around::default();
     let got = client_in("-L mqtt://url:secret@b", &none);

@@ -41,10 +41,8 @@ pub(super) fn resolve(
         filters.push(filter("$SYS/#", "--sys")?);
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
-    client::warn_of_control_characters(
-        filters.iter().chain(&args.filter_out).map(|filter| &**filter),
-        &mut warnings,
-    );
+    let topics = filters.iter().chain(&args.filter_out).map(|filter| &**filter);
+    client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mut client = client::resolve(&merged, environment, None)?;
     let mode = mode(&args, environment)?;
     // On a screen one sees that it tries, and what it says about it.

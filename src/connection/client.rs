@@ -448,6 +448,10 @@ impl Client {
     /// Decides what follows a failure: another version, another attempt after a pause, or the end.
     /// `online`: there was a CONNACK before it.
     fn failed(&mut self, error: ClientError, online: bool) -> Result<(), ClientError> {
+        // A broker that cannot answer a SUBSCRIBE cannot do so the next time either. mqt tries once more all the same.
+        let cannot_subscribe = self.session.is_subscribing()
+            && matches!(self.options.pace, Pace::Every(_))
+            && error.is_violation();
         self.session.lost();
         self.state = State::Closed;
         if self.options.version == VersionChoice::Auto
@@ -466,7 +470,7 @@ impl Client {
         let established = self.session.was_established() || comes_back;
         let allowed = if established { self.options.reconnect } else { self.options.first_connect };
         let final_violation = error.is_violation() && (self.violations > 1 || !established);
-        if !error.is_transient(established) || final_violation {
+        if !error.is_transient(established) || final_violation || cannot_subscribe {
             return Err(error);
         }
         let first_in_a_row = self.backoff.failures() == 0;

@@ -84,6 +84,14 @@ impl Scheme {
             .into_iter()
             .find(|scheme| name.eq_ignore_ascii_case(scheme.name()))
     }
+
+    /// The scheme that other tools call so.
+    fn from_other_name(name: &str) -> Option<Self> {
+        const TCP: &[&str] = &["tcp", "mqtt+tcp"];
+        const TLS: &[&str] = &["ssl", "tls", "mqtt+ssl", "mqtt+tls"];
+        let among = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+        if among(TCP) { Some(Self::Mqtt) } else { among(TLS).then_some(Self::Mqtts) }
+    }
 }
 
 impl fmt::Display for Scheme {
@@ -108,6 +116,12 @@ pub enum EndpointError {
     #[error("{found:?} is not a host name or address")]
     Host {
         /// The host.
+        found: String,
+    },
+    /// An address that only means something on one network.
+    #[error("{found} is link-local and needs the interface behind it, as in {found}%eth0")]
+    Scope {
+        /// The address.
         found: String,
     },
     /// A bare host with a path behind it.
@@ -151,7 +165,7 @@ pub enum EndpointError {
 /// Where a broker is, or where to listen.
 ///
 /// Read from `mqtt://` (port 1883), `mqtts://` (8883), `ws://` (80, path `/mqtt`), `wss://` (443) and
-/// `unix:///path`, or from a bare `host`, `host:port`, `::1` or `[::1]:1883`, which count as `mqtt://`.
+/// `unix:///path` (`tcp://`, `ssl://` and `tls://` of other tools are `mqtt://` and `mqtts://`), or from a bare `host`, `host:port`, `::1` or `[::1]:1883`, which count as `mqtt://`.
 /// An unbracketed text that is an IPv6 address as a whole is one, without a port.
 ///
 /// `Display` and `Debug` show neither the password nor the query of a WebSocket path.
@@ -300,7 +314,7 @@ impl Endpoint {
     /// Another host: a name or an address, IPv6 with or without brackets, no port.
     ///
     /// # Errors
-    /// [`EndpointError::EmptyHost`], [`EndpointError::Host`] or [`EndpointError::Brackets`].
+    /// [`EndpointError::EmptyHost`], [`EndpointError::Host`], [`EndpointError::Scope`] or [`EndpointError::Brackets`].
     pub fn with_host(mut self, host: &str) -> Result<Self, EndpointError> {
         self.host = match host.strip_prefix('[') {
             Some(rest) => bracketed(rest.strip_suffix(']').ok_or(EndpointError::Brackets)?)?,

@@ -4,6 +4,7 @@
 mod differential;
 mod packets;
 mod program;
+mod recorded;
 mod relay;
 mod rows;
 mod stage;

@@ -32,10 +32,21 @@ pub fn words(line: &str) -> Vec<String> {
 /// Runs every row, some side by side, and fails with the name and the message of each row that panicked.
 #[track_caller]
 pub fn run_all<T: Sync>(rows: &[T], name: impl Fn(&T) -> String + Sync, run: impl Fn(&T) + Sync) {
+    run_side_by_side(SIDE_BY_SIDE, rows, name, run);
+}
+
+/// The same with so many rows at once.
+#[track_caller]
+pub fn run_side_by_side<T: Sync>(
+    at_once: usize,
+    rows: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    run: impl Fn(&T) + Sync,
+) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(row))) {

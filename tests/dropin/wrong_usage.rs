@@ -128,6 +128,9 @@ const LINES: &[(Program, &str, &[&str])] = &[
     // Files that are not there.
     (Pub, "-t a -f /nonexistent/file", &["/nonexistent/file"]),
     (Pub, "-t a -f /", &["/"]),
+    (Pub, "-t a -m x -?", &["-?"]),
+    (Sub, "-t a -F % -q 3", &["Incomplete format specifier"]),
+    (Rr, "-F % -q 3", &["Incomplete format specifier"]),
     (Pub, "-t a -m x --cafile /nonexistent/ca", &["TLS"]),
     (Pub, "-t a -s", &["input"]),
     (Pub, "-t a -m x -P secret", &["username and/or password"]),
@@ -136,6 +139,9 @@ const LINES: &[(Program, &str, &[&str])] = &[
 /// What 2.1 refuses and the real programs of 2.0 do not know or take: they end with 1 there for another reason,
 /// be it that nobody listens.
 const LINES_OF_2_1: &[(Program, &str, &[&str])] = &[
+    (Pub, "-f /nonexistent/file", &["/nonexistent/file"]),
+    (Pub, "-t a -m x -o /nonexistent/file -q 3", &["QoS given: 3", "/nonexistent/file"]),
+    (Pub, "-t a -m x -o /nonexistent/file", &["/nonexistent/file"]),
     (Sub, "-t a --retain-handling sometimes", &["--retain-handling", "sometimes"]),
     (Sub, "-t a --retain-handling", &["--retain-handling", "no option specified"]),
     (Pub, "-t a -m x -o", &["-o", "no options file specified"]),
@@ -181,7 +187,6 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("-t a -m x -D connect receive-maximum 0", NAMES_IT),
     ("", "2.1 takes -U alone"),
     ("-L http://localhost/a -m x", "2.1 begins with a capital"),
-    ("-t a -m x --proxy http://localhost", "it names the scheme only"),
     ("-t a -f /nonexistent/file", "2.1 says why"),
     ("-t a -f /", "2.1 says why"),
     ("-t a -m x --cafile /nonexistent/ca", NAMES_IT),

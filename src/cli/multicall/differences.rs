@@ -122,15 +122,27 @@ pub const BEHAVIOUR: &[Difference] = &[
     row("-L", "no percent escapes in the login, no [::1]", "both", "passwords have @ in them"),
     row(
         "Options files",
-        "no -D, lines of 1022 characters",
-        "-D, lines of any length",
+        "no -D, lines of 1022 characters, no byte order mark; a fault has no place",
+        "-D, lines of any length, a byte order mark is passed over; the line of a fault is named",
         "there is no reason for less",
+    ),
+    row(
+        "--password-file FILE and --password-command COMMAND",
+        "unknown options",
+        "the password from there, as for mqt; the last of these and -P counts",
+        "all users of a machine can read -P in its list of processes",
     ),
     row(
         "mosquitto_rr ends with an answer",
         "without DISCONNECT: the broker sends the will",
         "with DISCONNECT",
         "it went well",
+    ),
+    row(
+        "A property that no packet can carry, as topic-alias 0",
+        "found while connecting or publishing, 1 or 7 without the reason (2.1)",
+        "wrong usage",
+        "it is known before connecting",
     ),
     row("-D connect and -x over WebSocket", "lost (2.1)", "sent", "they were asked for"),
     row(

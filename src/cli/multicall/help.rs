@@ -48,15 +48,19 @@ pub(super) fn option_texts(tool: Tool) -> Vec<(String, String)> {
     texts.collect()
 }
 
-/// The whole help.
+/// The whole help. Its first line is that of the clients, since scripts look at it.
 pub(super) fn usage(tool: Tool) -> String {
     let what = match tool {
-        Tool::Publish => "publishes messages to an MQTT broker and ends",
-        Tool::Subscribe => "subscribes at an MQTT broker and prints what arrives",
-        Tool::Request => "publishes a request and prints the answer",
+        Tool::Publish => "a simple mqtt client that will publish a message on a single topic and exit",
+        Tool::Subscribe => {
+            "a simple mqtt client that will subscribe to a set of topics and print all messages it receives"
+        }
+        Tool::Request => {
+            "an mqtt client that can be used to publish a request message and wait for a response"
+        }
     };
     let (name, synopsis) = (tool.name(), synopsis(tool));
-    let mut text = format!("{name} {what}.\n{}\n", version(tool));
+    let mut text = format!("{name} is {what}.\n{}\n", version(tool));
     // Writing to a String cannot fail.
     let _ = writeln!(text, "Usage: {name} {synopsis}\n       {name} {{--help | --version}}\n\nOptions:");
     for (names, about) in option_texts(tool) {

@@ -19,8 +19,9 @@ const UNSUPPORTED: &[Place] = &[
     Place::Auth,
 ];
 
-/// Reads the words after `-D`.
-pub(super) fn read(mut words: Vec<OsString>) -> Result<PlacedProperty, Fault> {
+/// Reads the words after `-D`. The inner fault is a value that no packet can carry: the clients come to it when they
+/// build the packet, behind all other faults.
+pub(super) fn read(mut words: Vec<OsString>) -> Result<Result<PlacedProperty, Fault>, Fault> {
     let lacking =
         || Fault::Spaced("Error: --property argument given but not enough arguments specified.".to_owned());
     let [command, name, value, ..] = words.as_slice() else { return Err(lacking()) };
@@ -69,7 +70,7 @@ pub(super) fn read(mut words: Vec<OsString>) -> Result<PlacedProperty, Fault> {
         }
     }
     // mosquitto's clients send a server reference, too.
-    PlacedProperty::of_either_side(&words).map_err(|error| unfit(place, &error))
+    Ok(PlacedProperty::of_either_side(&words).map_err(|error| unfit(place, &error)))
 }
 
 /// The greatest number that the clients take for such a property; for a flag it is the greatest byte.
@@ -133,7 +134,8 @@ mod tests {
         for line in
             ["publish topic-alias 0", "publish payload-format-indicator 2", "publish response-topic a/#"]
         {
-            let Fault::Plain(text) = fault(line) else { panic!("{line}") };
+            let read = read(line.split(' ').map(OsString::from).collect());
+            let Ok(Err(Fault::Plain(text))) = read else { panic!("{line}: {read:?}") };
             assert!(text.starts_with("Error in PUBLISH properties: "), "{text}");
         }
     }
@@ -142,7 +144,7 @@ mod tests {
     fn numbers_are_read_as_c_reads_them() {
         let words = ["publish", "message-expiry-interval", "60s"].map(OsString::from).to_vec();
         assert_eq!(
-            read(words).map(|read| read.property),
+            read(words).unwrap().map(|read| read.property),
             Ok(crate::mqtt::Property::MessageExpiryInterval(60))
         );
     }

@@ -1,11 +1,12 @@
 //! From the words of a mosquitto client to the structs of this program.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::num::{NonZeroU16, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::connection::ConnectionArgs;
+use crate::cli::connection::{ConnectionArgs, LoginArgs};
 use crate::cli::property::{PLACES, PlacedProperty, properties_of};
 use crate::cli::values::{
     Chance, Expiry, KeepAlive, RetainChoice, Span, TlsMinimum, Unserved, VersionName, Window,
@@ -15,14 +16,17 @@ use crate::connection::{Scheme, VersionChoice};
 use crate::mqtt::{QoS, TopicFilter, TopicName, Version};
 
 use super::option::{Definition, Opt, Value};
-use super::{Dialect, Fault, Tool, c_number, missing, property, topic, url};
+use super::{
+    Dialect, Fault, Outside, Tool, c_number, missing, not_loaded, property, tls_file_missing, topic, url,
+};
 
 /// The limit for a payload, in bytes.
 const MOST_PAYLOAD: usize = 268_435_455;
 
 /// What the words have said so far.
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
     tool: Tool,
+    outside: &'a dyn Outside,
     connection: ConnectionArgs,
     /// The payload options, of which there may be one.
     payload: Option<Payload>,
@@ -31,6 +35,10 @@ pub(super) struct Reading {
     qos: QoS,
     version: Option<Version>,
     properties: Vec<PlacedProperty>,
+    /// The first property that no packet can carry.
+    unfit: Option<Fault>,
+    /// The last `--tls-version` names none.
+    no_tls_version: bool,
     publish: PublishArgs,
     subscribe: SubscribeArgs,
     request: RequestArgs,
@@ -44,11 +52,12 @@ enum Payload {
     Null,
 }
 
-impl Reading {
-    pub fn new(tool: Tool) -> Self {
+impl<'a> Reading<'a> {
+    pub fn new(tool: Tool, outside: &'a dyn Outside) -> Self {
         let connection = ConnectionArgs { dialect: Dialect::Mosquitto(tool), ..ConnectionArgs::default() };
         Self {
             tool,
+            outside,
             connection,
             payload: None,
             topic: None,
@@ -56,6 +65,8 @@ impl Reading {
             qos: QoS::default(),
             version: None,
             properties: Vec::new(),
+            unfit: None,
+            no_tls_version: false,
             publish: PublishArgs::default(),
             subscribe: SubscribeArgs::default(),
             request: RequestArgs::default(),
@@ -69,12 +80,15 @@ impl Reading {
             let Some(definition) = Definition::find(self.tool, &word) else {
                 return Err(Fault::Plain(format!("Error: Unknown option '{}'.", word.to_string_lossy())));
             };
+            self.check_repeated(definition.option)?;
             match definition.value {
                 Value::None => self.flag(definition.option)?,
                 Value::Property => {
                     let count = definition.words(words.as_slice());
-                    let found = property::read(words.by_ref().take(count).collect())?;
-                    self.properties.push(found);
+                    match property::read(words.by_ref().take(count).collect())? {
+                        Ok(found) => self.properties.push(found),
+                        Err(fault) => self.unfit = self.unfit.take().or(Some(fault)),
+                    }
                     self.version = Some(Version::V5);
                 }
                 Value::Word(noun) => match words.next() {
@@ -97,9 +111,9 @@ impl Reading {
             Opt::WebSocket => connection.server.ws = Some(true),
             Opt::NoDelay => connection.server.nodelay = Some(true),
             Opt::Srv => connection.server.srv = Some(true),
-            Opt::StdinFile => self.payload(Payload::StdinFile)?,
-            Opt::StdinLine => self.payload(Payload::StdinLine)?,
-            Opt::NullMessage => self.payload(Payload::Null)?,
+            Opt::StdinFile => self.payload = Some(Payload::StdinFile),
+            Opt::StdinLine => self.payload = Some(Payload::StdinLine),
+            Opt::NullMessage => self.payload = Some(Payload::Null),
             Opt::Retain => self.publish.retain = true,
             Opt::Latency => self.request.latency = true,
             Opt::ExitAfterSubscribe => self.subscribe.exit_after_subscribe = true,
@@ -141,12 +155,20 @@ impl Reading {
         Ok(())
     }
 
-    fn payload(&mut self, payload: Payload) -> Result<(), Fault> {
-        if self.payload.is_some() {
-            return Err(Fault::Spaced("Error: Only one type of message can be sent at once.".to_owned()));
-        }
-        self.payload = Some(payload);
-        Ok(())
+    /// Faults that are told even where the value is missing.
+    fn check_repeated(&self, option: Opt) -> Result<(), Fault> {
+        let session = &self.connection.session;
+        let text = match option {
+            Opt::Message | Opt::File | Opt::StdinFile | Opt::StdinLine | Opt::NullMessage
+                if self.payload.is_some() =>
+            {
+                "Error: Only one type of message can be sent at once."
+            }
+            Opt::Id if session.id_prefix.is_some() => TWO_IDENTIFIERS,
+            Opt::IdPrefix if session.id.is_some() => TWO_IDENTIFIERS,
+            _ => return Ok(()),
+        };
+        Err(Fault::Spaced(text.to_owned()))
     }
 
     fn value(&mut self, definition: &Definition, value: OsString) -> Result<(), Fault> {
@@ -177,8 +199,8 @@ impl Reading {
             Opt::Message if bytes.len() > MOST_PAYLOAD => {
                 return spaced(format!("Error: Message length must be less than {MOST_PAYLOAD} bytes."));
             }
-            Opt::Message => self.payload(Payload::Message(value))?,
-            Opt::File => self.payload(Payload::File(value.into()))?,
+            Opt::Message => self.payload = Some(Payload::Message(value)),
+            Opt::File => self.payload = Some(Payload::File(value.into())),
             Opt::QoS => match qos(&text) {
                 Ok(qos) => self.qos = qos,
                 Err(level) => return Err(Fault::Plain(format!("Error: Invalid QoS given: {level}"))),
@@ -219,6 +241,9 @@ impl Reading {
                 }
             },
             Opt::Format => {
+                if let Some(fault) = self.outside.format_fault(&text) {
+                    return Err(Fault::Plain(fault));
+                }
                 let format = Some(text.into_owned());
                 (self.subscribe.format, self.request.format) = (format.clone(), format);
             }
@@ -255,7 +280,28 @@ impl Reading {
                 Ok(name) => connection.login.username = Some(name),
                 Err(_) => return Err(login_fault()),
             },
-            Opt::Password => connection.login.password = Some(value),
+            // The last of the three counts.
+            Opt::Password => {
+                connection.login = LoginArgs {
+                    username: connection.login.username.take(),
+                    password: Some(value),
+                    ..LoginArgs::default()
+                };
+            }
+            Opt::PasswordFile => {
+                connection.login = LoginArgs {
+                    username: connection.login.username.take(),
+                    password_file: Some(value.into()),
+                    ..LoginArgs::default()
+                };
+            }
+            Opt::PasswordCommand => {
+                connection.login = LoginArgs {
+                    username: connection.login.username.take(),
+                    password_command: Some(text.into_owned()),
+                    ..LoginArgs::default()
+                };
+            }
             Opt::WillTopic => connection.will.will_topic = Some(topic::name(bytes, "--will-topic", "will")?),
             Opt::WillPayload => connection.will.will_payload = Some(value),
             Opt::WillQoS => match qos(&text) {
@@ -267,15 +313,13 @@ impl Reading {
             Opt::Cert => connection.tls.cert = Some(value.into()),
             Opt::Key => connection.tls.key = Some(value.into()),
             Opt::TlsVersion => {
-                connection.tls.tls_version = Some(match &*text.to_ascii_lowercase() {
-                    "tlsv1.2" => TlsMinimum::Tls12,
-                    "tlsv1.3" => TlsMinimum::Tls13,
-                    _ => {
-                        return Err(Fault::Bare(
-                            "Error: Problem setting TLS options, check the options are valid.".to_owned(),
-                        ));
-                    }
-                });
+                connection.tls.tls_version = match &*text.to_ascii_lowercase() {
+                    "tlsv1.2" => Some(TlsMinimum::Tls12),
+                    "tlsv1.3" => Some(TlsMinimum::Tls13),
+                    _ => None,
+                };
+                // The clients look at it when everything else was found right.
+                self.no_tls_version = connection.tls.tls_version.is_none();
             }
             Opt::TlsAlpn => connection.tls.tls_alpn = Some(text.into_owned()),
             Opt::TlsKeyLog => connection.tls.tls_keylog = Some(value.into()),
@@ -294,12 +338,8 @@ impl Reading {
     }
 
     fn identifier(&mut self, option: Opt, value: OsString) -> Result<(), Fault> {
-        let session = &mut self.connection.session;
-        let other = if option == Opt::Id { &session.id_prefix } else { &session.id };
-        if other.is_some() {
-            return Err(Fault::Spaced("Error: -i and -I argument cannot be used together.".to_owned()));
-        }
         let Ok(text) = value.into_string() else { return Err(self.identifier_fault()) };
+        let session = &mut self.connection.session;
         if option == Opt::Id {
             session.id = Some(text);
         } else {
@@ -326,22 +366,27 @@ impl Reading {
         Ok(())
     }
 
-    /// What has been said as a whole.
+    /// What has been said as a whole. The order of the checks is that of the clients: which of two faults is told is
+    /// part of what they do.
     pub fn finish(mut self) -> Result<Request, Fault> {
         self.check_will_and_tls()?;
-        self.check_properties()?;
         self.check_identifier()?;
+        self.check_file()?;
         self.check_topics()?;
         if self.connection.session.id.as_deref() == Some("") {
             return Err(self.identifier_fault());
         }
         let version = self.version();
-        if self.connection.login.password.is_some()
-            && self.connection.login.username.is_none()
+        let login = &self.connection.login;
+        let password = login.password.is_some() || login.password_file.is_some();
+        if (password || login.password_command.is_some())
+            && login.username.is_none()
             && version != Version::V5
         {
             return Err(login_fault());
         }
+        self.check_tls_version()?;
+        self.check_properties()?;
         self.settle_connection(version);
         let Self { connection, payload, topic, filters, qos, publish, subscribe, request, .. } = self;
         Ok(match self.tool {
@@ -429,10 +474,43 @@ impl Reading {
     }
 
     fn check_properties(&self) -> Result<(), Fault> {
+        if let Some(fault) = &self.unfit {
+            return Err(fault.clone());
+        }
         for place in PLACES {
             properties_of(&self.properties, *place).map_err(|error| property::unfit(*place, &error))?;
         }
         Ok(())
+    }
+
+    /// The file of `-f` is there and can be read.
+    fn check_file(&self) -> Result<(), Fault> {
+        let Some(Payload::File(path)) = &self.payload else { return Ok(()) };
+        match self.outside.unreadable(path) {
+            Some(error) => Err(Fault::Bare(not_loaded(path, &error))),
+            None => Ok(()),
+        }
+    }
+
+    /// A wrong `--tls-version`, which a missing file comes before.
+    fn check_tls_version(&self) -> Result<(), Fault> {
+        if !self.no_tls_version {
+            return Ok(());
+        }
+        let tls = &self.connection.tls;
+        let is_missing = |path: &&Path| {
+            self.outside.unreadable(path).is_some_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        let text = match [&tls.cafile, &tls.cert, &tls.key]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .find(is_missing)
+        {
+            Some(path) => tls_file_missing(path),
+            None => "Error: Problem setting TLS options, check the options are valid.".to_owned(),
+        };
+        Err(Fault::Bare(text))
     }
 
     fn check_identifier(&self) -> Result<(), Fault> {
@@ -514,6 +592,8 @@ fn hold(rules: &[(bool, &str)]) -> Result<(), Fault> {
         None => Ok(()),
     }
 }
+
+const TWO_IDENTIFIERS: &str = "Error: -i and -I argument cannot be used together.";
 
 fn login_fault() -> Fault {
     Fault::Bare("Error: Problem setting username and/or password.".to_owned())

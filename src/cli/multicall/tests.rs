@@ -9,29 +9,50 @@ fn words(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(|word| OsString::from(if word == "''" { "" } else { word })).collect()
 }
 
+/// Knows one wrong format, and a file and a folder that cannot be read.
+struct Known;
+
+impl Outside for Known {
+    fn format_fault(&self, format: &str) -> Option<String> {
+        (format == "%").then(|| "Error: Incomplete format specifier.".to_owned())
+    }
+
+    fn unreadable(&self, path: &Path) -> Option<io::Error> {
+        match path.to_str() {
+            Some("missing") => Some(io::Error::new(io::ErrorKind::NotFound, "No such file (os error 2)")),
+            Some("closed") => Some(io::Error::new(io::ErrorKind::PermissionDenied, "Permission denied")),
+            _ => None,
+        }
+    }
+}
+
+fn parse_line(tool: Tool, line: &str) -> Result<Called, WrongCall> {
+    parse(tool, Vec::new(), words(line), &Known)
+}
+
 fn publish(line: &str) -> PublishArgs {
-    match parse(Tool::Publish, Vec::new(), words(line)) {
+    match parse_line(Tool::Publish, line) {
         Ok(Called::Run(Request::Publish(args))) => *args,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn subscribe(line: &str) -> SubscribeArgs {
-    match parse(Tool::Subscribe, Vec::new(), words(line)) {
+    match parse_line(Tool::Subscribe, line) {
         Ok(Called::Run(Request::Subscribe(args))) => *args,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn request(line: &str) -> RequestArgs {
-    match parse(Tool::Request, Vec::new(), words(line)) {
+    match parse_line(Tool::Request, line) {
         Ok(Called::Run(Request::Request(args))) => *args,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn wrong(tool: Tool, line: &str) -> String {
-    parse(tool, Vec::new(), words(line)).expect_err(line).text
+    parse_line(tool, line).expect_err(line).text
 }
 
 fn version(args: &crate::cli::ConnectionArgs) -> Version {
@@ -197,10 +218,15 @@ fn some_faults_stand_alone() {
             "-t a -n --tls-version x",
             "Error: Problem setting TLS options, check the options are valid.",
         ),
+        (
+            Tool::Publish,
+            "-t a -f missing",
+            "Error: Unable to read file \"missing\": No such file.\nError loading input file \"missing\".",
+        ),
     ] {
         assert_eq!(wrong(tool, line), text, "{line}");
     }
-    let usage = parse(Tool::Publish, Vec::new(), words("-m x")).unwrap_err().usage.unwrap();
+    let usage = parse_line(Tool::Publish, "-m x").unwrap_err().usage.unwrap();
     assert!(usage.starts_with("mosquitto_pub "), "{usage}");
     // A password alone is MQTT 5's.
     assert!(publish("-t a -n -P x -V 5").connection.login.password.is_some());
@@ -247,7 +273,7 @@ fn the_others_have_faults_of_their_own() {
 
 #[test]
 fn help_and_version_act_when_they_are_reached() {
-    let text = |line: &str| match parse(Tool::Subscribe, Vec::new(), words(line)) {
+    let text = |line: &str| match parse_line(Tool::Subscribe, line) {
         Ok(Called::Text(text)) => text,
         other => panic!("{line}: {other:?}"),
     };
@@ -270,15 +296,96 @@ fn help_and_version_act_when_they_are_reached() {
 
 #[test]
 fn an_options_file_comes_first_and_has_the_same_rules() {
-    let lines = || vec![words("-t f"), words("-q 1"), words("-m x")];
-    match parse(Tool::Publish, lines(), words("-q 2")) {
+    let parse = |args: &str| {
+        let line = |(index, text): (usize, &str)| Line { number: index + 1, words: words(text) };
+        let lines = ["-t f", "-q 1", "-m x"].into_iter().enumerate().map(line).collect();
+        parse(Tool::Publish, lines, words(args), &Known)
+    };
+    match parse("-q 2") {
         Ok(Called::Run(Request::Publish(args))) => {
             assert_eq!((&*args.topic[0], args.qos), ("f", Some(QoS::ExactlyOnce)));
         }
         other => panic!("{other:?}"),
     }
-    let told = parse(Tool::Publish, lines(), words("-n")).unwrap_err().text;
-    assert!(told.starts_with("Error: Only one type of message"), "{told}");
+    let told = parse("-n").unwrap_err();
+    assert!(told.text.starts_with("Error: Only one type of message"), "{}", told.text);
+    assert_eq!(told.line, None);
+}
+
+#[test]
+fn a_line_of_an_options_file_without_a_value_has_none() {
+    let lines = ["-t f", "-u", "-P p"].into_iter().enumerate();
+    let lines = lines.map(|(index, text)| Line { number: index + 4, words: words(text) }).collect();
+    let told = parse(Tool::Subscribe, lines, Vec::new(), &Known).unwrap_err();
+    assert!(told.text.starts_with("Error: -u argument given but no username specified."), "{}", told.text);
+    assert_eq!(told.line, Some(5));
+}
+
+#[test]
+fn of_two_faults_the_one_is_told_that_the_clients_tell() {
+    for (tool, line, text) in [
+        (Tool::Subscribe, "-F % -q 3", "Error: Incomplete format specifier."),
+        (Tool::Subscribe, "-q 3 -F %", "Error: Invalid QoS given: 3"),
+        (Tool::Publish, "--tls-version x -q 3", "Error: Invalid QoS given: 3"),
+        (Tool::Publish, "--tls-version x -t a", "Error: Both topic and message must be supplied."),
+        (
+            Tool::Publish,
+            "-t a -n --tls-version x",
+            "Error: Problem setting TLS options, check the options are valid.",
+        ),
+        (
+            Tool::Publish,
+            "-t a -n --tls-version x --cafile missing",
+            "Error: Problem setting TLS options: File not found.",
+        ),
+        (Tool::Publish, "-t a -n --tls-version x -P p", "Error: Problem setting username and/or password."),
+        (Tool::Publish, "-f missing", "Error: Unable to read file \"missing\": No such file."),
+        (Tool::Publish, "-t a -f closed -i ''", "Error: Unable to read file \"closed\": Permission denied."),
+        (
+            Tool::Publish,
+            "-f missing -c",
+            "Error: You must provide a client id if you are using the -c option.",
+        ),
+        (Tool::Request, "-f missing", "Error: Unable to read file \"missing\": No such file."),
+        (Tool::Publish, "-D publish topic-alias 0 -t a", "Error: Both topic and message must be supplied."),
+        (Tool::Publish, "-m x -m", "Error: Only one type of message can be sent at once."),
+        (Tool::Publish, "-m x -m y", "Error: Only one type of message can be sent at once."),
+        (Tool::Publish, "-I x -i", "Error: -i and -I argument cannot be used together."),
+        (Tool::Publish, "-i x -I", "Error: -i and -I argument cannot be used together."),
+        (Tool::Publish, "-?", "Error: Unknown option '-?'."),
+    ] {
+        assert_eq!(wrong(tool, line).lines().next(), Some(text), "{line}");
+    }
+    // The last one counts.
+    let tls = publish("-t a -n --tls-version x --tls-version tlsv1.3").connection.tls;
+    assert_eq!(tls.tls_version, Some(crate::cli::values::TlsMinimum::Tls13));
+}
+
+#[test]
+fn the_last_source_of_the_password_counts() {
+    for (line, source) in [
+        ("-P p --password-file f", "file"),
+        ("--password-file f --password-command c", "command"),
+        ("--password-command c -P p", "word"),
+        ("--password-file f -L mqtt://u:p@h/t", "word"),
+    ] {
+        let login = publish(&format!("-t a -n -u u {line}")).connection.login;
+        let given = [
+            (login.password.is_some(), "word"),
+            (login.password_file.is_some(), "file"),
+            (login.password_command.is_some(), "command"),
+        ];
+        let given: Vec<&str> = given.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
+        assert_eq!(given, [source], "{line}");
+        assert_eq!(login.username.as_deref(), Some("u"), "{line}");
+    }
+    for option in ["--password-file f", "--password-command c"] {
+        assert_eq!(
+            wrong(Tool::Subscribe, &format!("-t a {option}")),
+            "Error: Problem setting username and/or password.",
+            "{option}"
+        );
+    }
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String
     if let Some(password) = endpoint.password() {
         // A password of a URL that is not UTF-8 has no other way in either.
         connection.login.password = Some(String::from_utf8_lossy(password.expose()).into_owned().into());
+        (connection.login.password_file, connection.login.password_command) = (None, None);
     }
     Ok(topic)
 }
@@ -45,9 +46,7 @@ pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String
 /// Reads `--proxy socks5h://[user[:password]@]host[:port]`.
 pub(super) fn proxy(text: &str) -> Result<Proxy, Fault> {
     let Some(rest) = text.strip_prefix("socks5h://") else {
-        // The text could hold a password.
-        let scheme = text.split_once("://").map_or(text, |(scheme, _)| scheme);
-        return Err(Fault::Plain(format!("Error: Unsupported proxy protocol: {scheme}")));
+        return Err(Fault::Plain(format!("Error: Unsupported proxy protocol: {}", without_login(text))));
     };
     let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
     if let Some((_, port)) = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'))
@@ -56,6 +55,16 @@ pub(super) fn proxy(text: &str) -> Result<Proxy, Fault> {
         return Err(Fault::Plain(format!("Error: Invalid proxy port {}", super::c_number::int(port))));
     }
     text.parse().map_err(|_| Fault::Plain("Error: Invalid proxy.".to_owned()))
+}
+
+/// A URL without what could be a password.
+fn without_login(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    scheme + rest
 }
 
 #[cfg(test)]
@@ -85,7 +94,7 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
-        for text in ["foo", "http://h/t", "unix:///s"] {
+        for text in ["foo", "http://h/t", "unix:///s", "tcp://h/t", "ssl://h/t"] {
             assert_eq!(
                 read(text, &mut ConnectionArgs::default()),
                 Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned())),
@@ -103,8 +112,13 @@ mod tests {
         assert!(proxy("socks5h://me:pw@h:1080").is_ok());
         assert_eq!(
             proxy("http://h"),
-            Err(Fault::Plain("Error: Unsupported proxy protocol: http".to_owned()))
+            Err(Fault::Plain("Error: Unsupported proxy protocol: http://h".to_owned()))
         );
+        // A password is not repeated.
+        for text in ["http://me:s@cret@h:1", "me:s@cret@h:1"] {
+            let Err(Fault::Plain(told)) = proxy(text) else { panic!("{text}") };
+            assert!(told.ends_with("h:1") && !told.contains("cret"), "{told}");
+        }
         assert_eq!(proxy("socks5h://"), Err(Fault::Plain("Error: Invalid proxy.".to_owned())));
         assert_eq!(proxy("socks5h://h:0"), Err(Fault::Plain("Error: Invalid proxy port 0".to_owned())));
     }

@@ -20,7 +20,11 @@ pub(super) enum Reading {
 
 pub(super) fn read(text: &str, reading: Reading) -> Result<Endpoint, EndpointError> {
     let (scheme, rest) = match text.split_once("://") {
-        Some((name, rest)) => (Scheme::from_name(name).ok_or_else(|| unknown_scheme(name))?, rest),
+        Some((name, rest)) => {
+            // The mosquitto clients know only those of the standards.
+            let other = || Scheme::from_other_name(name).filter(|_| reading != Reading::TopicUrl);
+            (Scheme::from_name(name).or_else(other).ok_or_else(|| unknown_scheme(name))?, rest)
+        }
         None if text.contains('/') => return Err(EndpointError::BarePath),
         None => (Scheme::Mqtt, text),
     };
@@ -149,7 +153,13 @@ fn read_port(text: &str) -> Result<u16, EndpointError> {
 pub(super) fn bracketed(host: &str) -> Result<String, EndpointError> {
     // RFC 6874 writes the zone as %25; everybody else as %.
     let host = host.replacen("%25", "%", 1);
-    if is_ipv6(&host) { Ok(host) } else { Err(EndpointError::Brackets) }
+    if is_ipv6(&host) { with_scope(host) } else { Err(EndpointError::Brackets) }
+}
+
+/// A link-local address is one of each interface: it has to say of which (RFC 4007).
+fn with_scope(address: String) -> Result<String, EndpointError> {
+    let link_local = address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_unicast_link_local());
+    if link_local { Err(EndpointError::Scope { found: address }) } else { Ok(address) }
 }
 
 pub(super) fn plain_host(host: &str) -> Result<String, EndpointError> {
@@ -157,7 +167,10 @@ pub(super) fn plain_host(host: &str) -> Result<String, EndpointError> {
         return Err(EndpointError::EmptyHost);
     }
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "[]@/?#\\<>^|\"`{}".contains(c);
-    let fits = if host.contains(':') { is_ipv6(host) } else { !host.contains(forbidden) };
+    if is_ipv6(host) {
+        return with_scope(host.to_owned());
+    }
+    let fits = !host.contains(forbidden) && !host.contains(':');
     if fits { Ok(host.to_owned()) } else { Err(EndpointError::Host { found: host.to_owned() }) }
 }
 

@@ -54,6 +54,12 @@ impl Session {
         forgotten
     }
 
+    /// Whether a SUBSCRIBE waits for its answer.
+    #[must_use]
+    pub fn is_subscribing(&self) -> bool {
+        self.flows.iter().any(|flow| matches!(flow, Flow::Subscribe(_)))
+    }
+
     /// Sends the SUBSCRIBE packets that the server's session does not know of, then every UNSUBSCRIBE that
     /// waits.
     pub(super) fn send_requests(&mut self) {
