@@ -94,13 +94,45 @@ impl Driver {
         }
     }
 
-    /// Moves bytes both ways until something is worth looking at: something was read, or bytes were written so
-    /// that the session may take more publishes. With `reading` false nothing is read: the caller cannot
-    /// take more.
+    /// Moves bytes both ways until something is worth looking at: something was read, bytes were written so
+    /// that the session may take more publishes, or events wait. With `reading` false nothing is read: the
+    /// caller cannot take more.
+    ///
+    /// The caller takes all events before it calls again: as long as one waits, this is ready. To wait for
+    /// CONNACK there is [`Self::poll_handshake`].
     ///
     /// # Errors
     /// Why the connection is over. Everything that was received before is in the session by then.
     pub fn poll_drive(
+        &mut self,
+        session: &mut Session,
+        reading: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        match self.poll_move(session, reading, cx) {
+            Poll::Pending if session.has_events() => Poll::Ready(Ok(())),
+            moved => moved,
+        }
+    }
+
+    /// Moves bytes both ways until the session is connected. Events stay in the session, and none of them
+    /// makes this ready.
+    ///
+    /// # Errors
+    /// Why there is no connection; CONNACK may have come just before.
+    pub fn poll_handshake(
+        &mut self,
+        session: &mut Session,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        while !session.is_connected() {
+            ready!(self.poll_move(session, true, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready only when a byte has moved: whoever calls it in a loop waits.
+    fn poll_move(
         &mut self,
         session: &mut Session,
         reading: bool,
@@ -141,7 +173,7 @@ impl Driver {
                 }
                 Poll::Pending => {}
             }
-            if worth_a_look || session.has_events() {
+            if worth_a_look {
                 return Poll::Ready(Ok(()));
             }
             if !again {

@@ -523,7 +523,8 @@ pub(in crate::cli) fn command() -> Command {
                 .help("Use client identifiers of this form [default: mqt-{run}-{i}]")
                 .long_help(
                     "Use client identifiers of this form [default: mqt-{run}-{i}].\n\n{i} is the number of the \
-                     client in the whole run, {run} the run id.",
+                     client in the whole run, {run} the last 8 digits of the run id: servers need not take more than 23 \
+                     characters.",
                 )
         })
         .mut_arg("id_prefix", |arg| {

@@ -14,15 +14,18 @@ use crate::commands::failure::{from_client, from_refusal, from_suback};
 use crate::config::bench::Load;
 use crate::connection::driver::Driver;
 use crate::connection::reconnect::Backoff;
-use crate::connection::{Attempts, ClientError};
-use crate::mqtt::Subscription;
+use crate::connection::{Attempts, ClientError, Endpoint};
+use crate::error::{Failure, Kind};
 use crate::mqtt::session::{Event, Session, SessionOptions};
+use crate::mqtt::{Subscription, TopicFilter};
+use crate::output::units::Span;
 
 use super::super::random::Random;
 use super::super::recorder::micros;
 use super::super::result::SUBSCRIPTION_REFUSED;
 use super::super::scenario::{Plan, PlanError, Role, Spec, topic_template};
 use super::super::schedule::share;
+use super::patience::{Asked, Life, Patience};
 use super::publisher::{Publisher, Task};
 use super::subscriber::Subscriber;
 use super::{Step, Worker, link};
@@ -42,6 +45,17 @@ enum Job {
     Subscribe(Box<Subscriber>),
 }
 
+impl Job {
+    /// Whether the broker still has to answer something.
+    fn is_owed(&self, session: &Session) -> bool {
+        match self {
+            Self::Hold => false,
+            Self::Publish(publisher) => publisher.oldest().is_some(),
+            Self::Subscribe(_) => session.has_open_requests(),
+        }
+    }
+}
+
 /// Why a client no longer does its job.
 enum Ended {
     /// The run is over.
@@ -50,6 +64,8 @@ enum Ended {
     Drop,
     /// The connection is gone.
     Lost(ClientError),
+    /// The broker keeps the connection and answers nothing.
+    Silent,
 }
 
 /// A client of the run.
@@ -65,6 +81,13 @@ pub(super) struct Client {
     drop_at: u64,
     /// Its first connect has come to an end, and its subscriptions are answered.
     is_settled: bool,
+    /// When that began, in nanoseconds since the start of the run.
+    settles_since: Option<u64>,
+    patience: Patience,
+    /// The first of the filters that it has subscribed to.
+    subscribed: Option<TopicFilter>,
+    /// How often the broker has answered a SUBSCRIBE.
+    subacks: u64,
 }
 
 impl Client {
@@ -148,8 +171,20 @@ impl Client {
             Instant::now(),
         );
         let waits = plan.group(&spec).is_some_and(|group| group.scenario == Scenario::Retained);
-        let mut client =
-            Self { spec, slot, session, job, held_back, drop_at: u64::MAX, is_settled: false, worker };
+        let mut client = Self {
+            spec,
+            slot,
+            session,
+            job,
+            held_back,
+            drop_at: u64::MAX,
+            is_settled: false,
+            settles_since: None,
+            patience: Patience::new(settings.timing.ack_within),
+            subscribed: None,
+            subacks: 0,
+            worker,
+        };
         if !waits {
             client.subscribe();
         }
@@ -158,6 +193,7 @@ impl Client {
 
     /// Subscribes to what has been held back, in packets that brokers take.
     fn subscribe(&mut self) {
+        self.subscribed = self.held_back.first().map(|first| first.filter.clone());
         let mut left = std::mem::take(&mut self.held_back).into_iter().peekable();
         while left.peek().is_some() {
             let part = left.by_ref().take(FILTERS_AT_ONCE).collect();
@@ -178,6 +214,7 @@ impl Client {
                 break;
             }
             let due = if is_first { first_at } else { turn };
+            self.patience.begin(self.answers());
             let Some(connected) = self.connect_unless_ended(is_first, due).await else {
                 self.session.lost();
                 break;
@@ -186,6 +223,8 @@ impl Client {
                 Ok(mut driver) => {
                     is_first = false;
                     backoff.connected();
+                    let since = worker.now();
+                    self.settles_since.get_or_insert(since);
                     worker.online.set(worker.online.get() + 1);
                     if let Job::Publish(publisher) = &mut self.job {
                         publisher.connected(worker.now());
@@ -211,17 +250,32 @@ impl Client {
                         Ended::Lost(error) => {
                             drop(driver);
                             worker.online.set(worker.online.get().saturating_sub(1));
-                            self.session.lost();
-                            self.discard_events();
-                            worker.connection_lost(&error);
+                            let life = self.life_ended();
+                            worker.connection_lost(&error, || self.failure(&error));
+                            if let Some(failure) = self.hopeless(&life, &error) {
+                                worker.first_denial(|| failure);
+                                self.give_up(&worker);
+                                break;
+                            }
+                            let lived = Duration::from_nanos(worker.now().saturating_sub(since));
+                            // Two clients never have one identifier here.
+                            let _ = backoff.lived(lived, life == Life::Answered);
                             match self.next_try(&mut backoff, &error, worker.shared.settings.client.reconnect)
                             {
                                 Some(time) => turn = time,
                                 None => {
-                                    worker.given_up();
+                                    self.give_up(&worker);
                                     break;
                                 }
                             }
+                        }
+                        Ended::Silent => {
+                            let failure = self.silence();
+                            Box::pin(link::close(driver, &mut self.session)).await;
+                            worker.online.set(worker.online.get().saturating_sub(1));
+                            worker.first_denial(|| failure);
+                            self.give_up(&worker);
+                            break;
                         }
                     }
                 }
@@ -238,9 +292,9 @@ impl Client {
                             if is_first {
                                 worker.connect_failed(&error);
                             } else {
-                                worker.given_up();
-                                worker.first_failure(&error);
+                                self.give_up(&worker);
                             }
+                            worker.first_failure(|| self.failure(&error));
                             break;
                         }
                     }
@@ -249,6 +303,75 @@ impl Client {
         }
         self.settle();
         self.end(&worker);
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.worker.shared.endpoint(&self.spec)
+    }
+
+    fn failure(&self, error: &ClientError) -> Failure {
+        from_client(error, self.endpoint(), &self.session.client_id())
+    }
+
+    /// How much the broker has answered so far: a count that grows with each answer, and with each message.
+    fn answers(&self) -> u64 {
+        let ledger = self.session.ledger();
+        ledger.confirmed + ledger.refused + self.subacks + self.session.delivered()
+    }
+
+    /// What has waited longest for its answer.
+    fn oldest(&self) -> Option<Asked> {
+        match &self.job {
+            Job::Hold => None,
+            Job::Publish(publisher) => {
+                let ticket = publisher.oldest()?;
+                Some(Asked::Publish(ticket, publisher.topic_text(&self.worker)))
+            }
+            Job::Subscribe(_) if self.session.has_open_requests() => {
+                self.subscribed.clone().map(Asked::Subscribe)
+            }
+            Job::Subscribe(_) => None,
+        }
+    }
+
+    /// The connection is gone; says whether it was of use.
+    fn life_ended(&mut self) -> Life {
+        let oldest = self.oldest();
+        let life = self.patience.end(self.answers(), oldest);
+        self.session.lost();
+        self.discard_events();
+        life
+    }
+
+    /// Why there is no use in another connection; `None`: there may be.
+    fn hopeless(&self, life: &Life, error: &ClientError) -> Option<Failure> {
+        let failure = |what| Failure::new(Kind::Denied, what).cause(self.failure(error).what);
+        if let Life::Futile(asked) = life {
+            return Some(failure(format!("the broker closes the connection each time after {asked}")));
+        }
+        let within = self.worker.shared.settings.timing.ack_within;
+        let since = self.settles_since.filter(|_| !self.is_settled)?;
+        (Duration::from_nanos(self.worker.now().saturating_sub(since)) >= within).then(|| {
+            failure(format!(
+                "the broker keeps closing connections, and not all subscriptions were answered within {}",
+                Span(within)
+            ))
+        })
+    }
+
+    /// The broker keeps the connection and answers nothing.
+    fn silence(&self) -> Failure {
+        let within = Span(self.worker.shared.settings.timing.ack_within);
+        let what = self.oldest().map_or_else(|| "anything".to_owned(), |asked| asked.to_string());
+        Failure::new(Kind::Stalled, format!("{}: no answer to {what} within {within}", self.endpoint()))
+    }
+
+    /// There is no further connection.
+    fn give_up(&mut self, worker: &Worker) {
+        worker.given_up();
+        if let Job::Publish(publisher) = &mut self.job {
+            publisher.give_up(worker);
+        }
     }
 
     fn scenario(&self) -> Option<Scenario> {
@@ -362,6 +485,10 @@ impl Client {
         let worker = Rc::clone(&self.worker);
         worker.register(self.slot, cx);
         self.attend();
+        let (answers, session, job) = (self.answers(), &self.session, &self.job);
+        if self.patience.poll_silence(answers, || job.is_owed(session), cx).is_ready() {
+            return Poll::Ready(Ended::Silent);
+        }
         loop {
             match worker.step() {
                 Step::End => return Poll::Ready(Ended::Run),
@@ -414,6 +541,7 @@ impl Client {
                     worker.first_denial(|| from_refusal(&refusal, &topic, None));
                 }
                 Event::Subscribed { results, reason_string } => {
+                    self.subacks += 1;
                     for (subscription, reason) in results {
                         if reason.is_error() {
                             worker.recorder().error(SUBSCRIPTION_REFUSED);
@@ -459,6 +587,7 @@ impl Client {
             Job::Subscribe(subscriber) => worker.subscriber_ended(*subscriber),
         }
         worker.left.set(worker.left.get().saturating_sub(1));
+        worker.client_has_ended(self.spec.role);
     }
 }
 
