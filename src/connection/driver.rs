@@ -398,3 +398,33 @@ fn write_some(
 ) -> Poll<io::Result<usize>> {
     pin!(stream.write_buf(outbox)).poll(cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::session::{Credentials, SessionOptions};
+
+    /// Whoever waits for CONNACK need not take events: none of them makes the wait a loop without a pause.
+    #[tokio::test]
+    async fn events_that_nobody_takes_do_not_end_the_wait_for_connack() {
+        let options = SessionOptions { client_id: "c".into(), trace: true, ..SessionOptions::default() };
+        let mut session = Session::new(options, std::time::Instant::now());
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let mut driver = Driver::new(Box::new(ours), Version::V5, 1_000);
+        session.connect(Version::V5, Credentials::default(), std::time::Instant::now()).unwrap();
+        assert!(session.has_events(), "CONNECT is told");
+        let once = async |driver: &mut Driver, session: &mut Session| {
+            poll_fn(|cx| Poll::Ready(driver.poll_handshake(session, cx))).await
+        };
+        assert!(once(&mut driver, &mut session).await.is_pending());
+        theirs.write_all(&[0x20, 3, 0, 0]).await.unwrap();
+        assert!(once(&mut driver, &mut session).await.is_pending(), "half of it");
+        // The rest, and DISCONNECT in the same segment.
+        theirs.write_all(&[0, 0xE0, 1, 0x97]).await.unwrap();
+        let Poll::Ready(Err(DriveError::Session(error))) = once(&mut driver, &mut session).await else {
+            panic!("it has ended")
+        };
+        assert!(matches!(error, SessionError::Disconnected { .. }), "{error}");
+        assert_eq!(session.connections(), 1, "after it was accepted");
+    }
+}

@@ -95,7 +95,6 @@ fn publishing(endpoint: &Endpoint) -> BenchSettings {
     let mut settings = settings(endpoint);
     settings.groups = vec![group(Scenario::Pub, 1, 0)];
     settings.timing.count = NonZeroU64::new(10);
-    settings.timing.drain = Duration::from_millis(200);
     // Nobody asks for the clock.
     settings.stamp = false;
     settings

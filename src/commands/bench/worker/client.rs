@@ -485,10 +485,6 @@ impl Client {
         let worker = Rc::clone(&self.worker);
         worker.register(self.slot, cx);
         self.attend();
-        let (answers, session, job) = (self.answers(), &self.session, &self.job);
-        if self.patience.poll_silence(answers, || job.is_owed(session), cx).is_ready() {
-            return Poll::Ready(Ended::Silent);
-        }
         loop {
             match worker.step() {
                 Step::End => return Poll::Ready(Ended::Run),
@@ -515,7 +511,11 @@ impl Client {
                     self.attend();
                     return Poll::Ready(Ended::Lost(ClientError::from_drive(error, None)));
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    let (answers, session, job) = (self.answers(), &self.session, &self.job);
+                    let silence = self.patience.poll_silence(answers, || job.is_owed(session), cx);
+                    return silence.map(|()| Ended::Silent);
+                }
             }
         }
     }
