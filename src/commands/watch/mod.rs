@@ -45,6 +45,10 @@ use watcher::Watcher;
 const RECEIVE_MAXIMUM: u16 = 10_000;
 /// At the end, so long for what is being published and recorded.
 const GRACE: Duration = Duration::from_secs(1);
+/// Publishes are waited for as long as the broker confirms one of them in this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// So often it is said how many are left.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 /// After so long without a pause the runtime gets to look at timers and signals.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -79,7 +83,7 @@ async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Option<Signal>, F
         }
     };
     let signal = end?;
-    watcher.finish(&mut signals).await?;
+    watcher.finish(&mut signals, signal).await?;
     drop(broker);
     Ok(signal.filter(|signal| *signal != Signal::Interrupt))
 }
