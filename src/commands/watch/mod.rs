@@ -15,6 +15,8 @@ mod fixture;
 mod form;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod hostile_broker;
 mod interactive;
 mod recorder;
 mod replay;

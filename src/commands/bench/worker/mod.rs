@@ -1,6 +1,8 @@
 //! A thread with its share of the clients: one runtime, one task for each connection, one recorder.
 
 mod client;
+#[cfg(test)]
+mod hostile;
 mod link;
 mod pacer;
 mod patience;
