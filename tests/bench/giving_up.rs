@@ -28,6 +28,9 @@ enum Answer {
     Silence,
 }
 
+/// What it does about a packet of this type.
+type Answers = fn(u8) -> Answer;
+
 use Answer::{Bytes, Close, Silence};
 
 const CONNACK: &[u8] = &[0x20, 3, 0, 0, 0];
@@ -41,7 +44,7 @@ struct Blunt {
 }
 
 impl Blunt {
-    fn start(answer: fn(u8) -> Answer) -> Self {
+    fn start(answer: Answers) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let endpoint = format!("mqtt://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
         let (connects, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -86,7 +89,7 @@ impl Drop for Blunt {
 /// Runs, and fails the test where it would go on without an end.
 fn run_to_its_end(settings: BenchSettings) -> Result<Finished, Failure> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(run(&settings)));
+    std::thread::spawn(move || drop(sender.send(run(&settings))));
     receiver.recv_timeout(Duration::from_secs(60)).expect("it does not end")
 }
 
@@ -102,7 +105,7 @@ fn publishing(endpoint: &Endpoint) -> BenchSettings {
 
 #[test]
 fn a_broker_that_ends_the_connection_right_behind_connack_is_an_error() {
-    let ends: [(fn(u8) -> Answer, Kind, &str); 4] = [
+    let ends: [(Answers, Kind, &str); 4] = [
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xE0, 1, 0x97]), Kind::Lost, "quota exceeded (0x97)"),
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xE0, 2, 0x8D, 0]), Kind::Lost, "keep alive timeout (0x8D)"),
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xF0, 0]), Kind::Protocol, "broke the protocol"),
@@ -148,7 +151,7 @@ fn a_broker_that_closes_after_each_publish_denies_it() {
 
 #[test]
 fn a_broker_that_answers_nothing_but_pings_is_given_up() {
-    let silent: fn(u8) -> Answer = |kind| if kind == 1 { Bytes(CONNACK) } else { Silence };
+    let silent: Answers = |kind| if kind == 1 { Bytes(CONNACK) } else { Silence };
     let broker = Blunt::start(silent);
     let mut subscribing = settings(&broker.endpoint);
     subscribing.timing.ack_within = Duration::from_millis(300);

@@ -430,8 +430,8 @@ pub struct LoadArgs {
 
     /// Start at this time
     ///
-    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @. The first connection is opened then, but for one
-    /// that looks whether the broker is there.
+    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @; a time in the past is refused. The first connection is
+    /// opened then, but for one that looks whether the broker is there.
     #[arg(long, value_name = "TIME", help_heading = "Many machines")]
     pub start_at: Option<StartAt>,
 

@@ -146,8 +146,7 @@ impl Difference {
         let mut words = self.place.split(['.', '[', ']']);
         let first = words.next().unwrap_or_default();
         // Behind `groups[0].`
-        let word =
-            words.filter(|word| word.parse::<u32>().is_err() && !word.is_empty()).next().unwrap_or(first);
+        let word = words.find(|word| word.parse::<u32>().is_err() && !word.is_empty()).unwrap_or(first);
         GRAVEST.iter().position(|known| *known == word).unwrap_or(GRAVEST.len())
     }
 }
