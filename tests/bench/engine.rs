@@ -61,7 +61,6 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
             duration: None,
             count: NonZeroU64::new(1_000),
             drain: Duration::from_secs(20),
-            ack_within: Duration::from_secs(60),
             churn_share: Share::TENTH,
             churn_every: Duration::from_millis(100),
         },

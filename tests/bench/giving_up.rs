@@ -109,7 +109,8 @@ fn a_broker_that_ends_the_connection_right_behind_connack_is_an_error() {
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xE0, 1, 0x97]), Kind::Lost, "quota exceeded (0x97)"),
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xE0, 2, 0x8D, 0]), Kind::Lost, "keep alive timeout (0x8D)"),
         (|_| Bytes(&[0x20, 3, 0, 0, 0, 0xF0, 0]), Kind::Protocol, "broke the protocol"),
-        (|_| Bytes(&[0x20, 3, 0, 0, 0, 0x90, 4, 0, 1, 0, 0]), Kind::Protocol, "broke the protocol"),
+        // SUBACK without a reason code.
+        (|_| Bytes(&[0x20, 3, 0, 0, 0, 0x90, 3, 0, 1, 0]), Kind::Protocol, "sent a bad packet"),
     ];
     for (answer, kind, text) in ends {
         let broker = Blunt::start(answer);
@@ -118,6 +119,17 @@ fn a_broker_that_ends_the_connection_right_behind_connack_is_an_error() {
         assert!(failure.what.contains(text), "{failure:?}");
         assert_eq!(broker.connects(), 1, "{text}");
     }
+}
+
+#[test]
+fn a_broker_that_breaks_the_protocol_each_time_is_given_up() {
+    // CONNACK again for each packet.
+    let broker = Blunt::start(|_| Bytes(CONNACK));
+    let failure = run_to_its_end(settings(&broker.endpoint)).unwrap_err();
+    assert_eq!(failure.kind, Kind::Protocol, "{failure:?}");
+    let finished = run_to_its_end(publishing(&broker.endpoint)).unwrap();
+    assert_eq!(finished.failure.unwrap().kind, Kind::Protocol);
+    assert_eq!((finished.result.connects.lost, finished.result.connects.given_up), (2, 1));
 }
 
 #[test]
@@ -154,15 +166,15 @@ fn a_broker_that_answers_nothing_but_pings_is_given_up() {
     let silent: Answers = |kind| if kind == 1 { Bytes(CONNACK) } else { Silence };
     let broker = Blunt::start(silent);
     let mut subscribing = settings(&broker.endpoint);
-    subscribing.timing.ack_within = Duration::from_millis(300);
+    subscribing.client.ack_timeout = Duration::from_millis(300);
     let failure = run_to_its_end(subscribing).unwrap_err();
     assert_eq!(failure.kind, Kind::Stalled, "{failure:?}");
     assert!(failure.what.contains("no answer to SUBSCRIBE \"mqt/bench/"), "{failure:?}");
-    assert!(failure.what.ends_with("within 300 ms"), "{failure:?}");
+    assert!(failure.what.ends_with("within 0.3 s"), "{failure:?}");
     let broker = Blunt::start(silent);
     let mut publishing = publishing(&broker.endpoint);
     publishing.groups[0].load = Load::Closed { inflight: 2 };
-    publishing.timing.ack_within = Duration::from_millis(300);
+    publishing.client.ack_timeout = Duration::from_millis(300);
     let finished = run_to_its_end(publishing).unwrap();
     let failure = finished.failure.unwrap();
     assert_eq!(failure.kind, Kind::Stalled, "{failure:?}");

@@ -7,6 +7,7 @@ use crate::support::broker::TestBroker;
 use crate::support::mqt::Mqt;
 use crate::support::scripted::Scripted;
 use crate::support::wait_until;
+use crate::support::wire::Wire;
 
 fn publish(broker: &TestBroker, args: &[&str]) {
     let port = broker.port().to_string();
@@ -58,18 +59,38 @@ fn topics_are_opened_searched_filtered_paused_and_compared() {
     tty.assert_restored();
 }
 
-#[test]
-fn what_is_cleared_is_confirmed_before_the_end() {
+/// A screen of 100 columns at a broker that the test plays, subscribed.
+fn watch_scripted() -> (Tty, Wire) {
     let scripted = Scripted::listen();
     let port = scripted.port().to_string();
-    let mut tty = Tty::start(&["watch", "-p", &port, "-V", "5"], 80, 24);
+    let tty = Tty::start(&["watch", "-p", &port, "-V", "5"], 100, 24);
     let mut wire = scripted.accept();
-    let connect = wire.packet();
-    assert_eq!(connect[0], 0x10);
+    assert_eq!(wire.packet()[0], 0x10);
     wire.send("20 03 00 00 00");
     let subscribe = wire.packet();
     let id = &subscribe[2..4];
     wire.send_bytes(&[0x90, 4, id[0], id[1], 0, 0]);
+    (tty, wire)
+}
+
+#[test]
+fn a_message_at_qos_0_is_proved_at_once() {
+    let (mut tty, mut wire) = watch_scripted();
+    tty.wait_for_text("waiting for messages");
+    tty.send("p");
+    tty.wait_for_text("Enter send");
+    tty.send("lamp\ton\t0\r");
+    assert_eq!(wire.packet(), [0x30, 9, 0, 4, b'l', b'a', b'm', b'p', 0, b'o', b'n']);
+    wire.expect("C0 00");
+    tty.wait_for_text("1 sent, 1 open");
+    wire.send("D0 00");
+    tty.wait_without("open");
+    tty.wait_for_text("1 sent");
+}
+
+#[test]
+fn what_is_cleared_is_confirmed_before_the_end() {
+    let (mut tty, mut wire) = watch_scripted();
     for number in 0..30_u8 {
         // a/NN, retained.
         wire.send_bytes(&[0x31, 8, 0, 4, b'a', b'/', b'0' + number / 10, b'0' + number % 10, 0, b'x']);

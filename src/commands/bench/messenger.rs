@@ -1,8 +1,6 @@
 //! Connections beside the load: over them processes tell each other something through the broker, and a first
 //! look is taken at it.
 
-use tokio::time::timeout;
-
 use crate::commands::failure::{from_client, from_setup};
 use crate::commands::random_seed;
 use crate::config::bench::BenchSettings;
@@ -11,7 +9,6 @@ use crate::error::{Failure, Kind};
 use crate::mqtt::session::Event;
 use crate::mqtt::{Properties, QoS, Subscription, TopicFilter};
 use crate::output::sanitize::escape;
-use crate::output::units::Span;
 
 /// Connects under this client identifier, and subscribes to one filter at QoS 0.
 ///
@@ -39,23 +36,16 @@ pub(super) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
     };
     let topics = TopicFilter::new(filter.to_owned()).map_err(|error| refused(&error.to_string()))?;
     client.session().subscribe(vec![Subscription::new(topics, QoS::AtMostOnce)], Properties::new());
-    let subscribed = async {
-        while !client.session_state().is_connected() || client.session_state().has_open_requests() {
-            for event in drive(&mut client).await.map_err(|error| from_client(&error, &endpoint, id))? {
-                if let Event::Subscribed { results, .. } = event
-                    && let Some((_, reason)) = results.into_iter().find(|(_, reason)| reason.is_error())
-                {
-                    return Err(refused(&reason.to_string()));
-                }
+    // A broker that does not answer, or closes each time, is given up by the client.
+    while !client.session_state().is_connected() || client.session_state().has_open_requests() {
+        for event in drive(&mut client).await.map_err(|error| from_client(&error, &endpoint, id))? {
+            if let Event::Subscribed { results, .. } = event
+                && let Some((_, reason)) = results.into_iter().find(|(_, reason)| reason.is_error())
+            {
+                return Err(refused(&reason.to_string()));
             }
         }
-        Ok(())
-    };
-    let within = settings.client.connect_timeout.saturating_add(settings.timing.ack_within);
-    timeout(within, subscribed).await.unwrap_or_else(|_| {
-        let what = format!("{endpoint}: no answer to SUBSCRIBE \"{filter}\" within {}", Span(within));
-        Err(Failure::new(Kind::Stalled, what))
-    })?;
+    }
     Ok(client)
 }
 

@@ -47,8 +47,8 @@ use watcher::Watcher;
 const RECEIVE_MAXIMUM: u16 = 10_000;
 /// At the end, so long for what is being published and recorded.
 const GRACE: Duration = Duration::from_secs(1);
-/// Publishes are waited for as long as the broker confirms one of them in this time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Where there is no limit to the time: a year.
+const FOR_EVER: Duration = Duration::from_secs(31_536_000);
 /// So often it is said how many are left.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// After so long without a pause the runtime gets to look at timers and signals.

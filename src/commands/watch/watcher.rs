@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ use super::super::talk::Talk;
 use super::app::{Action, App, Gravity, Link};
 use super::recorder::Recorder;
 use super::replay::Replay;
-use super::{ANSWER_WITHIN, GRACE, SAY_EVERY};
+use super::{FOR_EVER, GRACE, SAY_EVERY};
 
 /// A recording is taken in pieces of so many messages, between which keys are looked at.
 const PIECE: usize = 1_000;
@@ -239,10 +239,15 @@ impl<'a> Watcher<'a> {
                 None => client.session().acknowledge(delivery),
             }
         }
+        let published = client.session_state().ledger().asked;
         while !self.outgoing.is_empty() && client.session().wants_publish() {
             if let Some(message) = self.outgoing.pop_front() {
                 client.session().publish(message);
             }
+        }
+        if client.session_state().ledger().asked > published {
+            // At QoS 0 there is no other proof.
+            client.session().ask_for_proof(Instant::now().into_std());
         }
         let ledger = client.session_state().ledger();
         let asked = ledger.asked.saturating_sub(ledger.refused);
@@ -353,8 +358,11 @@ impl<'a> Watcher<'a> {
             }
             left = unconfirmed;
             let is_recorded = self.recorder.as_ref().is_none_or(Recorder::is_done);
-            let patient_until =
-                if left == 0 || signal.is_some() { short } else { fewer_since + ANSWER_WITHIN };
+            let within = match self.settings.client.ack_timeout {
+                Duration::ZERO => FOR_EVER,
+                within => within,
+            };
+            let patient_until = if left == 0 || signal.is_some() { short } else { fewer_since + within };
             if (left == 0 && is_recorded) || self.client.is_none() || now >= patient_until {
                 break;
             }

@@ -32,7 +32,6 @@ const SIZE: PayloadSize = PayloadSize { min: 64, max: 64 };
 const DURATION: Duration = Duration::from_secs(10);
 const WARMUP: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(5);
-const ACK_WITHIN: Duration = Duration::from_secs(60);
 const CHURN_EVERY: Duration = Duration::from_secs(1);
 const STORM_EVERY: Duration = Duration::from_secs(5);
 const SKEW: Duration = Duration::from_secs(1);
@@ -484,7 +483,6 @@ fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
         duration,
         count: args.count,
         drain: span(args.drain, DRAIN),
-        ack_within: ACK_WITHIN,
         churn_share: args.churn.unwrap_or(Share::TENTH),
         churn_every: span(args.churn_every, if storm { STORM_EVERY } else { CHURN_EVERY }),
     })

@@ -135,8 +135,6 @@ pub struct Timing {
     pub count: Option<NonZeroU64>,
     /// How long to wait at the end for what is on its way.
     pub drain: Duration,
-    /// How long the broker may take to answer a SUBSCRIBE or a PUBLISH.
-    pub ack_within: Duration,
     /// How much of the connections drops (`churn`).
     pub churn_share: Share,
     /// How often it drops (`churn`, `storm`).

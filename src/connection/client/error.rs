@@ -141,7 +141,8 @@ impl ClientError {
     }
 
     /// Whether the broker has ended the connection, so that what it did not answer may be the reason.
-    pub(super) fn is_closing(&self) -> bool {
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
         match self {
             Self::Lost { source } => {
                 source.as_ref().is_none_or(|error| error.kind() != io::ErrorKind::TimedOut)
@@ -155,7 +156,9 @@ impl ClientError {
         }
     }
 
-    pub(super) fn is_violation(&self) -> bool {
+    /// Whether the broker has broken the protocol. Once may be an accident, a second time in a row is not.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
         matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
     }
 

@@ -13,11 +13,12 @@ use crate::cli::bench::Scenario;
 use crate::commands::failure::{from_client, from_refusal, from_suback};
 use crate::config::bench::Load;
 use crate::connection::driver::Driver;
+use crate::connection::progress::{Life, Progress, Verdict};
 use crate::connection::reconnect::Backoff;
 use crate::connection::{Attempts, ClientError, Endpoint};
 use crate::error::{Failure, Kind};
-use crate::mqtt::session::{Event, Session, SessionOptions};
-use crate::mqtt::{Subscription, TopicFilter};
+use crate::mqtt::Subscription;
+use crate::mqtt::session::{Event, Session, SessionError, SessionOptions};
 use crate::output::units::Span;
 
 use super::super::random::Random;
@@ -25,7 +26,6 @@ use super::super::recorder::micros;
 use super::super::result::SUBSCRIPTION_REFUSED;
 use super::super::scenario::{Plan, PlanError, Role, Spec, topic_template};
 use super::super::schedule::share;
-use super::patience::{Asked, Life, Patience};
 use super::publisher::{Publisher, Task};
 use super::subscriber::Subscriber;
 use super::{Step, Worker, link};
@@ -45,17 +45,6 @@ enum Job {
     Subscribe(Box<Subscriber>),
 }
 
-impl Job {
-    /// Whether the broker still has to answer something.
-    fn is_owed(&self, session: &Session) -> bool {
-        match self {
-            Self::Hold => false,
-            Self::Publish(publisher) => publisher.oldest().is_some(),
-            Self::Subscribe(_) => session.has_open_requests(),
-        }
-    }
-}
-
 /// Why a client no longer does its job.
 enum Ended {
     /// The run is over.
@@ -64,8 +53,6 @@ enum Ended {
     Drop,
     /// The connection is gone.
     Lost(ClientError),
-    /// The broker keeps the connection and answers nothing.
-    Silent,
 }
 
 /// A client of the run.
@@ -83,11 +70,12 @@ pub(super) struct Client {
     is_settled: bool,
     /// When that began, in nanoseconds since the start of the run.
     settles_since: Option<u64>,
-    patience: Patience,
-    /// The first of the filters that it has subscribed to.
-    subscribed: Option<TopicFilter>,
-    /// How often the broker has answered a SUBSCRIBE.
-    subacks: u64,
+    /// What its connections have come to.
+    progress: Progress,
+    /// How many of them in a row ended because the broker broke the protocol.
+    violations: u32,
+    /// How many requests the broker has answered on those that are gone.
+    answers: u64,
 }
 
 impl Client {
@@ -180,9 +168,9 @@ impl Client {
             drop_at: u64::MAX,
             is_settled: false,
             settles_since: None,
-            patience: Patience::new(settings.timing.ack_within),
-            subscribed: None,
-            subacks: 0,
+            progress: Progress::default(),
+            violations: 0,
+            answers: 0,
             worker,
         };
         if !waits {
@@ -193,7 +181,6 @@ impl Client {
 
     /// Subscribes to what has been held back, in packets that brokers take.
     fn subscribe(&mut self) {
-        self.subscribed = self.held_back.first().map(|first| first.filter.clone());
         let mut left = std::mem::take(&mut self.held_back).into_iter().peekable();
         while left.peek().is_some() {
             let part = left.by_ref().take(FILTERS_AT_ONCE).collect();
@@ -214,7 +201,6 @@ impl Client {
                 break;
             }
             let due = if is_first { first_at } else { turn };
-            self.patience.begin(self.answers());
             let Some(connected) = self.connect_unless_ended(is_first, due).await else {
                 self.session.lost();
                 break;
@@ -225,6 +211,7 @@ impl Client {
                     backoff.connected();
                     let since = worker.now();
                     self.settles_since.get_or_insert(since);
+                    let achieved = self.achieved();
                     worker.online.set(worker.online.get() + 1);
                     if let Job::Publish(publisher) = &mut self.job {
                         publisher.connected(worker.now());
@@ -250,16 +237,23 @@ impl Client {
                         Ended::Lost(error) => {
                             drop(driver);
                             worker.online.set(worker.online.get().saturating_sub(1));
-                            let life = self.life_ended();
                             worker.connection_lost(&error, || self.failure(&error));
-                            if let Some(failure) = self.hopeless(&life, &error) {
+                            let lasted = Duration::from_nanos(worker.now().saturating_sub(since));
+                            // Two clients never have one identifier here.
+                            let life = Life {
+                                lasted,
+                                achieved: self.achieved() > achieved,
+                                shared_identifier: false,
+                            };
+                            backoff.lived(lasted, life.achieved);
+                            let hopeless = self.hopeless(&error, life);
+                            self.session.lost();
+                            self.discard_events();
+                            if let Some(failure) = hopeless {
                                 worker.first_denial(|| failure);
                                 self.give_up(&worker);
                                 break;
                             }
-                            let lived = Duration::from_nanos(worker.now().saturating_sub(since));
-                            // Two clients never have one identifier here.
-                            let _ = backoff.lived(lived, life == Life::Answered);
                             match self.next_try(&mut backoff, &error, worker.shared.settings.client.reconnect)
                             {
                                 Some(time) => turn = time,
@@ -268,14 +262,6 @@ impl Client {
                                     break;
                                 }
                             }
-                        }
-                        Ended::Silent => {
-                            let failure = self.silence();
-                            Box::pin(link::close(driver, &mut self.session)).await;
-                            worker.online.set(worker.online.get().saturating_sub(1));
-                            worker.first_denial(|| failure);
-                            self.give_up(&worker);
-                            break;
                         }
                     }
                 }
@@ -313,57 +299,42 @@ impl Client {
         from_client(error, self.endpoint(), &self.session.client_id())
     }
 
-    /// How much the broker has answered so far: a count that grows with each answer, and with each message.
-    fn answers(&self) -> u64 {
-        let ledger = self.session.ledger();
-        ledger.confirmed + ledger.refused + self.subacks + self.session.delivered()
+    /// A count that grows with what need not be done again on another connection.
+    fn achieved(&self) -> u64 {
+        self.session.ledger().confirmed.saturating_add(self.session.delivered_live())
     }
 
-    /// What has waited longest for its answer.
-    fn oldest(&self) -> Option<Asked> {
-        match &self.job {
-            Job::Hold => None,
-            Job::Publish(publisher) => {
-                let ticket = publisher.oldest()?;
-                Some(Asked::Publish(ticket, publisher.topic_text(&self.worker)))
-            }
-            Job::Subscribe(_) if self.session.has_open_requests() => {
-                self.subscribed.clone().map(Asked::Subscribe)
-            }
-            Job::Subscribe(_) => None,
+    /// Why there is no use in another connection after one that has ended; `None`: there may be.
+    fn hopeless(&mut self, error: &ClientError, life: Life) -> Option<Failure> {
+        self.answers += self.session.answers();
+        let is_silent = matches!(error, ClientError::Session(SessionError::Unanswered { .. }));
+        // A broker that has never answered anything will not begin with it.
+        if is_silent && self.answers == 0 {
+            return Some(self.failure(error));
         }
-    }
-
-    /// The connection is gone; says whether it was of use.
-    fn life_ended(&mut self) -> Life {
-        let oldest = self.oldest();
-        let life = self.patience.end(self.answers(), oldest);
-        self.session.lost();
-        self.discard_events();
-        life
-    }
-
-    /// Why there is no use in another connection; `None`: there may be.
-    fn hopeless(&self, life: &Life, error: &ClientError) -> Option<Failure> {
-        let failure = |what| Failure::new(Kind::Denied, what).cause(self.failure(error).what);
-        if let Life::Futile(asked) = life {
-            return Some(failure(format!("the broker closes the connection each time after {asked}")));
+        self.violations = match error.is_violation() {
+            true if life.achieved => 1,
+            true => self.violations + 1,
+            false => 0,
+        };
+        if self.violations > 1 {
+            return Some(self.failure(error));
         }
-        let within = self.worker.shared.settings.timing.ack_within;
-        let since = self.settles_since.filter(|_| !self.is_settled)?;
+        if error.is_closing()
+            && let Verdict::Refused(asked) = self.progress.closed(&self.session, life)
+        {
+            let source = Box::new(ClientError::Lost { source: None });
+            let denied = ClientError::Denied { asked: Box::new(asked), source };
+            return Some(self.failure(if is_silent { error } else { &denied }));
+        }
+        // One that answers a little each time is not waited for either.
+        let within = self.worker.shared.settings.client.ack_timeout;
+        let since = self.settles_since.filter(|_| !self.is_settled && !within.is_zero())?;
         (Duration::from_nanos(self.worker.now().saturating_sub(since)) >= within).then(|| {
-            failure(format!(
-                "the broker keeps closing connections, and not all subscriptions were answered within {}",
-                Span(within)
-            ))
+            let what =
+                format!("{}: not all subscriptions were answered within {}", self.endpoint(), Span(within));
+            Failure::new(Kind::Stalled, what).cause(self.failure(error).what)
         })
-    }
-
-    /// The broker keeps the connection and answers nothing.
-    fn silence(&self) -> Failure {
-        let within = Span(self.worker.shared.settings.timing.ack_within);
-        let what = self.oldest().map_or_else(|| "anything".to_owned(), |asked| asked.to_string());
-        Failure::new(Kind::Stalled, format!("{}: no answer to {what} within {within}", self.endpoint()))
     }
 
     /// There is no further connection.
@@ -511,11 +482,7 @@ impl Client {
                     self.attend();
                     return Poll::Ready(Ended::Lost(ClientError::from_drive(error, None)));
                 }
-                Poll::Pending => {
-                    let (answers, session, job) = (self.answers(), &self.session, &self.job);
-                    let silence = self.patience.poll_silence(answers, || job.is_owed(session), cx);
-                    return silence.map(|()| Ended::Silent);
-                }
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -541,7 +508,6 @@ impl Client {
                     worker.first_denial(|| from_refusal(&refusal, &topic, None));
                 }
                 Event::Subscribed { results, reason_string } => {
-                    self.subacks += 1;
                     for (subscription, reason) in results {
                         if reason.is_error() {
                             worker.recorder().error(SUBSCRIPTION_REFUSED);

@@ -35,7 +35,7 @@ fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     let mut settings = settings(line);
     settings.client.first_connect = crate::connection::Attempts::AtMost(1);
     settings.client.reconnect = crate::connection::Attempts::AtMost(1);
-    settings.timing.ack_within = Duration::from_millis(500);
+    settings.client.ack_timeout = Duration::from_millis(500);
     let seen = Arc::new(Seen::default());
     let plan = Plan::new(&settings, seed).unwrap();
     let (specs, fan_out) = (plan.specs(), plan.fan_out().unwrap());

@@ -5,7 +5,6 @@ mod client;
 mod hostile;
 mod link;
 mod pacer;
-mod patience;
 mod payload;
 mod publisher;
 mod subscriber;

@@ -178,21 +178,6 @@ impl Publisher {
         (self.number, measured.saturating_sub(self.refused))
     }
 
-    /// The number of the publish that has waited longest for its acknowledgement.
-    pub fn oldest(&self) -> Option<u64> {
-        // Those in front that are answered have left.
-        (!self.flights.is_empty()).then_some(self.first_ticket)
-    }
-
-    /// Its topic name, or the template of it where each message has its own.
-    pub fn topic_text(&self, worker: &Worker) -> String {
-        let template = || topic_template(worker.shared.settings.groups.get(self.group)?, self.index);
-        match &self.topic {
-            Some(topic) => topic.to_string(),
-            None => template().map(ToString::to_string).unwrap_or_default(),
-        }
-    }
-
     /// There is no connection any more: what has no acknowledgement will have none.
     pub fn give_up(&mut self, worker: &Worker) {
         let open = self.flights.iter().flatten().count();
