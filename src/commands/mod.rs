@@ -6,6 +6,8 @@ mod exec;
 mod failure;
 mod feed;
 pub mod generate;
+#[cfg(test)]
+mod hostile_peer;
 mod input;
 pub mod install_links;
 mod latency;

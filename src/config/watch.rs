@@ -12,6 +12,8 @@ use super::environment::Environment;
 use super::settings::{Replay, WatchLimits, WatchMode, WatchSettings};
 use super::{Resolved, broker, client};
 
+/// So many retained messages are cleared at once, where the broker takes as many: there may be thousands.
+const WINDOW: u16 = 1_000;
 /// From one table to the next, when nothing is said.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// So many topics are in a table, when nothing is said.
@@ -44,6 +46,9 @@ pub(super) fn resolve(
     let topics = filters.iter().chain(&args.filter_out).map(|filter| &**filter);
     client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mut client = client::resolve(&merged, environment, None)?;
+    if merged.args.session.max_inflight.is_none() {
+        client.max_inflight = WINDOW;
+    }
     let mode = mode(&args, environment)?;
     // On a screen one sees that it tries, and what it says about it.
     let retries = merged.args.server.retry.is_some() || merged.args.server.no_reconnect.is_some();

@@ -94,13 +94,45 @@ impl Driver {
         }
     }
 
-    /// Moves bytes both ways until something is worth looking at: something was read, or bytes were written so
-    /// that the session may take more publishes. With `reading` false nothing is read: the caller cannot
-    /// take more.
+    /// Moves bytes both ways until something is worth looking at: something was read, bytes were written so
+    /// that the session may take more publishes, or events wait. With `reading` false nothing is read: the
+    /// caller cannot take more.
+    ///
+    /// The caller takes all events before it calls again: as long as one waits, this is ready. To wait for
+    /// CONNACK there is [`Self::poll_handshake`].
     ///
     /// # Errors
     /// Why the connection is over. Everything that was received before is in the session by then.
     pub fn poll_drive(
+        &mut self,
+        session: &mut Session,
+        reading: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        match self.poll_move(session, reading, cx) {
+            Poll::Pending if session.has_events() => Poll::Ready(Ok(())),
+            moved => moved,
+        }
+    }
+
+    /// Moves bytes both ways until the session is connected. Events stay in the session, and none of them
+    /// makes this ready.
+    ///
+    /// # Errors
+    /// Why there is no connection; CONNACK may have come just before.
+    pub fn poll_handshake(
+        &mut self,
+        session: &mut Session,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), DriveError>> {
+        while !session.is_connected() {
+            ready!(self.poll_move(session, true, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready only when a byte has moved: whoever calls it in a loop waits.
+    fn poll_move(
         &mut self,
         session: &mut Session,
         reading: bool,
@@ -141,7 +173,7 @@ impl Driver {
                 }
                 Poll::Pending => {}
             }
-            if worth_a_look || session.has_events() {
+            if worth_a_look {
                 return Poll::Ready(Ok(()));
             }
             if !again {
@@ -365,4 +397,34 @@ fn write_some(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     pin!(stream.write_buf(outbox)).poll(cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::session::{Credentials, SessionOptions};
+
+    /// Whoever waits for CONNACK need not take events: none of them makes the wait a loop without a pause.
+    #[tokio::test]
+    async fn events_that_nobody_takes_do_not_end_the_wait_for_connack() {
+        let options = SessionOptions { client_id: "c".into(), trace: true, ..SessionOptions::default() };
+        let mut session = Session::new(options, std::time::Instant::now());
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let mut driver = Driver::new(Box::new(ours), Version::V5, 1_000);
+        session.connect(Version::V5, Credentials::default(), std::time::Instant::now()).unwrap();
+        assert!(session.has_events(), "CONNECT is told");
+        let once = async |driver: &mut Driver, session: &mut Session| {
+            poll_fn(|cx| Poll::Ready(driver.poll_handshake(session, cx))).await
+        };
+        assert!(once(&mut driver, &mut session).await.is_pending());
+        theirs.write_all(&[0x20, 3, 0, 0]).await.unwrap();
+        assert!(once(&mut driver, &mut session).await.is_pending(), "half of it");
+        // The rest, and DISCONNECT in the same segment.
+        theirs.write_all(&[0, 0xE0, 1, 0x97]).await.unwrap();
+        let Poll::Ready(Err(DriveError::Session(error))) = once(&mut driver, &mut session).await else {
+            panic!("it has ended")
+        };
+        assert!(matches!(error, SessionError::Disconnected { .. }), "{error}");
+        assert_eq!(session.connections(), 1, "after it was accepted");
+    }
 }

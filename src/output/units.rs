@@ -34,6 +34,10 @@ pub fn count_of(count: u64, thing: &str) -> String {
     format!("{count} {thing}{plural}")
 }
 
+/// A number of things with their name, and commas as [`Count`] has them: `1 message`, `10,000 messages`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Many(pub u64, pub &'static str);
+
 /// The value scaled below 1,000 and the prefix for it; what would round up to 1,000 takes the next prefix.
 fn scale(value: f64) -> (f64, &'static str) {
     let mut value = value;
@@ -127,9 +131,22 @@ impl fmt::Display for Count {
     }
 }
 
+impl fmt::Display for Many {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, one) = *self;
+        write!(f, "{} {one}{}", Count(count), if count == 1 { "" } else { "s" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        let texts = [0, 1, 2, 1_000].map(|count| Many(count, "message").to_string());
+        assert_eq!(texts, ["0 messages", "1 message", "2 messages", "1,000 messages"]);
+    }
 
     #[test]
     fn latencies_have_three_digits() {

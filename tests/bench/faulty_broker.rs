@@ -118,7 +118,7 @@ impl Drop for FaultyBroker {
 }
 
 /// The next packet: its first byte and what follows its length. `None`: closed.
-fn packet(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+pub fn packet(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     let mut byte = [0];
     let mut take = |stream: &mut TcpStream| match stream.read_exact(&mut byte) {
         Ok(()) => Some(byte[0]),

@@ -5,6 +5,7 @@ mod clocks;
 mod command;
 mod engine;
 mod faulty_broker;
+mod giving_up;
 #[cfg(unix)]
 mod interrupt;
 mod mosquitto;

@@ -5,7 +5,9 @@ use nix::sys::signal::Signal;
 use super::tty::Tty;
 use crate::support::broker::TestBroker;
 use crate::support::mqt::Mqt;
+use crate::support::scripted::Scripted;
 use crate::support::wait_until;
+use crate::support::wire::Wire;
 
 fn publish(broker: &TestBroker, args: &[&str]) {
     let port = broker.port().to_string();
@@ -55,6 +57,78 @@ fn topics_are_opened_searched_filtered_paused_and_compared() {
     tty.send("q");
     assert_eq!(tty.wait().code(), Some(0));
     tty.assert_restored();
+}
+
+/// A screen of 100 columns at a broker that the test plays, subscribed.
+fn watch_scripted() -> (Tty, Wire) {
+    let scripted = Scripted::listen();
+    let port = scripted.port().to_string();
+    let tty = Tty::start(&["watch", "-p", &port, "-V", "5"], 100, 24);
+    let mut wire = scripted.accept();
+    assert_eq!(wire.packet()[0], 0x10);
+    wire.send("20 03 00 00 00");
+    let subscribe = wire.packet();
+    let id = &subscribe[2..4];
+    wire.send_bytes(&[0x90, 4, id[0], id[1], 0, 0]);
+    (tty, wire)
+}
+
+#[test]
+fn a_message_at_qos_0_is_proved_at_once() {
+    let (mut tty, mut wire) = watch_scripted();
+    tty.wait_for_text("waiting for messages");
+    tty.send("p");
+    tty.wait_for_text("Enter send");
+    tty.send("lamp\ton\t0\r");
+    assert_eq!(wire.packet(), [0x30, 9, 0, 4, b'l', b'a', b'm', b'p', 0, b'o', b'n']);
+    wire.expect("C0 00");
+    tty.wait_for_text("1 sent, 1 open");
+    wire.send("D0 00");
+    tty.wait_without("open");
+    tty.wait_for_text("1 sent");
+}
+
+#[test]
+fn what_is_cleared_is_confirmed_before_the_end() {
+    let (mut tty, mut wire) = watch_scripted();
+    for number in 0..30_u8 {
+        // a/NN, retained.
+        wire.send_bytes(&[0x31, 8, 0, 4, b'a', b'/', b'0' + number / 10, b'0' + number % 10, 0, b'x']);
+    }
+    tty.wait_for_text("30 topics");
+    tty.send("D");
+    tty.wait_for_text("clear these 30 retained messages?");
+    tty.send("yq");
+    // All of them come at once, and it does not end before they are confirmed.
+    let cleared: Vec<Vec<u8>> = (0..30).map(|_| wire.packet()).collect();
+    assert!(cleared.iter().all(|publish| publish[0] == 0x33), "{cleared:?}");
+    tty.wait_for_text("30 published messages are not confirmed yet; Ctrl-C gives up");
+    tty.assert_restored();
+    for publish in &cleared[..29] {
+        wire.send_bytes(&[0x40, 2, publish[8], publish[9]]);
+    }
+    // One is left: whoever does not want to wait is told so.
+    wire.send("D0 00");
+    tty.wait_for_text("1 published message is not confirmed yet");
+    tty.signal(Signal::SIGINT);
+    assert_eq!(tty.wait().code(), Some(30));
+    tty.wait_for_text("error[partial]: 1 published message is not confirmed");
+}
+
+#[test]
+fn a_thousand_retained_messages_are_cleared_though_it_is_left_at_once() {
+    let broker = TestBroker::start();
+    let port = broker.port().to_string();
+    let lines: String = (0..1_000).map(|number| format!("many/{number} x\n")).collect();
+    Mqt::new(["pub", "-p", &port, "-r", "-q", "1", "-l", "--split-topic"]).stdin(lines).run().assert_code(0);
+    let mut tty = watch(&broker, &[]);
+    tty.wait_for_text("1000 topics");
+    tty.send("D");
+    tty.wait_for_text("clear these 1000 retained messages?");
+    tty.send("yq");
+    assert_eq!(tty.wait().code(), Some(0));
+    let left = Mqt::new(["sub", "-p", &port, "-t", "many/#", "--retained-only", "-W", "1"]).run();
+    left.assert_code(27).assert_stdout("");
 }
 
 #[test]
@@ -141,7 +215,7 @@ fn what_a_terminal_sends_is_understood() {
     tty.wait_without("Moving");
     // An arrow, and a button of the mouse on the name of a tab.
     tty.send("\x1b[B\x1b[<0;50;2M\x1b[<0;50;2m");
-    let text = tty.wait_for_text("the last 1 of 1 messages");
+    let text = tty.wait_for_text("the only message");
     assert_eq!(text.matches("value of b").count(), 2, "{text}");
     // Pasted text is text, whatever is in it.
     tty.send("/\x1b[200~q\x1b[A\x03\x1b[201~");

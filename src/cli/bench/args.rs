@@ -430,8 +430,8 @@ pub struct LoadArgs {
 
     /// Start at this time
     ///
-    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @. The first connection is opened then, but for one
-    /// that looks whether the broker is there.
+    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @; a time in the past is refused. The first connection is
+    /// opened then, but for one that looks whether the broker is there.
     #[arg(long, value_name = "TIME", help_heading = "Many machines")]
     pub start_at: Option<StartAt>,
 
@@ -523,7 +523,8 @@ pub(in crate::cli) fn command() -> Command {
                 .help("Use client identifiers of this form [default: mqt-{run}-{i}]")
                 .long_help(
                     "Use client identifiers of this form [default: mqt-{run}-{i}].\n\n{i} is the number of the \
-                     client in the whole run, {run} the run id.",
+                     client in the whole run, {run} the last 8 digits of the run id: servers need not take more than 23 \
+                     characters.",
                 )
         })
         .mut_arg("id_prefix", |arg| {

@@ -242,7 +242,7 @@ impl Asking {
             return None;
         }
         let asker = random_seed();
-        let id = format!("mqt-clocks-{asker:016x}");
+        let id = format!("mqt-q{asker:016x}");
         match connect(settings, &id, &format!("mqt/clocks/+/answer/{asker:016x}")).await {
             Ok(client) => {
                 let publishes = settings.groups.iter().any(|group| group.publishers > 0);
@@ -325,14 +325,16 @@ async fn ask_along(mut client: Client, asker: u64, clock: Clock, clocks: Arc<Clo
             return;
         }
         let until = next.unwrap_or(now + Duration::from_secs(3_600));
-        tokio::select! {
-            driven = client.drive() => if driven.is_err() { break },
-            () = clocks.changed.notified() => {}
-            () = tokio::time::sleep_until(until) => {}
-        }
+        let events = tokio::select! {
+            driven = messenger::drive(&mut client) => match driven {
+                Ok(events) => events,
+                Err(_) => break,
+            },
+            () = clocks.changed.notified() => Vec::new(),
+            () = tokio::time::sleep_until(until) => Vec::new(),
+        };
         let answered = clock.unix(clock.now());
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        for event in events {
             let Event::Message { publish, .. } = event else { continue };
             let message = publish.message;
             let run = message.topic.split('/').nth(2).and_then(|run| u32::from_str_radix(run, 16).ok());

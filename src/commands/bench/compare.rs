@@ -1,9 +1,10 @@
 //! What differs between two results, and whether noise explains it.
 
+use serde_json::Value;
+
 use crate::output::units::{Count, Latency, Throughput};
 
 use super::histogram::{PERCENTILES, percentile_name};
-use super::merge::difference;
 use super::result::{ResultFile, RunResult};
 use super::warning::cpu_percent;
 
@@ -96,13 +97,98 @@ pub struct Row {
     pub judgement: Judgement,
 }
 
+/// A place where two configurations differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The path: `groups[0].qos`.
+    pub place: String,
+    /// The value of the first one, as JSON.
+    pub before: String,
+    /// That of the second one.
+    pub after: String,
+}
+
+/// What makes another kind of run comes first; the last ones hardly change a figure.
+const GRAVEST: [&str; 28] = [
+    "groups",
+    "scenario",
+    "own_broker",
+    "brokers",
+    "mqtt_version",
+    "publishers",
+    "subscribers",
+    "connections",
+    "load",
+    "payload",
+    "qos",
+    "subscribe_qos",
+    "retain",
+    "threads",
+    "cores",
+    "max_inflight",
+    "max_packet_size",
+    "topics",
+    "filters",
+    "logins",
+    "stamp",
+    "clean_start",
+    "churn",
+    "connect_rate",
+    "duration_ms",
+    "count",
+    "warmup_ms",
+    "ramp_ms",
+];
+
+impl Difference {
+    /// Where it stands among others: the gravest first.
+    pub(super) fn rank(&self) -> usize {
+        let mut words = self.place.split(['.', '[', ']']);
+        let first = words.next().unwrap_or_default();
+        // Behind `groups[0].`
+        let word = words.find(|word| word.parse::<u32>().is_err() && !word.is_empty()).unwrap_or(first);
+        GRAVEST.iter().position(|known| *known == word).unwrap_or(GRAVEST.len())
+    }
+}
+
+/// All places where two configurations differ, in the order of their fields.
+pub(super) fn differences<T: serde::Serialize>(left: &T, right: &T) -> Vec<Difference> {
+    fn walk(place: &str, left: &Value, right: &Value, found: &mut Vec<Difference>) {
+        match (left, right) {
+            (Value::Object(left), Value::Object(right)) if left.keys().eq(right.keys()) => {
+                for (key, value) in left {
+                    let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
+                    walk(&place, value, right.get(key).unwrap_or(&Value::Null), found);
+                }
+            }
+            (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+                for (at, (left, right)) in left.iter().zip(right).enumerate() {
+                    walk(&format!("{place}[{at}]"), left, right, found);
+                }
+            }
+            _ if left == right => {}
+            _ => found.push(Difference {
+                place: place.to_owned(),
+                before: left.to_string(),
+                after: right.to_string(),
+            }),
+        }
+    }
+    let mut found = Vec::new();
+    // A configuration always has its form in JSON.
+    if let (Ok(left), Ok(right)) = (serde_json::to_value(left), serde_json::to_value(right)) {
+        walk("", &left, &right, &mut found);
+    }
+    found
+}
+
 /// Two results side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// Every figure that both have.
     pub rows: Vec<Row>,
-    /// The first place where the configurations differ: path, value before, value after.
-    pub config: Option<(String, String, String)>,
+    /// The places where what was run differs, the gravest first.
+    pub config: Vec<Difference>,
 }
 
 /// Compares two results.
@@ -126,15 +212,29 @@ pub fn compare(before: &ResultFile, after: &ResultFile) -> Comparison {
             })
         })
         .collect();
-    let config = before.runs.first().zip(after.runs.first()).and_then(|(before, after)| {
+    let config = before.runs.first().zip(after.runs.first()).map(|(before, after)| {
         let mut config = after.config.clone();
         if config.own_broker && before.config.own_broker {
             // Its port is whichever was free.
             config.brokers.clone_from(&before.config.brokers);
         }
-        difference(&before.config, &config)
+        let mut found = differences(&before.config, &config);
+        let (left, right) = (before.resources, after.resources);
+        for (place, left, right) in
+            [("threads", left.threads, right.threads), ("cores", left.cores, right.cores)]
+        {
+            if left != right {
+                found.push(Difference {
+                    place: place.to_owned(),
+                    before: left.to_string(),
+                    after: right.to_string(),
+                });
+            }
+        }
+        found.sort_by_key(Difference::rank);
+        found
     });
-    Comparison { rows, config }
+    Comparison { rows, config: config.unwrap_or_default() }
 }
 
 /// Reads a figure from a run; `None` where the run does not have it.
@@ -157,8 +257,10 @@ fn figures() -> Vec<Figure> {
         Figure { name: name.into(), unit, more_is_better, read: Box::new(read) }
     }
     let mut figures = vec![
-        figure("rate", Unit::Rate, true, |run| Some(run.achieved_rate())),
-        figure("sent-rate", Unit::Rate, true, |run| Some(run.per_second(run.counts.sent_within))),
+        figure("rate", Unit::Rate, true, |run| (run.phases.measured_ms > 0).then(|| run.achieved_rate())),
+        figure("sent-rate", Unit::Rate, true, |run| {
+            (run.phases.measured_ms > 0).then(|| run.per_second(run.counts.sent_within))
+        }),
     ];
     for percentile in PERCENTILES.into_iter().chain([100_000]) {
         figures.push(figure(percentile_name(percentile), Unit::Latency, false, move |run| {
@@ -291,7 +393,7 @@ mod tests {
             |comparison: &Comparison| comparison.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
         let same = compare(&file(5), &file(5));
         assert!(same.rows.iter().all(|row| row.judgement == Judgement::Same));
-        assert_eq!(same.config, None);
+        assert_eq!(same.config, []);
         assert_eq!(
             names(&same),
             [
@@ -315,7 +417,7 @@ mod tests {
         other.runs[0].config.groups[0].qos = 0;
         let comparison = compare(&file(5), &other);
         assert!(!names(&comparison).contains(&"p50".to_owned()));
-        assert_eq!(comparison.config.unwrap().0, "groups[0].qos");
+        assert_eq!(comparison.config[0].place, "groups[0].qos");
     }
 
     #[test]
@@ -326,9 +428,28 @@ mod tests {
             (config.brokers, config.own_broker) = (vec![format!("mqtt://127.0.0.1:{port}")], own_broker);
             file
         };
-        assert_eq!(compare(&at(1, true), &at(2, true)).config, None);
-        assert_eq!(compare(&at(1, false), &at(2, false)).config.unwrap().0, "brokers[0]");
-        assert!(compare(&at(1, true), &at(2, false)).config.is_some());
+        assert_eq!(compare(&at(1, true), &at(2, true)).config, []);
+        assert_eq!(compare(&at(1, false), &at(2, false)).config[0].place, "brokers[0]");
+        assert!(!compare(&at(1, true), &at(2, false)).config.is_empty());
+    }
+
+    #[test]
+    fn all_that_differs_is_named_the_gravest_first() {
+        let mut other = run();
+        (other.config.drain_ms, other.config.max_packet_size) = (1, Some(7));
+        other.config.groups[0].scenario = crate::cli::bench::Scenario::Pub;
+        other.config.groups[0].subscribers = 0;
+        other.resources.threads = 1;
+        let comparison = compare(&ResultFile::new(vec![run()]), &ResultFile::new(vec![other]));
+        let places: Vec<&str> = comparison.config.iter().map(|one| one.place.as_str()).collect();
+        let expected =
+            ["groups[0].scenario", "groups[0].subscribers", "threads", "max_packet_size", "drain_ms"];
+        assert_eq!(places, expected);
+        // Another number of groups is one difference.
+        let mut other = run();
+        other.config.groups.push(other.config.groups[0].clone());
+        let comparison = compare(&ResultFile::new(vec![run()]), &ResultFile::new(vec![other]));
+        assert_eq!((comparison.config.len(), comparison.config[0].place.as_str()), (1, "groups"));
     }
 
     #[test]

@@ -19,12 +19,12 @@ use super::clocks::{Answering, Asking};
 use super::observer::Observer;
 use super::result::RunResult;
 use super::run_config::run_id;
-use super::scenario::{Plan, PlanError, Role};
+use super::scenario::{Plan, PlanError, Role, run_tag};
 use super::setup::Probed;
 use super::shards::{Shards, agree_on_the_clock};
 use super::steps::{Run, count};
 use super::team::Team;
-use super::worker::{Gauges, GroupTracker, Shared, Terms, run_tag};
+use super::worker::{Gauges, GroupTracker, Shared, Terms};
 use super::{limits, setup};
 
 /// Why there is no result.
@@ -82,6 +82,7 @@ pub async fn measure(
     observer: &mut dyn Observer,
     ui: &Ui,
 ) -> Result<Finished, Stopped> {
+    setup::check_start(settings.start_at, time_of_day)?;
     let run = run_id(settings).map_or_else(random_seed, |RunId(id)| id);
     let plan = Plan::new(settings, run).map_err(Failure::from)?;
     let specs = plan.specs();
@@ -90,7 +91,7 @@ pub async fn measure(
     };
     let fan_out = plan.fan_out().map_err(Failure::from)?;
     limits::prepare(&setup::demand(settings, specs.len()))?;
-    let Probed { version, peers } = unless_ended(signals, setup::probe(settings, &plan, first)).await?;
+    let Probed { version, peers } = unless_ended(signals, setup::probe(settings, &plan, first, ui)).await?;
     let transports = unless_ended(signals, setup::transports(settings, &peers, ui)).await?;
     let logins = unless_ended(signals, setup::logins(settings)).await?;
     unless_ended(signals, setup::wait_for(settings.start_at, time_of_day)).await?;
@@ -139,11 +140,14 @@ pub async fn measure(
         failed_attempts: AtomicU64::new(0),
         settled: AtomicU64::new(0),
         done: AtomicU64::new(0),
+        ended: AtomicU64::new(0),
+        ended_subscribers: AtomicU64::new(0),
         changed: Notify::new(),
         gauges: (0..threads).map(|_| Gauges::default()).collect(),
         settings: settings.clone(),
     });
     let team = Team::start(&shared, &specs)?;
+    let with_role = |role| count(specs.iter().filter(|spec| spec.role == role).count());
     let mut run = Run {
         shared: Arc::clone(&shared),
         shards: shards.as_ref(),
@@ -155,7 +159,8 @@ pub async fn measure(
         signal: None,
         failure: None,
         clients: count(specs.len()),
-        publishers: count(specs.iter().filter(|spec| spec.role == Role::Publisher).count()),
+        publishers: with_role(Role::Publisher),
+        subscribers: with_role(Role::Subscriber),
         intervals: BTreeMap::new(),
         connecting: Vec::new(),
         series: Vec::new(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::output::units::{Count, Latency, Rate, Span};
+use crate::output::units::{Count, Latency, Many, Rate, Span};
 use crate::ui::{LiveLine, Ui};
 
 use super::snapshot::{Phase, Snapshot};
@@ -96,7 +96,7 @@ pub fn describe(snapshot: &Snapshot) -> String {
 fn faults(snapshot: &Snapshot) -> String {
     match snapshot.totals.errors {
         0 => String::new(),
-        errors => format!(", {} errors", Count(errors)),
+        errors => format!(", {}", Many(errors, "error")),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
 use thiserror::Error;
 
 use crate::output::units::Span;
 
+use super::compare::{Difference, differences};
+use super::doubt::{contradiction, contradiction_of_all};
 use super::result::{
     ANOMALIES_KEPT, ClockOffset, ConnectSecond, Counts, Phases, PublisherClock, Resources, ResultFile,
     RunResult, Second, Warning,
@@ -101,6 +102,20 @@ pub enum MergeError {
         /// How far apart.
         apart: Duration,
     },
+    /// A result whose numbers do not fit together.
+    #[error("{file} contradicts itself: {what}")]
+    Contradiction {
+        /// The file.
+        file: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// Results that do not fit together.
+    #[error("the shards contradict each other: {what}")]
+    Disagreement {
+        /// What does not fit.
+        what: String,
+    },
     /// Nothing to merge.
     #[error("there is no result to merge")]
     Nothing,
@@ -134,7 +149,11 @@ pub fn merge(mut files: Vec<Named>, max_skew: Duration) -> Result<ResultFile, Me
                 .filter_map(|(name, file)| file.runs.get(number).map(|run| (name.as_str(), run)))
                 .collect();
             check_run(&shards, max_skew)?;
-            merge_runs(&shards)
+            let merged = merge_runs(&shards)?;
+            match contradiction_of_all(&merged) {
+                Some(what) => Err(MergeError::Disagreement { what }),
+                None => Ok(merged),
+            }
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(ResultFile::new(runs))
@@ -177,13 +196,15 @@ fn check_shards(files: &[Named]) -> Result<(), MergeError> {
 fn check_run(shards: &[(&str, &RunResult)], max_skew: Duration) -> Result<(), MergeError> {
     let Some((first, model)) = shards.first() else { return Err(MergeError::Nothing) };
     for (name, run) in shards {
-        if let Some((place, expected, found)) = difference(&model.config, &run.config) {
+        let mut differences = differences(&model.config, &run.config);
+        differences.sort_by_key(Difference::rank);
+        if let Some(Difference { place, before, after }) = differences.into_iter().next() {
             return Err(MergeError::Config {
                 file: (*name).to_owned(),
                 first: (*first).to_owned(),
                 place,
-                found,
-                expected,
+                found: after,
+                expected: before,
             });
         }
         if run.run_id != model.run_id {
@@ -193,6 +214,11 @@ fn check_run(shards: &[(&str, &RunResult)], max_skew: Duration) -> Result<(), Me
                 first: (*first).to_owned(),
                 expected: model.run_id.clone(),
             });
+        }
+    }
+    for (name, run) in shards {
+        if let Some(what) = contradiction(run) {
+            return Err(MergeError::Contradiction { file: (*name).to_owned(), what });
         }
     }
     // Connections may be opened before, at leisure; a part without a load has just those.
@@ -207,28 +233,6 @@ fn check_run(shards: &[(&str, &RunResult)], max_skew: Duration) -> Result<(), Me
         }
     }
     Ok(())
-}
-
-/// The first place where two configurations differ: its path, and both values as JSON.
-pub(super) fn difference<T: serde::Serialize>(left: &T, right: &T) -> Option<(String, String, String)> {
-    fn walk(path: &str, left: &Value, right: &Value) -> Option<(String, String, String)> {
-        match (left, right) {
-            (Value::Object(left), Value::Object(right)) => left.iter().find_map(|(key, value)| {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                walk(&path, value, right.get(key).unwrap_or(&Value::Null))
-            }),
-            (Value::Array(left), Value::Array(right)) if left.len() == right.len() => left
-                .iter()
-                .zip(right)
-                .enumerate()
-                .find_map(|(at, (left, right))| walk(&format!("{path}[{at}]"), left, right)),
-            _ if left == right => None,
-            _ => Some((path.to_owned(), left.to_string(), right.to_string())),
-        }
-    }
-    // A configuration always has its form in JSON.
-    let (left, right) = (serde_json::to_value(left).ok()?, serde_json::to_value(right).ok()?);
-    walk("", &left, &right)
 }
 
 fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
@@ -280,6 +284,9 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
         whole.anomalies.extend(run.anomalies.iter().cloned());
         whole.anomalies_total += run.anomalies_total;
         add_resources(&mut whole.resources, &run.resources);
+        if run.host != whole.host {
+            whole.host.clear();
+        }
         whole.clock = worse_clock(whole.clock, run.clock);
         add_publisher_clocks(&mut whole.publisher_clocks, &run.publisher_clocks);
         for (keyword, count) in &run.errors {
@@ -289,6 +296,7 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
     // A message may be sent in one shard and delivered in another: only the sums tell what is missing.
     whole.counts.lost = whole.counts.expected.saturating_sub(whole.counts.delivered);
     whole.shard = None;
+    whole.resources.cores = cores(shards);
     whole.errors = errors.into_iter().collect();
     whole.connecting = connecting.into_values().collect();
     whole.series = series.into_values().collect();
@@ -345,7 +353,21 @@ fn add_resources(whole: &mut Resources, part: &Resources) {
     whole.max_rss_bytes += part.max_rss_bytes;
     whole.busiest_thread_ms = whole.busiest_thread_ms.max(part.busiest_thread_ms);
     whole.threads += part.threads;
-    whole.cores += part.cores;
+}
+
+/// The cores of all machines: processes on one of them share its cores.
+fn cores(shards: &[(&str, &RunResult)]) -> u32 {
+    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut sum: u32 = 0;
+    for (_, run) in shards {
+        if run.host.is_empty() {
+            sum = sum.saturating_add(run.resources.cores);
+        } else {
+            let cores = known.entry(&run.host).or_default();
+            *cores = run.resources.cores.max(*cores);
+        }
+    }
+    known.into_values().fold(sum, u32::saturating_add)
 }
 
 fn worse_clock(one: Option<ClockOffset>, other: Option<ClockOffset>) -> Option<ClockOffset> {
@@ -401,6 +423,8 @@ mod tests {
             vec![Anomaly { publisher: 3, subscriber: Some(1), lost: 4, duplicates: 0, out_of_order: 0 }];
         second.anomalies_total = 1;
         second.series.truncate(10);
+        let eleventh = second.series[9].measured;
+        second.series[9].measured.merge(eleventh);
         let heard = |run: &str, error| PublisherClock {
             run: run.to_owned(),
             clock: Some(error).map(|error_us| ClockOffset { before_us: 1, after_us: None, error_us }),
@@ -423,7 +447,64 @@ mod tests {
         assert_eq!((merged.series[0].p99_us, merged.series[0].connections), (1_090, 40));
         assert_eq!(merged.errors, [("timeout".to_owned(), 2)]);
         assert_eq!((merged.anomalies.len(), merged.anomalies_total), (1, 1));
-        assert_eq!((merged.resources.cpu_user_ms, merged.resources.cores), (400, 4));
+        // Both ran on one machine.
+        assert_eq!((merged.resources.cpu_user_ms, merged.resources.cores), (400, 2));
+        assert_eq!((merged.host.as_str(), merged.resources.threads), ("one", 4));
+    }
+
+    #[test]
+    fn the_cores_of_two_machines_are_added() {
+        for (other, cores) in [("one", 2), ("two", 4), ("", 4)] {
+            let second = RunResult { host: other.to_owned(), ..shard(1, 2) };
+            let merged = merge(named(vec![shard(0, 2), second]), SECOND).unwrap().runs.remove(0);
+            assert_eq!(merged.resources.cores, cores, "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_contradict_each_other_are_refused() {
+        let changed = |change: fn(&mut RunResult)| {
+            let mut second = shard(1, 2);
+            change(&mut second);
+            refused(vec![shard(0, 2), second])
+        };
+        for (text, what) in [
+            (
+                changed(|run| run.counts.delivered = 999_999),
+                "its seconds have 10,000 messages delivered, its counts 999,999",
+            ),
+            (
+                changed(|run| run.series[3].measured.sent += 1),
+                "its seconds have 10,001 messages sent, its counts 10,000",
+            ),
+            (
+                changed(|run| {
+                    run.counts.confirmed += 1;
+                    run.series[3].measured.acked += 1;
+                }),
+                "10,001 messages confirmed, and 10,000 sent",
+            ),
+            (
+                changed(|run| {
+                    run.counts.delivered += 1;
+                    run.series[3].measured.delivered += 1;
+                }),
+                "10,001 messages delivered, and 10,000 latencies",
+            ),
+            (changed(|run| run.connects.established = 21), "21 connections opened, and 20 asked for"),
+            (changed(|run| run.counts.bytes_sent = u64::MAX), "a count of 18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(text, format!("r1.json contradicts itself: {what}"));
+        }
+        let more = |change: fn(&mut RunResult)| {
+            let mut parts = vec![shard(0, 2), shard(1, 2)];
+            parts.iter_mut().for_each(change);
+            refused(parts)
+        };
+        assert_eq!(
+            more(|run| run.counts.expected = 400),
+            "the shards contradict each other: 20,000 messages delivered, and 800 expected"
+        );
     }
 
     #[test]
@@ -474,7 +555,7 @@ mod tests {
             counts.expected += 1 + sample % 2;
             counts.lost += sample % 2;
         }
-        RunResult { latency, counts, shard: Some((index, count)), ..run() }
+        RunResult { latency, counts, shard: Some((index, count)), series: Vec::new(), ..run() }
     }
 
     proptest! {

@@ -1,9 +1,10 @@
-//! A connection beside the load, over which processes tell each other something through the broker.
+//! Connections beside the load: over them processes tell each other something through the broker, and a first
+//! look is taken at it.
 
 use crate::commands::failure::{from_client, from_setup};
 use crate::commands::random_seed;
 use crate::config::bench::BenchSettings;
-use crate::connection::{Attempts, Client, SessionChoices};
+use crate::connection::{Attempts, Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Event;
 use crate::mqtt::{Properties, QoS, Subscription, TopicFilter};
@@ -35,10 +36,9 @@ pub(super) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
     };
     let topics = TopicFilter::new(filter.to_owned()).map_err(|error| refused(&error.to_string()))?;
     client.session().subscribe(vec![Subscription::new(topics, QoS::AtMostOnce)], Properties::new());
+    // A broker that does not answer, or closes each time, is given up by the client.
     while !client.session_state().is_connected() || client.session_state().has_open_requests() {
-        client.drive().await.map_err(|error| from_client(&error, &endpoint, id))?;
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        for event in drive(&mut client).await.map_err(|error| from_client(&error, &endpoint, id))? {
             if let Event::Subscribed { results, .. } = event
                 && let Some((_, reason)) = results.into_iter().find(|(_, reason)| reason.is_error())
             {
@@ -49,8 +49,13 @@ pub(super) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
     Ok(client)
 }
 
-/// Whoever leaves events there is never made to wait.
-pub(super) fn discard(client: &mut Client) {
+/// Waits until something has happened on a connection, and hands over what: an event that nobody took would
+/// make the next call return at once, again and again. Dropping the future loses nothing.
+///
+/// # Errors
+/// The connection is over for good.
+pub(super) async fn drive(client: &mut Client) -> Result<Vec<Event>, ClientError> {
+    client.drive().await?;
     while client.take_notice().is_some() {}
-    while client.session().take_event().is_some() {}
+    Ok(std::iter::from_fn(|| client.session().take_event()).collect())
 }

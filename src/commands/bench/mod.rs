@@ -4,6 +4,7 @@ pub mod clock;
 mod clocks;
 pub mod compare;
 pub mod deliver;
+mod doubt;
 pub mod engine;
 pub mod find_max;
 pub mod histogram;

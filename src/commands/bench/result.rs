@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::cli::bench::Condition;
 use crate::output::sanitize::escape;
+use crate::output::units::Throughput;
 
 pub use super::histogram::Histogram;
 pub use super::run_config::RunConfig;
@@ -67,6 +68,9 @@ pub struct RunResult {
     pub connecting: Vec<ConnectSecond>,
     /// Second by second, from the start of the ramp.
     pub series: Vec<Second>,
+    /// The name of the machine; empty: not known, or several.
+    #[serde(default)]
+    pub host: String,
     /// What the generator itself took.
     pub resources: Resources,
     /// How often each error occurred, by its keyword.
@@ -261,7 +265,7 @@ pub struct Resources {
     pub busiest_thread_ms: u64,
     /// Threads that drove clients.
     pub threads: u32,
-    /// Cores that they could use.
+    /// Cores that they could use, of all machines.
     pub cores: u32,
 }
 
@@ -367,6 +371,16 @@ impl RunResult {
         match self.phases.measured_ms {
             0 => 0.0,
             millis => count as f64 * 1_000.0 / millis as f64,
+        }
+    }
+
+    /// Messages per second in words: `-` where the measured phase took less than a millisecond, as that of one
+    /// message does.
+    #[must_use]
+    pub fn rate_text(&self, count: u64) -> String {
+        match self.phases.measured_ms {
+            0 => "-".to_owned(),
+            _ => Throughput(self.per_second(count)).to_string(),
         }
     }
 

@@ -21,6 +21,9 @@ pub struct RunConfig {
     pub clean_start: bool,
     /// How many QoS 1 and 2 publishes of one connection could be unacknowledged.
     pub max_inflight: u16,
+    /// The largest packet that clients took, in bytes; `None`: not known.
+    #[serde(default)]
+    pub max_packet_size: Option<u32>,
     /// Connections per second; `None`: as fast as the broker took them.
     pub connect_rate: Option<String>,
     /// Milliseconds.
@@ -127,6 +130,7 @@ impl RunConfig {
             keep_alive_s: settings.client.keep_alive,
             clean_start: settings.client.clean_start,
             max_inflight: settings.client.max_inflight,
+            max_packet_size: Some(settings.client.max_packet_size),
             connect_rate: timing.connect_rate.map(|rate| rate.to_string()),
             ramp_ms: millis(timing.ramp),
             warmup_ms: millis(timing.warmup),

@@ -11,6 +11,12 @@ use crate::mqtt::{TopicError, TopicFilter, TopicName};
 use super::random::Random;
 use super::text::{Values, filled};
 
+/// The lower half of a run id, which stamps and client identifiers bear.
+#[must_use]
+pub fn run_tag(run: u64) -> u32 {
+    u32::try_from(run & u64::from(u32::MAX)).unwrap_or(0)
+}
+
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -130,15 +136,20 @@ impl<'a> Plan<'a> {
         specs
     }
 
-    /// The client identifier of a client: that of its login, or the template of all.
+    /// The client identifier of a client: that of its login, or the template of all, with half of the run id:
+    /// servers need not take more than 23 characters ([MQTT-3.1.3-5]).
     #[must_use]
     pub fn client_id(&self, spec: &Spec) -> String {
         let own = self
             .group(spec)
             .and_then(|group| group.credentials.get(login_place(group, spec)?)?.client_id.clone());
         own.unwrap_or_else(|| {
-            let values = Values { index: spec.number, sequence: 0, client: "", now: 0, run: self.run };
-            filled(&self.settings.client_id, values, &mut Random::new(self.run ^ u64::from(spec.number)))
+            self.settings.client_id.fill(|piece| match piece {
+                Piece::Index => Some(spec.number.to_string()),
+                Piece::Run => Some(format!("{:08x}", run_tag(self.run))),
+                // Others are refused in it.
+                _ => None,
+            })
         })
     }
 

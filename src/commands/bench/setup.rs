@@ -10,18 +10,19 @@ use crate::commands::failure::{from_client, from_connect, from_setup};
 use crate::commands::random_seed;
 use crate::config::bench::{BenchSettings, Group, Load};
 use crate::connection::{
-    Client, PasswordSource, Scheme, SessionChoices, Transport, TransportOptions, VersionChoice,
+    Attempts, Client, PasswordSource, Scheme, SessionChoices, Transport, TransportOptions, VersionChoice,
 };
 use crate::error::Failure;
 use crate::mqtt::session::Credentials;
 use crate::mqtt::{ReasonCode, Secret, Version};
+use crate::output::units::Span;
 use crate::ui::Ui;
 
 use super::clock::TimeOfDay;
-use super::limits;
 use super::scenario::{Plan, Spec, login_place};
 use super::schedule::{Profile, Stage};
 use super::worker::Pace;
+use super::{limits, messenger};
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
@@ -47,46 +48,86 @@ pub(super) fn demand(settings: &BenchSettings, clients: usize) -> limits::Demand
 pub(super) struct Probed {
     /// The protocol version that all brokers speak.
     pub version: Version,
-    /// The address of each broker that answered.
-    pub peers: Vec<String>,
+    /// The address of each broker that answered; `None`: it did not.
+    pub peers: Vec<Option<String>>,
 }
 
 /// Connects once as the first client will: what is wrong with the options is found before the load, and
-/// told as the other commands tell it.
-pub(super) async fn probe(settings: &BenchSettings, plan: &Plan<'_>, spec: &Spec) -> Result<Probed, Failure> {
+/// told as the other commands tell it. Of several brokers one that answers is enough: what becomes of the clients
+/// of the others is a part of the result.
+pub(super) async fn probe(
+    settings: &BenchSettings,
+    plan: &Plan<'_>,
+    spec: &Spec,
+    ui: &Ui,
+) -> Result<Probed, Failure> {
     let mut version = match settings.client.version {
         VersionChoice::Auto => Version::V5,
         VersionChoice::Only(version) => version,
     };
     let mut peers = Vec::new();
-    let login = plan.group(spec).and_then(|group| group.credentials.get(login_place(group, spec)?));
+    let mut failed: Option<Failure> = None;
     for transport in &settings.brokers {
-        let mut options = settings.client.clone();
-        options.transport = transport.clone();
-        options.client_id = Some(plan.client_id(spec).into());
-        if let Some(login) = login {
-            options.user_name = Some(login.user_name.as_str().into());
-            options.password = login.password.clone();
+        match look_at(settings, transport, plan, spec).await? {
+            Ok((spoken, peer)) => {
+                version = version.min(spoken);
+                peers.push(Some(peer));
+            }
+            Err(failure) => {
+                if settings.brokers.len() > 1 {
+                    ui.warning(failure.keyword, &failure.what);
+                }
+                failed = Some(match failed {
+                    Some(first) => first.graver(failure),
+                    None => failure,
+                });
+                peers.push(None);
+            }
         }
-        let endpoint = transport.endpoint.clone();
-        let id = plan.client_id(spec);
-        let choices = SessionChoices { seed: random_seed(), ..SessionChoices::default() };
-        let mut client = Client::new(options, choices).map_err(|error| from_setup(&error))?;
-        while !client.session_state().is_connected() {
-            client.drive().await.map_err(|error| from_client(&error, &endpoint, &id))?;
-            while client.take_notice().is_some() {}
-        }
-        version = version.min(client.session_state().version());
-        peers.push(client.peer().to_owned());
-        client.close(ReasonCode::SUCCESS).await;
     }
-    Ok(Probed { version, peers })
+    match failed {
+        Some(failure) if peers.iter().all(Option::is_none) => Err(failure),
+        _ => Ok(Probed { version, peers }),
+    }
+}
+
+/// Connects to one broker: the version that it speaks and its address, or why there is no connection.
+///
+/// # Errors
+/// The options are wrong.
+async fn look_at(
+    settings: &BenchSettings,
+    transport: &TransportOptions,
+    plan: &Plan<'_>,
+    spec: &Spec,
+) -> Result<Result<(Version, String), Failure>, Failure> {
+    let mut options = settings.client.clone();
+    options.transport = transport.clone();
+    let id = plan.client_id(spec);
+    options.client_id = Some(id.as_str().into());
+    // A broker that ends the first connection right behind CONNACK does not carry a load.
+    options.reconnect = Attempts::AtMost(0);
+    let login = plan.group(spec).and_then(|group| group.credentials.get(login_place(group, spec)?));
+    if let Some(login) = login {
+        options.user_name = Some(login.user_name.as_str().into());
+        options.password = login.password.clone();
+    }
+    let choices = SessionChoices { seed: random_seed(), ..SessionChoices::default() };
+    let mut client = Client::new(options, choices).map_err(|error| from_setup(&error))?;
+    while !client.session_state().is_connected() {
+        if let Err(error) = messenger::drive(&mut client).await {
+            return Ok(Err(from_client(&error, &transport.endpoint, &id)));
+        }
+    }
+    let found = (client.session_state().version(), client.peer().to_owned());
+    client.close(ReasonCode::SUCCESS).await;
+    Ok(Ok(found))
 }
 
 /// The ways to the brokers, each from each local address, looked up once.
 pub(super) async fn transports(
     settings: &BenchSettings,
-    peers: &[String],
+    peers: &[Option<String>],
     ui: &Ui,
 ) -> Result<Vec<Transport>, Failure> {
     let mut transports = Vec::new();
@@ -104,8 +145,11 @@ pub(super) async fn transports(
                     ui.warning(warning.keyword, &warning.text);
                 }
             }
-            transport.resolve().await.map_err(|error| from_connect(&error))?;
-            transport.prefer(peer);
+            // A broker that does not answer may have no address either: its clients find out.
+            if let Some(peer) = peer {
+                transport.resolve().await.map_err(|error| from_connect(&error))?;
+                transport.prefer(peer);
+            }
             transports.push(transport);
         }
     }
@@ -152,6 +196,20 @@ pub(super) async fn logins(settings: &BenchSettings) -> Result<Logins, Failure> 
         groups.push(logins);
     }
     Ok(Logins { own, groups })
+}
+
+/// A start in the past is none: the other processes have begun without this one.
+///
+/// # Errors
+/// It is in the past.
+pub(super) fn check_start(start: Option<SystemTime>, time_of_day: TimeOfDay) -> Result<(), Failure> {
+    match start.map(|start| time_of_day().duration_since(start)) {
+        Some(Ok(late)) if !late.is_zero() => {
+            Err(Failure::usage(format!("--start-at: that was {} ago", Span(late)))
+                .hint("it takes a time to come, the same for all shards: 2026-01-31T12:00:00Z"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Waits for a time of day.

@@ -24,6 +24,7 @@ use crate::ui::Ui;
 
 use super::clock::{Clock, Offset};
 use super::messenger;
+use super::scenario::run_tag;
 
 /// How often the clock is asked for.
 const QUESTIONS: u32 = 16;
@@ -250,7 +251,7 @@ impl Shards {
             0 => format!("mqt/shards/{run:016x}/question/+"),
             _ => format!("mqt/shards/{run:016x}/answer/{own}"),
         };
-        let id = format!("mqt-shard-{run:016x}-{own}");
+        let id = format!("mqt-s{:08x}-{own}", run_tag(run));
         let client =
             messenger::connect(settings, &id, &filter).await.map_err(|failure| match failure.kind {
                 Kind::Denied => failure.hint(
@@ -442,11 +443,10 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
         }
         if !wants_answer {
             tokio::select! {
-                driven = client.drive() => if driven.is_err() { break },
+                driven = messenger::drive(&mut client) => if driven.is_err() { break },
                 () = board.changed.notified() => {}
                 () = &mut sign_of_life => {}
             }
-            messenger::discard(&mut client);
             if !sign_of_life.is_elapsed() {
                 continue;
             }
@@ -477,10 +477,9 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
             tokio::pin!(pause);
             loop {
                 tokio::select! {
-                    driven = client.drive() => if driven.is_err() { break },
+                    driven = messenger::drive(&mut client) => if driven.is_err() { break },
                     () = &mut pause => break,
                 }
-                messenger::discard(&mut client);
             }
         }
     }
@@ -492,10 +491,9 @@ async fn ask(client: &mut Client, question: &TopicName, clock: Clock, own: Repor
     let payload = own.encode(asked);
     client.session().publish(Message { topic: question.clone(), payload, ..Message::default() });
     loop {
-        client.drive().await.ok()?;
+        let events = messenger::drive(client).await.ok()?;
         let answered = clock.unix(clock.now());
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        for event in events {
             if let Event::Message { publish, .. } = event
                 && let Some(exchange) = Exchange::decode(&publish.message.payload, answered)
                 && exchange.asked == asked
@@ -508,10 +506,9 @@ async fn ask(client: &mut Client, question: &TopicName, clock: Clock, own: Repor
 
 /// Answers every question until the connection is lost.
 async fn answer_along(mut client: Client, clock: Clock, board: Arc<Board>) {
-    while client.drive().await.is_ok() {
+    while let Ok(events) = messenger::drive(&mut client).await {
         let came = clock.unix(clock.now());
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        for event in events {
             let Event::Message { publish, .. } = event else { continue };
             let message = publish.message;
             let index = message.topic.rsplit('/').next().and_then(|index| index.parse::<u32>().ok());

@@ -66,6 +66,7 @@ pub(super) struct Run<'a> {
     pub failure: Option<Failure>,
     pub clients: u64,
     pub publishers: u64,
+    pub subscribers: u64,
     /// Seconds that some threads have told about, and how many.
     pub intervals: BTreeMap<u64, (usize, Interval)>,
     pub connecting: Vec<ConnectSecond>,
@@ -103,6 +104,10 @@ impl Run<'_> {
         // The gauges show what has been by the next tick.
         self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
         self.close_connect_second();
+        if self.signal.is_none() && self.has_nobody() {
+            self.finish().await?;
+            return Err(self.nobody());
+        }
         let mut cpu = CpuTime::default();
         let mut is_complete = false;
         let mut start = None;
@@ -192,8 +197,7 @@ impl Run<'_> {
         }
         let nobody = self.outcomes.iter().all(|outcome| outcome.recorder.connects.established == 0);
         if nobody && self.signal.is_none() {
-            let failure = self.failure.take();
-            return Err(failure.unwrap_or_else(|| Failure::new(Kind::Connect, "no client could connect")));
+            return Err(self.nobody());
         }
         let phases = match timeline.start {
             u64::MAX => Phases { connect_ms: millis(connected - shared.connect_from), ..Phases::default() },
@@ -228,6 +232,18 @@ impl Run<'_> {
             load_started: start,
         });
         Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
+    }
+
+    /// Whether nobody is left to measure anything: every client has given up, or everyone who was to receive.
+    fn has_nobody(&self) -> bool {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let is_deaf = self.subscribers > 0 && read(&self.shared.ended_subscribers) >= self.subscribers;
+        read(&self.shared.ended) >= self.clients || is_deaf
+    }
+
+    fn nobody(&mut self) -> Failure {
+        let failure = self.failure.take();
+        failure.unwrap_or_else(|| Failure::new(Kind::Connect, "no client could connect"))
     }
 
     /// When the load starts: soon, or when the first process says. `None`: a signal came.
@@ -272,18 +288,25 @@ impl Run<'_> {
     }
 
     /// How far the clocks of those are ahead who have published what this process has received.
-    async fn publisher_clocks(&self) -> Vec<PublisherClock> {
+    async fn publisher_clocks(&mut self) -> Vec<PublisherClock> {
         let Some(asking) = self.asking else { return Vec::new() };
         asking.ask_again();
         self.wait_for_clocks(|| asking.is_settled()).await;
         asking.found()
     }
 
-    async fn wait_for_clocks(&self, is_known: impl Fn() -> bool) {
+    /// Waits for answers about clocks, unless a signal comes meanwhile.
+    async fn wait_for_clocks(&mut self, is_known: impl Fn() -> bool) {
         let clock = self.shared.clock;
         let limit = clock.now().saturating_add(nanoseconds(CLOCK_WITHIN));
         while !is_known() && clock.now() < limit {
-            tokio::time::sleep(LOOK).await;
+            tokio::select! {
+                signal = self.signals.next() => {
+                    self.signal.get_or_insert(signal);
+                    return;
+                }
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use crate::cli::bench::Scenario;
-use crate::output::units::Count;
+use crate::output::units::Many;
 
 use super::in_parts;
 use super::recorder::Recorder;
@@ -102,6 +102,7 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
         anomalies_total,
         connecting,
         series,
+        host: host(),
         resources: Resources {
             cpu_user_ms: cpu.user_ms,
             cpu_sys_ms: cpu.system_ms,
@@ -118,13 +119,21 @@ pub(super) fn tally(gathered: Gathered<'_>) -> RunResult {
     }
 }
 
+/// The name of this machine; empty where it is not known.
+fn host() -> String {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    String::new()
+}
+
 /// What the reader must know of messages that came faster than the clock of their publisher could be asked for.
 fn without_latency(messages: u64) -> Option<Warning> {
     (messages > 0).then(|| Warning {
         keyword: "uncompared".to_owned(),
         text: format!(
-            "{} messages came in before the clock of their publisher was known and have no latency",
-            Count(messages)
+            "{} came in before the clock of the publisher was known, without a latency",
+            Many(messages, "message")
         ),
     })
 }

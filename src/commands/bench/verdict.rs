@@ -3,7 +3,7 @@
 use crate::cli::bench::{Bound, Condition, CountKind, LatencyKind, Metric};
 use crate::config::bench::Thresholds;
 use crate::error::{Failure, Kind};
-use crate::output::units::{Count, Latency, Throughput};
+use crate::output::units::{Count, Latency, Many, Throughput};
 
 use super::histogram::{Histogram, percentile_name, samples_needed};
 use super::result::{Check, Rule, RunResult, Verdict};
@@ -67,13 +67,16 @@ fn figure(run: &RunResult, condition: &Condition) -> Result<(f64, String), Strin
             match histogram.percentile_us(percentile) {
                 Some(micros) => Ok((micros as f64, format!("{label} is {}", Latency(micros)))),
                 None => Err(format!(
-                    "{} samples, {label} needs {}",
-                    Count(histogram.count()),
+                    "{}, {label} needs {}",
+                    Many(histogram.count(), "sample"),
                     Count(samples_needed(percentile))
                 )),
             }
         }
         Metric::Count(kind) => count(run, kind, condition.bound),
+        Metric::Rate | Metric::SentRate if run.phases.measured_ms == 0 => {
+            Err("it took less than a millisecond: too short for a rate".to_owned())
+        }
         Metric::Rate => Ok(rate(run.achieved_rate(), "rate")),
         Metric::SentRate => Ok(rate(run.per_second(run.counts.sent_within), "sent rate")),
     }
@@ -97,30 +100,31 @@ fn count(run: &RunResult, kind: CountKind, bound: Bound) -> Result<(f64, String)
     let receives = || {
         if run.has_deliveries() { Ok(()) } else { Err("no message was to arrive anywhere".to_owned()) }
     };
-    let (name, count) = match kind {
+    let (name, what, count) = match kind {
         CountKind::Lost => {
             receives()?;
             if matches!(bound, Bound::Percent(_)) {
                 let percent = counts.lost as f64 * 100.0 / counts.expected.max(1) as f64;
                 return Ok((percent, format!("loss is {percent:.3} %")));
             }
-            ("messages lost", counts.lost)
+            ("message", "lost", counts.lost)
         }
         CountKind::Duplicates => {
             receives()?;
-            ("messages duplicated", counts.duplicates)
+            ("message", "duplicated", counts.duplicates)
         }
         CountKind::OutOfOrder => {
             receives()?;
-            ("messages out of order", counts.out_of_order)
+            ("message", "out of order", counts.out_of_order)
         }
-        CountKind::Errors => ("errors", run.error_count()),
+        CountKind::Errors => ("error", "", run.error_count()),
         CountKind::Refused => {
-            ("refused", counts.refused + run.refused_connects() + run.refused_subscriptions())
+            let refused = counts.refused + run.refused_connects() + run.refused_subscriptions();
+            return Ok((refused as f64, format!("{} refused", Count(refused))));
         }
-        CountKind::Disconnects => ("connections lost", run.connects.lost),
+        CountKind::Disconnects => ("connection", "lost", run.connects.lost),
     };
-    Ok((count as f64, format!("{} {name}", Count(count))))
+    Ok((count as f64, format!("{} {what}", Many(count, name)).trim_end().to_owned()))
 }
 
 /// The failure that a verdict ends the command with; `None` when it passed.

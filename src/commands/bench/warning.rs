@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::bench::Scenario;
-use crate::output::units::{Count, Latency, Span, Throughput};
+use crate::output::units::{Count, Latency, Many, Span, Throughput};
 
 use super::histogram::samples_needed;
 use super::result::{ClockOffset, RunResult, Warning};
@@ -196,7 +196,10 @@ fn connections_lost(run: &RunResult) -> Option<Warning> {
             let gone = run.connects.lost.max(run.connects.given_up);
             warning(
                 "lost-connections",
-                format!("{} connections were lost while it ran{given_up}", Count(gone)),
+                match gone {
+                    1 => "a connection was lost while it ran and could not be opened again".to_owned(),
+                    gone => format!("{} connections were lost while it ran{given_up}", Count(gone)),
+                },
             )
         }
         0 => None,
@@ -216,9 +219,9 @@ fn connections_failed(run: &RunResult) -> Option<Warning> {
     warning(
         "failed-connects",
         format!(
-            "{} of {} connections could not be opened: {}",
+            "{} of {} could not be opened: {}",
             Count(failed),
-            Count(run.connects.asked),
+            Many(run.connects.asked, "connection"),
             reasons.join(", ")
         ),
     )
@@ -240,7 +243,7 @@ fn refused(run: &RunResult) -> Option<Warning> {
 fn messages_lost(run: &RunResult) -> Option<Warning> {
     let counts = &run.counts;
     (counts.lost > 0).then_some(())?;
-    warning("loss", format!("{} of {} messages never arrived", Count(counts.lost), Count(counts.expected)))
+    warning("loss", format!("{} of {} never arrived", Count(counts.lost), Many(counts.expected, "message")))
 }
 
 fn own_broker(run: &RunResult) -> Option<Warning> {
@@ -292,7 +295,11 @@ fn few_samples(run: &RunResult) -> Option<Warning> {
     if !publishes || !run.config.stamp || samples >= needed {
         return None;
     }
-    warning("few-samples", format!("{} latencies are too few: p99 needs {}", Count(samples), Count(needed)))
+    let samples = match samples {
+        1 => "1 latency is".to_owned(),
+        _ => format!("{} latencies are", Count(samples)),
+    };
+    warning("few-samples", format!("{samples} too few: p99 needs {}", Count(needed)))
 }
 
 fn closed_loop(run: &RunResult) -> Option<Warning> {

@@ -8,7 +8,7 @@ use crate::config::Decode;
 use crate::mqtt::{Property, PropertyValue};
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape_bytes;
-use crate::output::units;
+use crate::output::units::{self, Many};
 
 use super::diff::diff;
 use super::document::{Document, Line, number_at, read};
@@ -363,7 +363,13 @@ impl Detail {
         self.lines.extend(topic.history.iter().rev().skip(self.top).take(self.height).map(line));
         self.cursor = Some(self.at);
         let (count, all) = (topic.history.len(), topic.messages);
-        self.head = vec![Span::new(format!("the last {count} of {all} messages"), Role::Faint)];
+        self.head = vec![Span::new(
+            match all {
+                1 => "the only message".to_owned(),
+                _ => format!("the last {count} of {all} messages"),
+            },
+            Role::Faint,
+        )];
         if self.marked.is_some() {
             self.head.push(Span::new("  * marked", Role::Warning));
         }
@@ -382,7 +388,10 @@ impl Detail {
         if let Some((_, last)) = points.first() {
             let low = points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
             let high = points.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-            self.head.push(Span::plain(format!("  {last}   {low} … {high}   {} values", points.len())));
+            self.head.push(Span::plain(format!(
+                "  {last}   {low} … {high}   {}",
+                Many(points.len() as u64, "value")
+            )));
         } else {
             // As narrow as the pane of a terminal with 80 columns.
             let text: &[&str] = match field {
@@ -508,7 +517,13 @@ fn stats(
     let mut sizes: Vec<u64> = sample.clone().map(|kept| kept.length as u64).collect();
     let mut gaps: Vec<u64> = sample.clone().filter_map(|kept| kept.since_last).collect();
     lines.push(Line::default());
-    lines.push(plain_line(format!("of the last {} messages of the topic", sizes.len()), Role::Faint));
+    lines.push(plain_line(
+        match sizes.len() {
+            1 => "of the last message of the topic".to_owned(),
+            count => format!("of the last {count} messages of the topic"),
+        },
+        Role::Faint,
+    ));
     let span = |micros: u64| units::Span(Duration::from_micros(micros)).to_string();
     let size = |bytes: u64| units::Size(bytes).to_string();
     lines.extend(percentiles("size", &mut sizes, size));

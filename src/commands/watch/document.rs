@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use crate::config::Decode;
 use crate::output::json::{SyntaxError, Token, scan};
 use crate::output::sanitize::escape_bytes;
+use crate::output::units::Many;
 
 use super::text::{Role, Span, wrap};
 
@@ -241,7 +242,7 @@ fn bytes_text(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     if bytes.len() > SHOWN {
-        let _ = write!(text, "…' ({} bytes)", bytes.len());
+        let _ = write!(text, "…' ({})", Many(bytes.len() as u64, "byte"));
     } else {
         text.push('\'');
     }
@@ -355,8 +356,8 @@ fn cbor_scalar(value: &ciborium::Value) -> (String, Role) {
             let (text, role) = cbor_scalar(inner);
             (format!("{tag}({text})"), role)
         }
-        Value::Array(elements) => (format!("[{} elements]", elements.len()), Role::Plain),
-        Value::Map(members) => (format!("{{{} members}}", members.len()), Role::Plain),
+        Value::Array(elements) => (format!("[{}]", Many(elements.len() as u64, "element")), Role::Plain),
+        Value::Map(members) => (format!("{{{}}}", Many(members.len() as u64, "member")), Role::Plain),
         _ => ("?".to_owned(), Role::Faint),
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::connection::error::reason as io_reason;
 use crate::error::{Failure, Kind};
 use crate::output::clock::LocalClock;
+use crate::output::units::Many;
 
 use super::super::signals::{Signal, Signals};
 use super::BREATH;
@@ -139,7 +140,7 @@ impl Watcher<'_> {
             Effect::Copy(bytes) => screen.copy(&bytes),
             Effect::Write(path, bytes) => match write_new(&path, &bytes) {
                 Ok(()) => {
-                    let text = format!("{} bytes written to {}", bytes.len(), path.display());
+                    let text = format!("{} written to {}", Many(bytes.len() as u64, "byte"), path.display());
                     self.tell(Gravity::Note, "write", text);
                 }
                 Err(error) => self.warn(format!("{}: {}", path.display(), io_reason(&error))),

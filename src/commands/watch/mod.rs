@@ -15,6 +15,8 @@ mod fixture;
 mod form;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod hostile_broker;
 mod interactive;
 mod recorder;
 mod replay;
@@ -45,6 +47,10 @@ use watcher::Watcher;
 const RECEIVE_MAXIMUM: u16 = 10_000;
 /// At the end, so long for what is being published and recorded.
 const GRACE: Duration = Duration::from_secs(1);
+/// Where there is no limit to the time: a year.
+const FOR_EVER: Duration = Duration::from_secs(31_536_000);
+/// So often it is said how many are left.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 /// After so long without a pause the runtime gets to look at timers and signals.
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -79,7 +85,7 @@ async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Option<Signal>, F
         }
     };
     let signal = end?;
-    watcher.finish(&mut signals).await?;
+    watcher.finish(&mut signals, signal).await?;
     drop(broker);
     Ok(signal.filter(|signal| *signal != Signal::Interrupt))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -14,16 +14,17 @@ use crate::mqtt::{Message, ReasonCode, Subscription, Version};
 use crate::output::Delivery;
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape;
+use crate::output::units::Many;
 use crate::ui::Ui;
 
 use super::super::failure::{from_client, from_refusal, from_setup};
 use super::super::random_seed;
-use super::super::signals::Signals;
+use super::super::signals::{Signal, Signals};
 use super::super::talk::Talk;
-use super::GRACE;
 use super::app::{Action, App, Gravity, Link};
 use super::recorder::Recorder;
 use super::replay::Replay;
+use super::{FOR_EVER, GRACE, SAY_EVERY};
 
 /// A recording is taken in pieces of so many messages, between which keys are looked at.
 const PIECE: usize = 1_000;
@@ -44,6 +45,8 @@ pub(super) struct Watcher<'a> {
     pub(super) granted: usize,
     /// What is to be published.
     pub(super) outgoing: VecDeque<Message>,
+    /// How many published messages will never be confirmed, since their connection is gone for good.
+    forsaken: u64,
     /// Why there is no connection any more, or no subscription: the exit status.
     pub(super) failure: Option<Failure>,
 }
@@ -91,6 +94,7 @@ impl<'a> Watcher<'a> {
             subscribed: false,
             granted: 0,
             outgoing: VecDeque::new(),
+            forsaken: 0,
             failure: None,
             ui,
             settings,
@@ -142,6 +146,7 @@ impl<'a> Watcher<'a> {
             && let Some(client) = self.client.take()
         {
             let client_id = client.session_state().client_id();
+            self.forsaken += client.session_state().ledger().open();
             let failure = from_client(&error, self.talk.endpoint(), &client_id);
             self.app.update(Action::Link(Link::Lost));
             self.app.update(Action::Notice(Gravity::Warning, failure.what.clone()));
@@ -214,7 +219,9 @@ impl<'a> Watcher<'a> {
                     self.warn(from_refusal(&refusal, &topic, None).what);
                 }
                 Event::Unknown { count, .. } => {
-                    self.warn(format!("{count} published messages were on the connection that broke"));
+                    let were = if count == 1 { "was" } else { "were" };
+                    let what = Many(count, "published message");
+                    self.warn(format!("{what} {were} on the connection that broke"));
                 }
                 Event::Unsubscribed { .. } => {}
                 other => self.talk.event(&other),
@@ -232,10 +239,15 @@ impl<'a> Watcher<'a> {
                 None => client.session().acknowledge(delivery),
             }
         }
+        let published = client.session_state().ledger().asked;
         while !self.outgoing.is_empty() && client.session().wants_publish() {
             if let Some(message) = self.outgoing.pop_front() {
                 client.session().publish(message);
             }
+        }
+        if client.session_state().ledger().asked > published {
+            // At QoS 0 there is no other proof.
+            client.session().ask_for_proof(Instant::now().into_std());
         }
         let ledger = client.session_state().ledger();
         let asked = ledger.asked.saturating_sub(ledger.refused);
@@ -310,28 +322,69 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Ends in order: what is published and recorded gets a moment, then DISCONNECT.
-    pub(super) async fn finish(&mut self, signals: &mut Signals) -> Result<(), Failure> {
-        let until = Instant::now() + GRACE;
+    /// How many published messages have no outcome yet.
+    fn unconfirmed(&self) -> u64 {
+        let of_session = self.client.as_ref().map_or(0, |client| {
+            // The end of the connection proves what is at QoS 0.
+            let session = client.session_state();
+            if session.is_drained() { 0 } else { session.ledger().open() }
+        });
+        self.waiting().saturating_add(of_session)
+    }
+
+    /// How many wait for their place in the window.
+    fn waiting(&self) -> u64 {
+        u64::try_from(self.outgoing.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Ends in order: what is recorded gets a moment, what is published the time that it needs, then DISCONNECT. A
+    /// signal ends the wait; one that has come before makes it short.
+    ///
+    /// # Errors
+    /// Published messages are left without a confirmation; why the connection or the recording has ended.
+    pub(super) async fn finish(
+        &mut self,
+        signals: &mut Signals,
+        signal: Option<Signal>,
+    ) -> Result<(), Failure> {
+        let short = Instant::now() + GRACE;
+        let mut say_at = short;
+        let (mut left, mut fewer_since) = (self.unconfirmed(), Instant::now());
         loop {
-            let drained = self.client.as_ref().is_none_or(|client| {
-                client.session_state().is_drained() || !client.session_state().is_connected()
-            });
-            let recorded = self.recorder.as_ref().is_none_or(Recorder::is_done);
-            if drained && recorded && self.outgoing.is_empty() || Instant::now() >= until {
+            let now = Instant::now();
+            let unconfirmed = self.unconfirmed();
+            if unconfirmed < left {
+                fewer_since = now;
+            }
+            left = unconfirmed;
+            let is_recorded = self.recorder.as_ref().is_none_or(Recorder::is_done);
+            let within = match self.settings.client.ack_timeout {
+                Duration::ZERO => FOR_EVER,
+                within => within,
+            };
+            let patient_until = if left == 0 || signal.is_some() { short } else { fewer_since + within };
+            if (left == 0 && is_recorded) || self.client.is_none() || now >= patient_until {
                 break;
+            }
+            if left > 0 && now >= say_at {
+                self.ui.status(&format!("mqt: {} not confirmed yet; Ctrl-C gives up", are(left)));
+                say_at = now + SAY_EVERY;
             }
             tokio::select! {
                 biased;
                 _ = signals.next() => break,
                 written = written(&mut self.recorder) => self.recorded(written),
-                came = came_in(&mut self.client, &mut self.replay), if !drained => self.arrived(came),
-                () = tokio::time::sleep_until(until) => break,
+                () = tokio::time::sleep_until(patient_until.min(say_at)) => {}
+                came = came_in(&mut self.client, &mut self.replay) => self.arrived(came),
             }
         }
         if let Some(client) = &mut self.client {
+            let unknown = client.session_state().ledger().unknown;
             client.close(ReasonCode::SUCCESS).await;
+            let ledger = client.session_state().ledger();
+            self.forsaken += ledger.open() + ledger.unknown.saturating_sub(unknown);
         }
+        self.forsaken += self.waiting();
         if let Some(recorder) = &mut self.recorder {
             let ended = tokio::time::timeout(GRACE, recorder.finish()).await;
             if let Ok(Err(error)) = ended
@@ -340,8 +393,23 @@ impl<'a> Watcher<'a> {
                 return Err(failure);
             }
         }
-        self.failure.take().map_or(Ok(()), Err)
+        let partial = (self.forsaken > 0).then(|| {
+            Failure::new(Kind::Partial, format!("{} not confirmed", are(self.forsaken)))
+                .hint("what they were to change may be as it was: start again and look")
+        });
+        match (self.failure.take(), partial) {
+            (Some(failure), Some(partial)) => {
+                self.ui.warning(partial.keyword, &partial.what);
+                Err(failure)
+            }
+            (failure, partial) => failure.or(partial).map_or(Ok(()), Err),
+        }
     }
+}
+
+/// Messages as the subject of a sentence.
+fn are(count: u64) -> String {
+    format!("{} {}", Many(count, "published message"), if count == 1 { "is" } else { "are" })
 }
 
 /// Waits until something has come in.

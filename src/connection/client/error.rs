@@ -156,7 +156,9 @@ impl ClientError {
         }
     }
 
-    pub(super) fn is_violation(&self) -> bool {
+    /// Whether the broker has broken the protocol. Once may be an accident, a second time in a row is not.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
         matches!(self, Self::Session(SessionError::Malformed(_) | SessionError::Violation { .. }))
     }
 

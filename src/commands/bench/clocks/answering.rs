@@ -16,6 +16,7 @@ use crate::mqtt::{Message, ReasonCode, TopicName};
 use crate::ui::Ui;
 
 use super::super::clock::Clock;
+use super::super::messenger;
 use super::message::{Answer, Question};
 use super::{CLOSE_WITHIN, connect};
 
@@ -67,7 +68,7 @@ impl Answering {
             return None;
         }
         let by = random_seed();
-        let id = format!("mqt-clock-{by:016x}");
+        let id = format!("mqt-a{by:016x}");
         match connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
             Ok(client) => {
                 let state =
@@ -117,13 +118,15 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
     };
     let mut has_told = false;
     loop {
-        tokio::select! {
-            driven = client.drive() => if driven.is_err() { return },
-            () = board.changed.notified() => {}
-        }
+        let events = tokio::select! {
+            driven = messenger::drive(&mut client) => match driven {
+                Ok(events) => events,
+                Err(_) => return,
+            },
+            () = board.changed.notified() => Vec::new(),
+        };
         let came = clock.unix(clock.now());
-        while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        for event in events {
             let Event::Message { publish, .. } = event else { continue };
             let message = publish.message;
             let (Some(asker), Some(question)) =

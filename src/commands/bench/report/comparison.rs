@@ -1,22 +1,25 @@
 //! Two results side by side, for a terminal or a log.
 
-use crate::commands::bench::compare::{Comparison, Judgement, Row};
+use crate::commands::bench::compare::{Comparison, Difference, Judgement, Row};
 use crate::output::sanitize::escape;
 use crate::output::style::{Role, Style};
+
+/// Of a value of a configuration so many characters are shown.
+const LONGEST_VALUE: usize = 60;
 
 /// The comparison as a table, at most 80 columns wide.
 #[must_use]
 pub fn report(comparison: &Comparison, style: &Style) -> String {
     let mut text = String::new();
-    if let Some((place, before, after)) = &comparison.config {
-        let line = format!(
-            "!!! the configurations differ: {} was {} and is {}",
-            escape(place),
-            escape(before),
-            escape(after)
-        );
+    for (Difference { place, before, after }, at) in comparison.config.iter().zip(0_usize..) {
+        let head = if at == 0 { "!!! the configurations differ: " } else { "    " };
+        let (place, before, after) = (escape(place), brief(before), brief(after));
+        let line = format!("{head}{place} was {before} and is {after}");
         text.push_str(&style.paint(Role::Warning, &line));
-        text.push_str("\n\n");
+        text.push('\n');
+    }
+    if !comparison.config.is_empty() {
+        text.push('\n');
     }
     let head = format!("{:<14}{:>12}{:>12}{:>10}  difference", "", "before", "after", "change");
     text.push_str(&style.paint(Role::Note, head.trim_end()));
@@ -32,6 +35,15 @@ pub fn report(comparison: &Comparison, style: &Style) -> String {
         text.push_str("\nMedians of the runs. p: how often chance alone brings about such a difference.\n");
     }
     text
+}
+
+/// A value of a configuration; a list of groups is not for one line.
+fn brief(value: &str) -> String {
+    let mut text: String = value.chars().take(LONGEST_VALUE).collect();
+    if text.len() < value.len() {
+        text.push('…');
+    }
+    escape(&text).into_owned()
 }
 
 fn line(row: &Row, style: &Style) -> String {
@@ -88,5 +100,8 @@ mod tests {
         let text = shown(&one);
         assert!(text.contains("Too few runs to tell"), "{text}");
         assert!(text.starts_with("!!! the configurations differ: brokers[0] was"), "{text}");
+        one.runs[0].config.drain_ms = 7;
+        let text = shown(&one);
+        assert!(text.contains("\n    drain_ms was 5000 and is 7\n\n"), "{text}");
     }
 }

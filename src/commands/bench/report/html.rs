@@ -7,7 +7,7 @@ use crate::commands::bench::histogram::{Histogram, PERCENTILES, percentile_name,
 use crate::commands::bench::result::{ResultFile, Rule, RunResult, Verdict};
 use crate::commands::bench::warning::cpu_percent;
 use crate::output::sanitize::escape;
-use crate::output::units::{Count, Latency, Size, Throughput};
+use crate::output::units::{Count, Latency, Many, Size, Throughput};
 
 use super::chart::bins;
 use super::svg::{Chart, Line, Scale, bars};
@@ -316,7 +316,7 @@ fn write_messages(run: &RunResult, out: &mut String) {
         let _ = writeln!(out, "<tr><td>{name}</td><td>{}</td><td>{rate}</td></tr>", Count(count));
     };
     for Flow { name, count, within } in flows(run) {
-        let rate = within.map_or_else(String::new, |count| Throughput(run.per_second(count)).to_string());
+        let rate = within.map_or_else(String::new, |count| run.rate_text(count));
         row(name, count, &rate);
     }
     for (name, count) in [
@@ -365,25 +365,25 @@ fn write_rest(run: &RunResult, out: &mut String) {
     let (connects, counts, resources) = (&run.connects, &run.counts, &run.resources);
     let _ = write!(
         out,
-        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} attempts failed, {} lost, {} opened again, {} given up</p>\n\
-         <p>{} sent, {} received</p>\n<p>The generator used {:.1} % of {} cores and {}</p>\n",
+        "<h2>Connections and generator</h2>\n<p>{} of {} connections opened, {} failed, {} lost, {} opened again, {} given up</p>\n\
+         <p>{} sent, {} received</p>\n<p>The generator used {:.1} % of {} and {}</p>\n",
         Count(connects.established),
         Count(connects.asked),
-        Count(connects.failed_attempts),
+        Many(connects.failed_attempts, "attempt"),
         Count(connects.lost),
         Count(connects.reconnected),
         Count(connects.given_up),
         Size(counts.bytes_sent),
         Size(counts.bytes_received),
         cpu_percent(run),
-        resources.cores.min(resources.threads),
+        Many(resources.cores.min(resources.threads).into(), "core"),
         Size(resources.max_rss_bytes)
     );
     for line in describe_clocks(run) {
         let _ = writeln!(out, "<p>{}</p>", escaped(&line));
     }
     for (keyword, count) in &run.errors {
-        let _ = writeln!(out, "<p class=\"bad\">{}: {} times</p>", escaped(keyword), Count(*count));
+        let _ = writeln!(out, "<p class=\"bad\">{}: {}</p>", escaped(keyword), Many(*count, "time"));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::commands::bench::run_config::{GroupConfig, LoadConfig};
 use crate::commands::bench::warning::cpu_percent;
 use crate::output::sanitize::escape;
 use crate::output::style::{Role, Style};
-use crate::output::units::{Count, Latency, Size, Span, Throughput};
+use crate::output::units::{Count, Latency, Many, Size, Span, Throughput};
 
 use super::chart::{bar, bins, sparkline, squeeze};
 
@@ -160,7 +160,7 @@ impl Page<'_> {
         self.blank();
         self.row(&["Messages", "total", "per second"], true);
         for Flow { name, count, within } in flows(run) {
-            let rate = within.map_or_else(String::new, |count| Throughput(run.per_second(count)).to_string());
+            let rate = within.map_or_else(String::new, |count| run.rate_text(count));
             self.row(&[name, &Count(count).to_string(), &rate], false);
         }
         if counts.refused > 0 {
@@ -317,10 +317,10 @@ impl Page<'_> {
                 .subscriber
                 .map_or_else(|| "all subscribers".to_owned(), |n| format!("subscriber {n}"));
             let line = format!(
-                "publisher {} to {to}: {} lost, {} duplicates, {} out of order",
+                "publisher {} to {to}: {} lost, {}, {} out of order",
                 anomaly.publisher,
                 Count(anomaly.lost),
-                Count(anomaly.duplicates),
+                Many(anomaly.duplicates, "duplicate"),
                 Count(anomaly.out_of_order)
             );
             self.words("  ", &line, None);
@@ -345,7 +345,7 @@ impl Page<'_> {
             let _ = write!(line, " ({})", Throughput(rate));
         }
         if connects.failed_attempts > 0 {
-            let _ = write!(line, ", {} attempts failed", Count(connects.failed_attempts));
+            let _ = write!(line, ", {} failed", Many(connects.failed_attempts, "attempt"));
         }
         let _ = write!(line, ", {} lost", Count(connects.lost));
         if connects.reconnected > 0 {
@@ -361,7 +361,7 @@ impl Page<'_> {
         for (keyword, count) in &run.errors {
             self.words(
                 "  ",
-                &format!("Error {}: {} times", escape(keyword), Count(*count)),
+                &format!("Error {}: {}", escape(keyword), Many(*count, "time")),
                 Some(Role::Error),
             );
         }
@@ -372,14 +372,10 @@ impl Page<'_> {
             None,
         );
         let cores = resources.cores.min(resources.threads);
-        let mut line = format!(
-            "Generator: {:.1} % of {cores} core{}",
-            cpu_percent(run),
-            if cores == 1 { "" } else { "s" }
-        );
+        let mut line = format!("Generator: {:.1} % of {}", cpu_percent(run), Many(cores.into(), "core"));
         let lag = &run.latency.schedule_lag;
         if let Some(p99) = lag.percentile_us(99_000) {
-            let _ = write!(line, ", late by p99 {} ({} samples)", Latency(p99), Count(lag.count()));
+            let _ = write!(line, ", late by p99 {} ({})", Latency(p99), Many(lag.count(), "sample"));
         }
         if resources.max_rss_bytes > 0 {
             let _ = write!(line, ", {}", Size(resources.max_rss_bytes));
@@ -531,6 +527,7 @@ pub(super) fn describe_clocks(run: &RunResult) -> Vec<String> {
     }
     match run.publisher_clocks.len().saturating_sub(CLOCKS_SHOWN) {
         0 => {}
+        1 => lines.push("The clock of 1 more run is in the result file".to_owned()),
         more => lines.push(format!("Clocks of {more} more runs are in the result file")),
     }
     lines
@@ -555,17 +552,13 @@ fn describe_clock(whose: &str, clock: &ClockOffset, first: &str, last: &str) -> 
 #[must_use]
 pub fn describe(group: &GroupConfig) -> String {
     let mut parts = vec![group.scenario.to_string()];
-    let many = |count: u32, one: &str| match count {
-        1 => format!("1 {one}"),
-        _ => format!("{} {one}s", Count(count.into())),
-    };
     for (count, name) in [
         (group.publishers, "publisher"),
         (group.subscribers, "subscriber"),
         (group.connections, "connection"),
     ] {
         if count > 0 {
-            parts.push(many(count, name));
+            parts.push(Many(count.into(), name).to_string());
         }
     }
     match &group.load {

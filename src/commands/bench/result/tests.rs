@@ -12,6 +12,7 @@ pub(in super::super) fn config() -> RunConfig {
         keep_alive_s: 60,
         clean_start: true,
         max_inflight: 20,
+        max_packet_size: Some(1_048_576),
         connect_rate: None,
         ramp_ms: 0,
         warmup_ms: 1_000,
@@ -94,6 +95,7 @@ pub(in super::super) fn run() -> RunResult {
                 ..Second::default()
             })
             .collect(),
+        host: "one".to_owned(),
         resources: Resources {
             cpu_user_ms: 200,
             cpu_sys_ms: 300,

@@ -61,11 +61,7 @@ fn each_scenario_has_its_audience() {
             "1",
         ),
         ("pub --publishers 2", "", "0 0"),
-        (
-            "e2e --publishers 2 --subscribers 2 --topic a/{client}",
-            "a/mqt-00000000000000ab-2|a/mqt-00000000000000ab-3",
-            "1 1",
-        ),
+        ("e2e --publishers 2 --subscribers 2 --topic a/{client}", "a/mqt-000000ab-2|a/mqt-000000ab-3", "1 1"),
         ("e2e --publishers 2 --subscribers 2 --topic a/{seq} --filter a/#", "a/#|a/#", "2 2"),
         ("e2e --publishers 2 --subscribers 2 --topic a/{i} --filter a/{i}", "a/0|a/1", "1 1"),
         ("fan-out --publishers 2 --subscribers 2 --topic a --topic b/{i}/x{seq}", "a b/+/+|a b/+/+", "2 2"),
@@ -83,6 +79,15 @@ fn a_subscriber_with_overlapping_filters_counts_once() {
         audience("fan-out --publishers 1 --subscribers 2 --topic a/b --filter a/# --filter a/b");
     assert_eq!(filters, ["a/# a/b", "a/# a/b"]);
     assert_eq!(fan_out, [2]);
+}
+
+#[test]
+fn client_identifiers_have_23_characters_at_most() {
+    // 311:3.1.3-5: no server need take more, and some that speak 3.1 do not.
+    let settings = settings("connect -n 10");
+    let plan = Plan::new(&settings, u64::MAX).unwrap();
+    let id = |number| plan.client_id(&Spec { number, group: 0, role: Role::Idle, index: number });
+    assert_eq!((id(7).as_str(), id(u32::MAX).len()), ("mqt-ffffffff-7", 23));
 }
 
 #[test]

@@ -13,10 +13,13 @@ use crate::cli::bench::Scenario;
 use crate::commands::failure::{from_client, from_refusal, from_suback};
 use crate::config::bench::Load;
 use crate::connection::driver::Driver;
+use crate::connection::progress::{Life, Progress, Verdict};
 use crate::connection::reconnect::Backoff;
-use crate::connection::{Attempts, ClientError};
+use crate::connection::{Attempts, ClientError, Endpoint};
+use crate::error::{Failure, Kind};
 use crate::mqtt::Subscription;
-use crate::mqtt::session::{Event, Session, SessionOptions};
+use crate::mqtt::session::{Event, Session, SessionError, SessionOptions};
+use crate::output::units::Span;
 
 use super::super::random::Random;
 use super::super::recorder::micros;
@@ -65,6 +68,14 @@ pub(super) struct Client {
     drop_at: u64,
     /// Its first connect has come to an end, and its subscriptions are answered.
     is_settled: bool,
+    /// When that began, in nanoseconds since the start of the run.
+    settles_since: Option<u64>,
+    /// What its connections have come to.
+    progress: Progress,
+    /// How many of them in a row ended because the broker broke the protocol.
+    violations: u32,
+    /// How many requests the broker has answered on those that are gone.
+    answers: u64,
 }
 
 impl Client {
@@ -148,8 +159,20 @@ impl Client {
             Instant::now(),
         );
         let waits = plan.group(&spec).is_some_and(|group| group.scenario == Scenario::Retained);
-        let mut client =
-            Self { spec, slot, session, job, held_back, drop_at: u64::MAX, is_settled: false, worker };
+        let mut client = Self {
+            spec,
+            slot,
+            session,
+            job,
+            held_back,
+            drop_at: u64::MAX,
+            is_settled: false,
+            settles_since: None,
+            progress: Progress::default(),
+            violations: 0,
+            answers: 0,
+            worker,
+        };
         if !waits {
             client.subscribe();
         }
@@ -186,6 +209,9 @@ impl Client {
                 Ok(mut driver) => {
                     is_first = false;
                     backoff.connected();
+                    let since = worker.now();
+                    self.settles_since.get_or_insert(since);
+                    let achieved = self.achieved();
                     worker.online.set(worker.online.get() + 1);
                     if let Job::Publish(publisher) = &mut self.job {
                         publisher.connected(worker.now());
@@ -211,14 +237,28 @@ impl Client {
                         Ended::Lost(error) => {
                             drop(driver);
                             worker.online.set(worker.online.get().saturating_sub(1));
+                            worker.connection_lost(&error, || self.failure(&error));
+                            let lasted = Duration::from_nanos(worker.now().saturating_sub(since));
+                            // Two clients never have one identifier here.
+                            let life = Life {
+                                lasted,
+                                achieved: self.achieved() > achieved,
+                                shared_identifier: false,
+                            };
+                            backoff.lived(lasted, life.achieved);
+                            let hopeless = self.hopeless(&error, life);
                             self.session.lost();
                             self.discard_events();
-                            worker.connection_lost(&error);
+                            if let Some(failure) = hopeless {
+                                worker.first_denial(|| failure);
+                                self.give_up(&worker);
+                                break;
+                            }
                             match self.next_try(&mut backoff, &error, worker.shared.settings.client.reconnect)
                             {
                                 Some(time) => turn = time,
                                 None => {
-                                    worker.given_up();
+                                    self.give_up(&worker);
                                     break;
                                 }
                             }
@@ -238,9 +278,9 @@ impl Client {
                             if is_first {
                                 worker.connect_failed(&error);
                             } else {
-                                worker.given_up();
-                                worker.first_failure(&error);
+                                self.give_up(&worker);
                             }
+                            worker.first_failure(|| self.failure(&error));
                             break;
                         }
                     }
@@ -249,6 +289,60 @@ impl Client {
         }
         self.settle();
         self.end(&worker);
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.worker.shared.endpoint(&self.spec)
+    }
+
+    fn failure(&self, error: &ClientError) -> Failure {
+        from_client(error, self.endpoint(), &self.session.client_id())
+    }
+
+    /// A count that grows with what need not be done again on another connection.
+    fn achieved(&self) -> u64 {
+        self.session.ledger().confirmed.saturating_add(self.session.delivered_live())
+    }
+
+    /// Why there is no use in another connection after one that has ended; `None`: there may be.
+    fn hopeless(&mut self, error: &ClientError, life: Life) -> Option<Failure> {
+        self.answers += self.session.answers();
+        let is_silent = matches!(error, ClientError::Session(SessionError::Unanswered { .. }));
+        // A broker that has never answered anything will not begin with it.
+        if is_silent && self.answers == 0 {
+            return Some(self.failure(error));
+        }
+        self.violations = match error.is_violation() {
+            true if life.achieved => 1,
+            true => self.violations + 1,
+            false => 0,
+        };
+        if self.violations > 1 {
+            return Some(self.failure(error));
+        }
+        if error.is_closing()
+            && let Verdict::Refused(asked) = self.progress.closed(&self.session, life)
+        {
+            let source = Box::new(ClientError::Lost { source: None });
+            let denied = ClientError::Denied { asked: Box::new(asked), source };
+            return Some(self.failure(if is_silent { error } else { &denied }));
+        }
+        // One that answers a little each time is not waited for either.
+        let within = self.worker.shared.settings.client.ack_timeout;
+        let since = self.settles_since.filter(|_| !self.is_settled && !within.is_zero())?;
+        (Duration::from_nanos(self.worker.now().saturating_sub(since)) >= within).then(|| {
+            let what =
+                format!("{}: not all subscriptions were answered within {}", self.endpoint(), Span(within));
+            Failure::new(Kind::Stalled, what).cause(self.failure(error).what)
+        })
+    }
+
+    /// There is no further connection.
+    fn give_up(&mut self, worker: &Worker) {
+        worker.given_up();
+        if let Job::Publish(publisher) = &mut self.job {
+            publisher.give_up(worker);
+        }
     }
 
     fn scenario(&self) -> Option<Scenario> {
@@ -459,6 +553,7 @@ impl Client {
             Job::Subscribe(subscriber) => worker.subscriber_ended(*subscriber),
         }
         worker.left.set(worker.left.get().saturating_sub(1));
+        worker.client_has_ended(self.spec.role);
     }
 }
 

@@ -42,11 +42,12 @@ pub(super) async fn connect(
         session
             .connect(terms.version, credentials, Instant::now())
             .map_err(|error| ClientError::Unencodable(error.to_string()))?;
-        while !session.is_connected() {
-            poll_fn(|cx| driver.poll_drive(session, true, cx))
-                .await
-                .map_err(|error| ClientError::from_drive(error, Some(terms.version)))?;
-        }
+        let connections = session.connections();
+        poll_fn(|cx| driver.poll_handshake(session, cx)).await.map_err(|error| {
+            // CONNACK and the end may come together.
+            let is_accepted = session.connections() > connections;
+            ClientError::from_drive(error, (!is_accepted).then_some(terms.version))
+        })?;
         Ok(driver)
     };
     match timeout(terms.within, attempt).await {

@@ -1,6 +1,8 @@
 //! A thread with its share of the clients: one runtime, one task for each connection, one recorder.
 
 mod client;
+#[cfg(test)]
+mod hostile;
 mod link;
 mod pacer;
 mod payload;
@@ -22,14 +24,14 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::LocalSet;
 
 use crate::config::bench::BenchSettings;
-use crate::connection::{ClientError, Transport};
+use crate::connection::{ClientError, Endpoint, Transport};
 use crate::error::Failure;
 use crate::mqtt::session::Credentials;
 
 use super::clock::Clock;
 use super::clocks::Clocks;
 use super::recorder::{Interval, Recorder};
-use super::scenario::{Spec, login_place};
+use super::scenario::{Role, Spec, login_place, run_tag};
 use super::usage::thread_cpu_time;
 use client::{Client, END_WITHIN, keyword};
 use pacer::Pacer;
@@ -118,15 +120,14 @@ pub(super) struct Shared {
     pub settled: AtomicU64,
     /// Publishers that have sent everything.
     pub done: AtomicU64,
+    /// Clients that will do no more.
+    pub ended: AtomicU64,
+    /// Subscribers among them.
+    pub ended_subscribers: AtomicU64,
     /// Something of this changed that may be waited for.
     pub changed: Notify,
     /// How far each thread is.
     pub gauges: Vec<Gauges>,
-}
-
-/// The lower half of a run id, which stamps carry.
-pub(super) fn run_tag(run: u64) -> u32 {
-    u32::try_from(run & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 /// How far a thread is.
@@ -159,6 +160,13 @@ impl Shared {
         let binds = self.transports.len().checked_div(self.brokers)?;
         let bind = (number / self.brokers).checked_rem(binds)?;
         self.transports.get(broker * binds + bind)
+    }
+
+    /// The broker of a client.
+    pub fn endpoint(&self, spec: &Spec) -> &Endpoint {
+        let number = usize::try_from(spec.number).unwrap_or(0).checked_rem(self.brokers).unwrap_or(0);
+        let own = self.settings.brokers.get(number).unwrap_or(&self.settings.client.transport);
+        &own.endpoint
     }
 
     fn credentials(&self, spec: &Spec) -> Credentials {
@@ -274,22 +282,18 @@ impl Worker {
     }
 
     fn connect_failed(&self, error: &ClientError) {
-        let keyword = keyword(self, error);
-        {
-            let mut recorder = self.recorder();
-            recorder.error("connect");
-            *recorder.connects.failed.entry(keyword.to_owned()).or_default() += 1;
-        }
-        self.first_failure(error);
+        let mut recorder = self.recorder();
+        recorder.error("connect");
+        *recorder.connects.failed.entry(keyword(self, error).to_owned()).or_default() += 1;
     }
 
-    fn connection_lost(&self, error: &ClientError) {
+    fn connection_lost(&self, error: &ClientError, failure: impl FnOnce() -> Failure) {
         {
             let mut recorder = self.recorder();
             recorder.connects.lost += 1;
             recorder.error(keyword(self, error));
         }
-        self.first_failure(error);
+        self.first_failure(failure);
     }
 
     /// A connection that was lost will not be opened again.
@@ -299,19 +303,27 @@ impl Worker {
         recorder.error("given-up");
     }
 
-    /// A subscription or a publish is refused.
+    /// A subscription or a publish is refused, or never answered.
     fn first_denial(&self, failure: impl FnOnce() -> Failure) {
         if !self.has_denied.replace(true) {
             drop(self.told.send(Told::Failed(failure())));
         }
     }
 
-    fn first_failure(&self, error: &ClientError) {
+    /// A connection could not be opened, or was lost.
+    fn first_failure(&self, failure: impl FnOnce() -> Failure) {
         if !self.has_failed.replace(true) {
-            let endpoint = &self.shared.settings.client.transport.endpoint;
-            let failure = crate::commands::failure::from_client(error, endpoint, "");
-            drop(self.told.send(Told::Failed(failure)));
+            drop(self.told.send(Told::Failed(failure())));
         }
+    }
+
+    /// A client will do no more.
+    fn client_has_ended(&self, role: Role) {
+        self.shared.ended.fetch_add(1, Ordering::Relaxed);
+        if role == Role::Subscriber {
+            self.shared.ended_subscribers.fetch_add(1, Ordering::Relaxed);
+        }
+        self.shared.changed.notify_one();
     }
 
     fn publisher_ended(&self, publisher: Publisher) {

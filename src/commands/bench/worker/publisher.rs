@@ -178,6 +178,13 @@ impl Publisher {
         (self.number, measured.saturating_sub(self.refused))
     }
 
+    /// There is no connection any more: what has no acknowledgement will have none.
+    pub fn give_up(&mut self, worker: &Worker) {
+        let open = self.flights.iter().flatten().count();
+        let recorder = &mut *worker.recorder();
+        recorder.open = recorder.open.saturating_sub(u64::try_from(open).unwrap_or(u64::MAX));
+    }
+
     /// There is a connection: until now nobody could look at what falls due.
     pub const fn connected(&mut self, now: u64) {
         self.attentive_from = now;

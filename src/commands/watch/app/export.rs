@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::output::units::Many;
+
 use super::super::edit::Edit;
 use super::super::store::Kept;
 use super::super::tree::ROOT;
@@ -21,7 +23,7 @@ impl App {
                 let part = if cut { "the beginning of the payload" } else { "the payload" };
                 self.tell(
                     Gravity::Note,
-                    format!("{part} is on its way to the clipboard ({} bytes)", bytes.len()),
+                    format!("{part} is on its way to the clipboard ({})", Many(bytes.len() as u64, "byte")),
                 );
                 self.effects.push(Effect::Copy(bytes));
             }

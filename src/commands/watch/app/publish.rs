@@ -7,6 +7,7 @@ use super::super::form::{Form, Outcome};
 use super::super::tree::ROOT;
 use super::{App, Clearing, Effect, Gravity, Link, Mode};
 use crate::mqtt::{Message, Properties, QoS, TopicName};
+use crate::output::units::Many;
 
 /// So many messages that were sent can be recalled.
 const SENT: usize = 50;
@@ -89,7 +90,10 @@ impl App {
         let last = clearing.topics.len().saturating_sub(1);
         match key.code {
             KeyCode::Char('y') => {
-                self.tell(Gravity::Note, format!("clearing {} retained messages", clearing.topics.len()));
+                self.tell(
+                    Gravity::Note,
+                    format!("clearing {}", Many(clearing.topics.len() as u64, "retained message")),
+                );
                 for id in clearing.topics {
                     let topic = TopicName::new(self.store.tree.node(id).path().to_owned());
                     let Ok(topic) = topic else { continue };

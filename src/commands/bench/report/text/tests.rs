@@ -153,7 +153,7 @@ fn repeats_anomalies_steps_and_verdicts_are_shown() {
     );
     for line in [
         "Run 1 of 2\n",
-        "publisher 3 to subscriber 9: 1,000 lost, 1 duplicates, 2 out of order\nand 6 more\n",
+        "publisher 3 to subscriber 9: 1,000 lost, 1 duplicate, 2 out of order\nand 6 more\n",
         "rate                  900/s        900/s      1,000/s\n",
         "Highest rate that holds the objectives: 1,000/s\n",
         "offered            achieved          p99         lost\n1,000/s             1,000/s      1.50 ms            0   held\n",
