@@ -48,6 +48,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -s q -l qos -d 'Publish at 
 2\t''"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat -d 'Publish the message this many times [default: 1]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l repeat-delay -d 'Wait this long between two rounds of --repeat [default: 0]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s W -l timeout -d 'Exit after this time, connecting included' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l on-error -d 'On input that cannot be published: stop or skip [default: stop]' -r -f -a "stop\t'Publish what came before it, report it and end'
 skip\t'Report it and go on; the exit status tells it in the end'"
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s L -l url -d 'Connect to the broker at this URL' -r
@@ -59,6 +60,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ws-header -d 'Send this 
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l ack-timeout -d 'Give up when the broker leaves a request unanswered for this long [default: 60s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s o -l options-file -d 'Read further options from this file' -r -F
@@ -161,6 +163,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ws-header -d 'Send this 
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l ack-timeout -d 'Give up when the broker leaves a request unanswered for this long [default: 60s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s o -l options-file -d 'Read further options from this file' -r -F
@@ -299,6 +302,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ws-header -d 'Send this HTTP header with the WebSocket request; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l ack-timeout -d 'Give up when the broker leaves a request unanswered for this long [default: 60s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s o -l options-file -d 'Read further options from this file' -r -F
@@ -413,6 +417,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ws-header -d 'Send this H
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l ack-timeout -d 'Give up when the broker leaves a request unanswered for this long [default: 60s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s o -l options-file -d 'Read further options from this file' -r -F
@@ -517,6 +522,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ws-header -d 'Send thi
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l proxy -d 'Connect through this proxy' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s A -l bind -d 'Connect from this local address' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l connect-timeout -d 'Give up a connect after this time [default: 10s]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l ack-timeout -d 'Give up when the broker leaves a request unanswered for this long [default: 60s]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l retry -d 'Keep trying when the first connect fails, at most N times [default: not at all]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l profile -d 'Take options from this profile [default: the profile named default, if there is one]' -r -f
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s o -l options-file -d 'Read further options from this file' -r -F
