@@ -153,6 +153,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l overflow -d 'When the ou
 drop-new\t'Drop QoS 0 messages as they come in'
 drop-old\t'Drop the oldest waiting QoS 0 messages'
 exit\t'Fail'"
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l max-memory -d 'Let at most this much wait to be written [default: 64M]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s L -l url -d 'Connect to the broker at this URL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s h -l host -d 'Connect to this host [default: localhost]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
@@ -406,6 +407,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l exec-timeout -d 'End a co
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l on-failure -d 'Answer with this text when the command fails' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l parallel -d 'Run at most so many commands at once [default: 4]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s F -l format -d 'Print each answer in this format' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l max-memory -d 'Let answers of at most this much wait to be written [default: 64M]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s L -l url -d 'Connect to the broker at this URL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s h -l host -d 'Connect to this host [default: localhost]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
@@ -510,7 +512,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l top -d 'Print at most 
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-topics -d 'Keep at most this many topics [default: 200000]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l history -d 'Keep at most this many messages of a topic [default: 100]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-payload -d 'Keep at most this much of a payload [default: 64k]' -r
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -l memory -d 'Keep at most this much of everything together [default: 144M]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l max-memory -d 'Keep at most this much of everything together [default: 144M]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s L -l url -d 'Connect to the broker at this URL' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s h -l host -d 'Connect to this host [default: localhost]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s p -l port -d 'Connect to this port [default: 1883, with TLS 8883]' -r
@@ -600,6 +602,8 @@ complete -c mqt -n "__fish_mqt_using_subcommand broker" -l cert -d 'Show this ce
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l key -d 'Use this private key for --cert' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l cafile -d 'Let only clients in that show a certificate signed by these CAs' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l password-file -d 'Check user names and passwords against this file' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l max-memory -d 'Hold at most this much for all clients together [default: 1G]' -r
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -l max-message -d 'Accept packets up to this size [default: 256M]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"

@@ -30,6 +30,8 @@ mod hostile_session;
 #[cfg(test)]
 mod loss;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 #[cfg(unix)]

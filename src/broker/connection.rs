@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, timeout};
@@ -12,8 +12,9 @@ use crate::connection::Stream;
 use crate::connection::listen::Incoming;
 use crate::mqtt::codec::{DecodeError, Decoder, Receiver};
 use crate::mqtt::packet::Connect;
-use crate::mqtt::{Packet, Version, WriteBuffer};
+use crate::mqtt::{Packet, ReasonCode, Version, WriteBuffer};
 
+use super::holdings::Held;
 use super::server::{Shared, has_stopped};
 use super::session::ConnectionId;
 use super::state::Flow;
@@ -27,6 +28,16 @@ const READ_LEAST: usize = 8 * 1024;
 /// A buffer that once held more than this is given back when it is empty, in bytes.
 const KEPT_SIZE: usize = 256 * 1024;
 
+/// Up to so many bytes a buffer of a connection is not counted into the sum.
+const SMALL_SIZE: usize = READ_SIZE + READ_LEAST;
+
+/// A CONNECT has at most five fields of 64 KiB and its properties.
+const LARGEST_CONNECT: u32 = 1024 * 1024;
+
+/// So many times the length of a SUBSCRIBE or UNSUBSCRIBE is what it may take in memory once it is decoded: three
+/// bytes on the wire are a topic filter.
+const FILTERS_GROW: usize = 24;
+
 /// How long a connection that was ended from here may take to notice.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -38,10 +49,11 @@ pub async fn serve(
     connect_timeout: Duration,
 ) {
     let mut input = BytesMut::new();
+    let mut held = shared.holdings().hold(0);
     let opening = async {
         let (stream, peer) = incoming.handshake().await.ok()?;
         let (mut reader, mut writer) = tokio::io::split(stream);
-        let connect = match read_connect(&mut reader, &mut input).await {
+        let connect = match read_connect(&shared, &mut reader, &mut input, &mut held).await {
             Ok(connect) => connect,
             Err(Some(error)) => {
                 if let Some(answer) = answer_to(&error) {
@@ -64,8 +76,9 @@ pub async fn serve(
     let Some(id) = shared.connect(*connect, &peer, &woken, &stopped) else { return };
     let registration = Registration { shared: &shared, id };
     let output = WriteBuffer::new();
+    let has_large_output = false;
     let mut link =
-        Link { shared: &shared, id, decoder, input, output, has_large_output: false, woken: &woken };
+        Link { shared: &shared, id, decoder, input, output, has_large_output, held, woken: &woken };
     let streams = link.run(reader, writer).await;
     drop(registration);
     if let Some((reader, writer)) = streams {
@@ -92,6 +105,8 @@ struct Link<'a> {
     input: BytesMut,
     output: WriteBuffer,
     has_large_output: bool,
+    /// The buffers, where they are not small.
+    held: Held,
     woken: &'a Notify,
 }
 
@@ -109,9 +124,18 @@ impl Link<'_> {
             if self.output.is_empty() && !needs_flush && !flow.is_open {
                 return Some((reader, writer));
             }
-            if self.input.capacity() - self.input.len() < READ_LEAST {
-                self.input.reserve(READ_SIZE);
-            }
+            let at_most = if flow.is_open && !flow.is_congested {
+                match self.make_room() {
+                    Some(at_most) => at_most,
+                    None => {
+                        flow = self.give_up();
+                        continue;
+                    }
+                }
+            } else {
+                0
+            };
+            let mut room = (&mut self.input).limit(at_most);
             tokio::select! {
                 written = write(&mut writer, &mut self.output), if !self.output.is_empty() || needs_flush => {
                     needs_flush = written.ok()?;
@@ -122,7 +146,7 @@ impl Link<'_> {
                 () = self.woken.notified(), if self.output.is_empty() => {
                     flow = self.fetch();
                 }
-                read = reader.read_buf(&mut self.input), if flow.is_open && !flow.is_congested => {
+                read = reader.read_buf(&mut room), if at_most != 0 => {
                     let Ok(bytes @ 1..) = read else { return None };
                     let woke_others;
                     (flow, woke_others) = self.process(bytes);
@@ -135,20 +159,69 @@ impl Link<'_> {
         }
     }
 
+    /// Makes room for the next read, and says how many bytes it may bring. `None`: there is no room for the packet
+    /// that has begun.
+    ///
+    /// A large packet gets a buffer of its own, which grows with the bytes that come and not with the length that
+    /// is claimed, so that no message after it keeps all of it alive.
+    fn make_room(&mut self) -> Option<usize> {
+        // What is wrong with a packet is for the core to say.
+        let length = self.decoder.frame_len(&self.input).ok().flatten().unwrap_or(0);
+        let missing = length.saturating_sub(self.input.len());
+        let is_large = length > READ_SIZE;
+        let (wanted, at_most, least) = if is_large {
+            (missing.min(self.input.len().max(READ_SIZE)), missing, missing.min(READ_LEAST))
+        } else {
+            (READ_SIZE, usize::MAX, READ_LEAST)
+        };
+        // SUBSCRIBE and UNSUBSCRIBE
+        let grows = is_large && matches!(self.input.first(), Some(0x82 | 0xA2));
+        if grows && !self.shared.holdings().has_room(length.saturating_mul(FILTERS_GROW)) {
+            return None;
+        }
+        if self.input.capacity() - self.input.len() < least {
+            if is_large && !self.shared.holdings().has_room(wanted) {
+                return None;
+            }
+            self.input.reserve(wanted);
+            self.count();
+        }
+        Some(at_most)
+    }
+
+    /// Closes the connection: what it sends does not fit into the memory.
+    fn give_up(&mut self) -> Flow {
+        self.input = BytesMut::new();
+        let Self { shared, id, output, .. } = self;
+        let (flow, _) = shared.enter(Some(*id), |broker, now| {
+            broker.disconnect(*id, ReasonCode::QUOTA_EXCEEDED, now);
+            broker.take_output(*id, output, now)
+        });
+        self.count();
+        flow
+    }
+
+    /// Brings the sum up to date after a buffer has changed.
+    fn count(&mut self) {
+        let large = |size: usize| if size > SMALL_SIZE { size } else { 0 };
+        self.held.set(large(self.input.capacity()) + large(self.output.held_bytes()));
+    }
+
     /// Fetches the next output when all of the last is written.
     fn fetch(&mut self) -> Flow {
-        if self.has_large_output {
+        if self.has_large_output || !self.shared.holdings().has_room(0) {
             self.output.release();
         }
         let flow = self.shared.take_output(self.id, &mut self.output);
         self.has_large_output = self.output.len() > KEPT_SIZE;
+        self.count();
         flow
     }
 
     /// Gives what was read to the core, and says whether other connections have to write now.
     fn process(&mut self, bytes: usize) -> (Flow, bool) {
         let Self { shared, id, decoder, input, output, .. } = self;
-        let had_large_input = input.len() > KEPT_SIZE;
+        let had_large_input = input.len() > READ_SIZE;
         let result = shared.enter(Some(*id), |broker, now| {
             if bytes != 0 {
                 broker.heard(*id, bytes, now);
@@ -169,6 +242,7 @@ impl Link<'_> {
             *input = BytesMut::new();
         }
         self.has_large_output |= output.len() > KEPT_SIZE;
+        self.count();
         result
     }
 }
@@ -186,13 +260,15 @@ async fn write(writer: &mut WriteHalf<Stream>, output: &mut WriteBuffer) -> io::
     }
 }
 
-/// Reads until the CONNECT is there. `Err(None)`: the connection is gone, or sends something else.
+/// Reads until the CONNECT is there. `Err(None)`: the connection is gone, sends something else, or there is no
+/// room for what it sends.
 async fn read_connect(
+    shared: &Shared,
     reader: &mut ReadHalf<Stream>,
     input: &mut BytesMut,
+    held: &mut Held,
 ) -> Result<Box<Connect>, Option<DecodeError>> {
-    // A CONNECT has at most five fields of 64 KiB and its properties.
-    let decoder = Decoder::new(Receiver::Server, Version::V5, 1024 * 1024);
+    let decoder = Decoder::new(Receiver::Server, Version::V5, shared.max_packet_size().min(LARGEST_CONNECT));
     loop {
         match decoder.decode(input) {
             Ok(Some(Packet::Connect(connect))) => return Ok(connect),
@@ -200,7 +276,13 @@ async fn read_connect(
             Ok(None) => {}
             Err(error) => return Err(Some(error)),
         }
+        if input.len() > SMALL_SIZE && !shared.holdings().has_room(READ_LEAST) {
+            return Err(None);
+        }
         input.reserve(READ_LEAST);
+        if input.capacity() > SMALL_SIZE {
+            held.set(input.capacity());
+        }
         if !matches!(reader.read_buf(input).await, Ok(1..)) {
             return Err(None);
         }

@@ -25,7 +25,8 @@ pub struct Limits {
     pub max_inflight: u16,
     /// How many messages wait for a client; further ones are dropped and counted.
     pub queue_messages: usize,
-    /// How many bytes (topics and payloads) wait for a client, before the last message.
+    /// How many bytes wait for a client, before the last message: topics, payloads, properties and what it takes
+    /// to keep them ([`Message::held_bytes`](crate::mqtt::Message::held_bytes)).
     pub queue_bytes: usize,
     /// How many encoded bytes wait for a client that reads slowly, besides those that are being written.
     /// Beyond it QoS 0 is dropped and counted, QoS 1 and 2 wait in the queue; at twice as much the broker
@@ -33,8 +34,13 @@ pub struct Limits {
     pub output_bytes: usize,
     /// How many retained messages are kept.
     pub retained_messages: usize,
-    /// How many bytes (topics and payloads) of retained messages are kept.
+    /// How many bytes of retained messages are kept, counted as for the queues.
     pub retained_bytes: usize,
+    /// How many bytes are held for all clients together: sessions with their queues and subscriptions, retained
+    /// messages, wills, output that is not written, packets that are read in part. A message in several queues
+    /// counts once. Beyond it nothing is added: messages are dropped or refused and further sessions and
+    /// subscriptions refused as by the other bounds, and a connection that would need more for a packet is closed.
+    pub memory: usize,
     /// How many subscriptions one session may have.
     pub subscriptions: usize,
     /// How many sessions there may be, connected or not.
@@ -58,6 +64,7 @@ impl Default for Limits {
             output_bytes: 8 << 20,
             retained_messages: 100_000,
             retained_bytes: 256 << 20,
+            memory: 1 << 30,
             subscriptions: 10_000,
             sessions: 20_000,
             connections: 10_000,
@@ -82,6 +89,8 @@ pub struct BrokerOptions {
     pub limits: Limits,
     /// Is told what goes on.
     pub observer: Option<Observer>,
+    /// Is called once, when [`Limits::memory`] has kept something out for the first time.
+    pub on_full: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl fmt::Debug for BrokerOptions {

@@ -9,7 +9,11 @@ use bytestring::ByteString;
 
 use crate::mqtt::{Message, PacketId, QoS};
 
+use super::holdings::{Held, Holdings};
 use super::stored::Stored;
+
+/// What a place in a queue takes, in bytes: of the places that a queue has, half may be empty.
+const PLACE_COST: usize = 2 * size_of::<InFlight>() + size_of::<PacketId>() * 4;
 
 /// How one subscriber receives a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,9 +35,32 @@ pub struct Delivery {
     pub stored: Arc<Stored>,
     /// How it is sent.
     pub terms: Terms,
+    /// Its place; the message is in the sum by itself.
+    place: Held,
 }
 
 impl Delivery {
+    /// How many bytes a delivery on these terms takes besides its message.
+    pub fn place_cost(terms: &Terms) -> usize {
+        PLACE_COST + terms.identifiers.capacity() * size_of::<u32>()
+    }
+
+    /// A delivery on these terms.
+    pub fn new(stored: Arc<Stored>, terms: Terms, holdings: &Holdings) -> Self {
+        let place = holdings.hold(Self::place_cost(&terms));
+        Self { stored, terms, place }
+    }
+
+    /// The message and the terms; the place is free again.
+    pub fn into_parts(self) -> (Arc<Stored>, Terms) {
+        (self.stored, self.terms)
+    }
+
+    /// How much memory it takes, its message included, in bytes.
+    fn size(&self) -> usize {
+        self.stored.size() + self.place.bytes()
+    }
+
     /// The message as it is sent now, but for the subscription identifiers.
     pub fn to_message(&self, now: Instant) -> Message {
         let mut message = self.stored.to_message(now);
@@ -95,7 +122,7 @@ impl Outgoing {
         self.sent.len() + self.resend.len() + self.queue.len()
     }
 
-    /// Topics and payloads in the queue together, in bytes.
+    /// How much memory the messages in the queue take, in bytes, each as if it were in no other queue.
     pub fn queue_bytes(&self) -> usize {
         self.queue_bytes
     }
@@ -107,14 +134,14 @@ impl Outgoing {
 
     /// Puts a message at the end of the queue.
     pub fn enqueue(&mut self, delivery: Delivery) {
-        self.queue_bytes += delivery.stored.size();
+        self.queue_bytes += delivery.size();
         self.queue.push_back(delivery);
     }
 
     /// Takes the next queued message.
     pub fn dequeue(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
-        self.queue_bytes -= delivery.stored.size();
+        self.queue_bytes -= delivery.size();
         Some(delivery)
     }
 
@@ -213,7 +240,7 @@ impl Outgoing {
             return Vec::new();
         }
         let (theirs, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(is_theirs);
-        self.queue_bytes -= theirs.iter().map(|delivery| delivery.stored.size()).sum::<usize>();
+        self.queue_bytes -= theirs.iter().map(Delivery::size).sum::<usize>();
         self.queue = kept.into();
         theirs
     }
@@ -239,8 +266,9 @@ mod tests {
     fn delivery(payload: &'static str, qos: QoS) -> Delivery {
         let message =
             Message { topic: "t".parse().unwrap(), payload: payload.into(), qos, ..Message::default() };
-        let stored = Routed::new(message, Instant::now()).stored();
-        Delivery { stored, terms: Terms { qos, ..Terms::default() } }
+        let holdings = Holdings::new(usize::MAX);
+        let stored = Routed::new(message, Instant::now()).stored(&holdings);
+        Delivery::new(stored, Terms { qos, ..Terms::default() }, &holdings)
     }
 
     fn id(value: u16) -> PacketId {

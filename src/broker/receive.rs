@@ -10,9 +10,9 @@ use crate::mqtt::{Packet, PacketId, QoS, ReasonCode, RetainHandling, Subscriptio
 
 use super::options::Activity;
 use super::outgoing::Acknowledged;
-use super::session::ConnectionId;
+use super::session::{ConnectionId, Session};
 use super::state::Broker;
-use super::topics::{MAX_FILTER_LEVELS, SessionKey, Subscriber};
+use super::topics::{MAX_FILTER_LEVELS, NODE_COST, SessionKey, Subscriber};
 
 impl Broker {
     /// A packet after the CONNECT. A packet for a connection that has come to its end is ignored.
@@ -187,10 +187,14 @@ impl Broker {
         if filter.matching_part().split('/').count() > MAX_FILTER_LEVELS {
             return Err(ReasonCode::TOPIC_FILTER_INVALID);
         }
-        if !session.subscriptions.contains(&filter) && session.subscriptions.len() >= limit {
-            return Err(ReasonCode::QUOTA_EXCEEDED);
+        if !session.subscriptions.contains(&filter) {
+            let levels = filter.split('/').count();
+            let cost = Session::subscription_cost(&filter) + levels * NODE_COST + filter.len();
+            if session.subscriptions.len() >= limit || !self.holdings.has_room(cost) {
+                return Err(ReasonCode::QUOTA_EXCEEDED);
+            }
         }
-        session.subscriptions.insert(filter.clone());
+        session.add_subscription(filter.clone());
         self.forget_matches();
         let subscriber = Subscriber::new(key, subscription, identifier);
         if filter.share().is_none() {
@@ -207,7 +211,7 @@ impl Broker {
         let mut reasons = Vec::with_capacity(packet.filters.len());
         for filter in &packet.filters {
             let Some(session) = self.sessions.get_mut(key) else { return };
-            if !session.subscriptions.remove(filter) {
+            if !session.remove_subscription(filter) {
                 reasons.push(ReasonCode::NO_SUBSCRIPTION_EXISTED);
                 continue;
             }
@@ -272,6 +276,7 @@ impl Broker {
     ) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         encode_ack(kind, packet_id, reason, connection.version, &mut connection.output);
+        connection.count_output();
         self.counters.messages_sent += 1;
         if let (Some(observer), Some(connection)) = (&self.options.observer, self.connections.get(id)) {
             let ack = Ack::new(packet_id, reason);

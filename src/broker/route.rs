@@ -17,6 +17,14 @@ use super::stored::Routed;
 use super::sys::{self, Counters};
 use super::topics::{Matches, SessionKey, Subscriber};
 
+/// A client for whom so many bytes wait is behind, in bytes.
+const LONG_OUTPUT: usize = 256 * 1024;
+
+/// A payload of so many bytes or more is not copied into the output, see [`WriteBuffer::put_bytes`].
+///
+/// [`WriteBuffer::put_bytes`]: crate::mqtt::WriteBuffer::put_bytes
+const SHARED_PAYLOAD: usize = 16 * 1024;
+
 /// How a PUBLISH goes out.
 struct Sending {
     dup: bool,
@@ -24,6 +32,35 @@ struct Sending {
 }
 
 const FIRST: Sending = Sending { dup: false, packet_id: None };
+
+/// How many of those who subscribed to a message have it now, or had no use for it, and for how many there was
+/// no room to keep it.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    taken: usize,
+    refused: usize,
+}
+
+impl Reached {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Taken => self.taken += 1,
+            Outcome::Refused => self.refused += 1,
+            Outcome::NoMember => {}
+        }
+    }
+}
+
+/// What became of a message for one subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It was sent, or is kept for it; or it goes past it, which is no matter of room.
+    Taken,
+    /// A bound of what is kept does not let it in.
+    Refused,
+    /// No member of the share group can take it.
+    NoMember,
+}
 
 impl Broker {
     /// Publishes a message of a session, a will too. The reason is the one for PUBACK or PUBREC.
@@ -38,7 +75,9 @@ impl Broker {
             return ReasonCode::QUOTA_EXCEEDED;
         }
         match self.route(Some(publisher), &mut routed) {
-            0 => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+            Reached { taken: 0, refused: 0 } => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+            // Nobody has it: the publisher may send it again.
+            Reached { taken: 0, .. } => ReasonCode::QUOTA_EXCEEDED,
             _ => ReasonCode::SUCCESS,
         }
     }
@@ -50,39 +89,42 @@ impl Broker {
             self.retained.clear(&routed.message.topic);
             return true;
         }
-        let size = routed.message.topic.len() + routed.message.payload.len();
-        let (messages, bytes) = self.retained.size_with(&routed.message.topic, size);
+        let publisher = self.sessions.get(publisher).map(|session| session.client_id.clone());
+        let publisher = publisher.unwrap_or_default();
+        let before = self.retained.bytes();
+        let (messages, bytes) = self.retained.size_with(&routed.message.topic, routed.cost(), &publisher);
         let limits = &self.options.limits;
-        if messages > limits.retained_messages || bytes > limits.retained_bytes {
+        if messages > limits.retained_messages
+            || bytes > limits.retained_bytes
+            || bytes > before && !self.holdings.has_room(bytes - before)
+        {
             return false;
         }
-        let publisher = self.sessions.get(publisher).map(|session| session.client_id.clone());
-        self.retained.keep(routed.stored(), publisher.unwrap_or_default());
+        self.retained.keep(routed.stored(&self.holdings), publisher);
         true
     }
 
     /// Gives a message to everyone who subscribed to it, once each, and says how many that were.
-    pub(super) fn route(&mut self, publisher: Option<SessionKey>, routed: &mut Routed) -> usize {
+    pub(super) fn route(&mut self, publisher: Option<SessionKey>, routed: &mut Routed) -> Reached {
         if self.matched_topic != *routed.message.topic {
             self.tree.matches(&routed.message.topic, &mut self.matches);
             self.matched_topic.clear();
             self.matched_topic.push_str(&routed.message.topic);
         }
         let Matches { subscribers, groups } = std::mem::take(&mut self.matches);
-        let mut count = 0;
+        let mut reached = Reached::default();
         for theirs in subscribers.chunk_by(|one, other| one.session == other.session) {
             let wanted =
                 |subscriber: &&Subscriber| !(subscriber.no_local && publisher == Some(subscriber.session));
             if let Some((session, terms)) = merge(theirs.iter().filter(wanted), routed) {
-                count += 1;
-                self.deliver(session, routed, terms);
+                reached.count(self.deliver(session, routed, terms));
             }
         }
         for group in &groups {
-            count += usize::from(self.deliver_to_one(*group, routed));
+            reached.count(self.deliver_to_one(*group, routed));
         }
         self.matches = Matches { subscribers, groups };
-        count
+        reached
     }
 
     /// Forgets what matched the last topic, because subscriptions change.
@@ -90,7 +132,8 @@ impl Broker {
         self.matched_topic.clear();
     }
 
-    fn deliver_to_one(&mut self, group: usize, routed: &mut Routed) -> bool {
+    fn deliver_to_one(&mut self, group: usize, routed: &mut Routed) -> Outcome {
+        let output_limit = self.output_limit();
         let Self { groups, sessions, connections, options, .. } = self;
         let picked = groups.pick(group, |member| {
             let Some(session) = sessions.get(member.session) else { return Readiness::No };
@@ -98,7 +141,7 @@ impl Broker {
             let limits = &options.limits;
             let has_queue = session.outgoing.queue_len() < limits.queue_messages;
             match session.connection.and_then(|id| connections.get(id)) {
-                Some(connection) if connection.output.len() < limits.output_bytes => {
+                Some(connection) if connection.output.len() < output_limit => {
                     if qos == QoS::AtMostOnce
                         || session.outgoing.is_idle() && session.outgoing.has_room(connection.window)
                     {
@@ -116,23 +159,25 @@ impl Broker {
         });
         let Some((member, name)) = picked else {
             self.counters.publish_dropped += 1;
-            return false;
+            return Outcome::NoMember;
         };
-        if let Some((session, mut terms)) = merge([&member], routed) {
-            terms.group = Some(name);
-            self.deliver(session, routed, terms);
+        match merge([&member], routed) {
+            Some((session, mut terms)) => {
+                terms.group = Some(name);
+                self.deliver(session, routed, terms)
+            }
+            None => Outcome::Taken,
         }
-        true
     }
 
     /// Gives messages of share groups to other members: the one they were meant for is gone.
     pub(super) fn redistribute(&mut self, deliveries: Vec<Delivery>, now: Instant) {
-        for delivery in deliveries {
-            let group = delivery.terms.group.as_ref().and_then(|name| self.groups.find(name));
+        for (stored, terms) in deliveries.into_iter().map(Delivery::into_parts) {
+            let group = terms.group.as_ref().and_then(|name| self.groups.find(name));
             if let Some(group) = group
-                && !delivery.stored.is_expired(now)
+                && !stored.is_expired(now)
             {
-                self.deliver_to_one(group, &mut Routed::again(&delivery.stored, now));
+                self.deliver_to_one(group, &mut Routed::again(&stored, now));
             }
         }
     }
@@ -168,53 +213,63 @@ impl Broker {
     }
 
     /// Sends a message to a session, or queues it.
-    fn deliver(&mut self, key: SessionKey, routed: &mut Routed, terms: Terms) {
-        let Self { sessions, connections, options, counters, .. } = self;
+    fn deliver(&mut self, key: SessionKey, routed: &mut Routed, terms: Terms) -> Outcome {
+        let output_limit = self.output_limit();
+        let Self { sessions, connections, options, counters, holdings, .. } = self;
         let limits = &options.limits;
-        let Some(session) = sessions.get_mut(key) else { return };
+        let Some(session) = sessions.get_mut(key) else { return Outcome::Taken };
         let id = session.connection;
         let mut connection = id.and_then(|id| connections.get_mut(id));
         routed.message.qos = terms.qos;
         routed.message.retain = terms.retain;
         if terms.qos == QoS::AtMostOnce {
             // QoS 0 is not kept for a client that is away.
-            let Some(connection) = connection else { return };
-            if connection.output.len() >= limits.output_bytes {
+            let Some(connection) = connection else { return Outcome::Taken };
+            if connection.output.len() >= output_limit {
                 counters.publish_dropped += 1;
-                return;
+                return Outcome::Taken;
+            }
+            if connection.output.len() >= LONG_OUTPUT && routed.message.payload.len() >= SHARED_PAYLOAD {
+                // It will wait, and must not keep the buffer alive that it was read into.
+                routed.own_payload(holdings);
             }
             put_publish(connection, &mut routed.message, &terms, &FIRST, counters, options);
         } else {
             let outgoing = &mut session.outgoing;
-            let delivery = Delivery { stored: routed.stored(), terms };
+            let has_room = holdings.has_room(routed.cost() + Delivery::place_cost(&terms));
             let ready = connection.take_if(|connection| {
                 outgoing.is_idle()
                     && outgoing.has_room(connection.window)
-                    && connection.output.len() < limits.output_bytes
+                    && connection.output.len() < output_limit
             });
-            if let Some(connection) = ready {
-                let terms = delivery.terms.clone();
+            if let Some(connection) = ready.filter(|_| has_room) {
                 if !fits(connection, &mut routed.message, &terms) {
                     counters.publish_dropped += 1;
-                    return;
+                    return Outcome::Taken;
                 }
-                let Some(packet_id) = outgoing.start(delivery) else { return };
+                let delivery = Delivery::new(routed.stored(holdings), terms.clone(), holdings);
+                let Some(packet_id) = outgoing.start(delivery) else { return Outcome::Refused };
                 let sending = Sending { dup: false, packet_id: Some(packet_id) };
+                if routed.message.payload.len() >= SHARED_PAYLOAD {
+                    routed.own_payload(holdings);
+                }
                 put_publish(connection, &mut routed.message, &terms, &sending, counters, options);
             } else {
-                let is_full = outgoing.queue_len() >= limits.queue_messages
+                let is_full = !has_room
+                    || outgoing.queue_len() >= limits.queue_messages
                     || outgoing.queue_bytes() >= limits.queue_bytes;
                 if is_full {
                     counters.publish_dropped += 1;
-                } else {
-                    outgoing.enqueue(delivery);
+                    return Outcome::Refused;
                 }
-                return;
+                outgoing.enqueue(Delivery::new(routed.stored(holdings), terms, holdings));
+                return Outcome::Taken;
             }
         }
         if let Some(id) = id {
             self.wake(id);
         }
+        Outcome::Taken
     }
 
     /// Takes a session up again on a new connection: PUBRELs first, then what was sent and not
@@ -232,6 +287,7 @@ impl Broker {
 
     /// Sends from the queue as long as the window and the output of the connection have room.
     pub(super) fn send_queued(&mut self, key: SessionKey, now: Instant) {
+        let output_limit = self.output_limit();
         let Self { sessions, connections, options, counters, .. } = self;
         let Some(session) = sessions.get_mut(key) else { return };
         let outgoing = &mut session.outgoing;
@@ -240,7 +296,7 @@ impl Broker {
         if outgoing.is_idle() {
             return;
         }
-        while outgoing.has_room(connection.window) && connection.output.len() < options.limits.output_bytes {
+        while outgoing.has_room(connection.window) && connection.output.len() < output_limit {
             let (delivery, sending) = if let Some(flow) = outgoing.resend() {
                 (flow.delivery.clone(), Sending { dup: true, packet_id: Some(flow.packet_id) })
             } else if let Some(delivery) = outgoing.dequeue() {
@@ -325,6 +381,7 @@ fn put_publish(
     let encoded = adapted(version, message, terms, |message| {
         encode_publish(message, sending.dup, sending.packet_id, version, output)
     });
+    connection.count_output();
     if encoded.is_err() {
         counters.publish_dropped += 1;
         return;
@@ -352,7 +409,10 @@ impl Broker {
             let topic = connection.aliases.get(&alias).ok_or(ReasonCode::PROTOCOL_ERROR)?;
             publish.message.topic = topic.clone();
         } else {
-            connection.aliases.insert(alias, super::stored::own_topic(&publish.message.topic));
+            if !self.holdings.has_room(Connection::alias_cost(&publish.message.topic)) {
+                return Err(ReasonCode::QUOTA_EXCEEDED);
+            }
+            connection.set_alias(alias, super::stored::own_topic(&publish.message.topic));
         }
         Ok(())
     }

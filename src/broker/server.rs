@@ -15,6 +15,7 @@ use crate::mqtt::WriteBuffer;
 use crate::mqtt::packet::Connect;
 
 use super::connection::serve;
+use super::holdings::Holdings;
 use super::options::BrokerOptions;
 use super::session::ConnectionId;
 use super::state::{Broker, Flow};
@@ -95,8 +96,10 @@ impl Server {
         }
         let max_packet_size = options.limits.max_packet_size;
         let (connections, connect_timeout) = (options.limits.connections, options.limits.connect_timeout);
-        let state = State { broker: core(options), writers: Vec::new(), woken: Vec::new() };
-        let shared = Shared { state: Mutex::new(state), timer: Notify::new(), max_packet_size };
+        let broker = core(options);
+        let holdings = broker.holdings().clone();
+        let state = State { broker, writers: Vec::new(), woken: Vec::new() };
+        let shared = Shared { state: Mutex::new(state), timer: Notify::new(), max_packet_size, holdings };
         Ok(Self { listeners, shared: Arc::new(shared), connections, connect_timeout })
     }
 
@@ -173,6 +176,7 @@ pub struct Shared {
     state: Mutex<State>,
     timer: Notify,
     max_packet_size: u32,
+    holdings: Holdings,
 }
 
 #[derive(Debug)]
@@ -186,6 +190,11 @@ impl Shared {
     /// The largest packet to accept, in bytes.
     pub fn max_packet_size(&self) -> u32 {
         self.max_packet_size
+    }
+
+    /// The sum that the buffers of the connections are part of.
+    pub fn holdings(&self) -> &Holdings {
+        &self.holdings
     }
 
     /// Lets a client in, unless the broker stops. `woken` is told when there is something to write.
@@ -241,6 +250,7 @@ impl Shared {
 
     fn notify(&self, state: &mut State, own: Option<ConnectionId>) -> bool {
         let State { broker, writers, woken } = state;
+        broker.tell_full();
         broker.take_woken(woken);
         let mut woke = false;
         for id in woken.drain(..) {

@@ -7,14 +7,46 @@ use bytestring::ByteString;
 
 use crate::mqtt::{Message, PacketId, TopicFilter, TopicName, Version, Will, WriteBuffer};
 
+use super::holdings::{Held, Holdings};
 use super::outgoing::Outgoing;
-use super::topics::SessionKey;
+use super::topics::{SUBSCRIPTION_COST, SessionKey};
+
+/// What a session takes besides its client identifier, in bytes.
+const SESSION_COST: usize = 2 * size_of::<Session>() + size_of::<Connection>() + 128;
+
+/// What a topic alias takes besides its topic, in bytes.
+const ALIAS_COST: usize = 2 * size_of::<(u16, TopicName)>() + 32;
+
+/// Output is counted in steps of so many bytes: what is written at once never needs to be.
+const OUTPUT_STEP: usize = 16 * 1024;
 
 /// The key of a connection.
 pub type ConnectionId = usize;
 
 /// A session expiry interval that never passes (3.1.2.11.2), in seconds.
 pub const NEVER: u32 = u32::MAX;
+
+/// A will that is kept, with its own copy of every byte.
+#[derive(Debug)]
+pub struct KeptWill {
+    /// What is to be published, the will delay interval among its properties.
+    pub message: Message,
+    _held: Held,
+}
+
+impl KeptWill {
+    /// Keeps a will.
+    pub fn new(will: &Will, holdings: &Holdings) -> Self {
+        let message = will.message.detached();
+        let held = holdings.hold(message.held_bytes());
+        Self { message, _held: held }
+    }
+
+    /// The message, out of the sum.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
 
 /// The session state of a client (4.1).
 #[derive(Debug)]
@@ -34,13 +66,26 @@ pub struct Session {
     /// The QoS 2 publishes that came from it and are not released.
     pub unreleased: HashSet<PacketId>,
     /// The will of its last connection, and when it is to be published.
-    pub will: Option<(Instant, Message)>,
+    pub will: Option<(Instant, KeptWill)>,
+    /// The session, and its subscriptions but for the nodes of their filters.
+    held: Held,
 }
 
 impl Session {
+    /// How many bytes a new session takes.
+    pub fn cost(client_id: &str) -> usize {
+        SESSION_COST + client_id.len()
+    }
+
+    /// How many bytes a subscription takes in a session.
+    pub fn subscription_cost(filter: &TopicFilter) -> usize {
+        SUBSCRIPTION_COST + filter.len()
+    }
+
     /// A new session.
-    pub fn new(client_id: ByteString, expiry: u32) -> Self {
+    pub fn new(client_id: ByteString, expiry: u32, holdings: &Holdings) -> Self {
         Self {
+            held: holdings.hold(Self::cost(&client_id)),
             client_id,
             connection: None,
             expiry,
@@ -50,6 +95,25 @@ impl Session {
             unreleased: HashSet::new(),
             will: None,
         }
+    }
+
+    /// Remembers a subscription. Says whether it is new.
+    pub fn add_subscription(&mut self, filter: TopicFilter) -> bool {
+        let cost = Self::subscription_cost(&filter);
+        let is_new = self.subscriptions.insert(filter);
+        if is_new {
+            self.held.add(cost);
+        }
+        is_new
+    }
+
+    /// Forgets a subscription. Says whether there was one.
+    pub fn remove_subscription(&mut self, filter: &TopicFilter) -> bool {
+        let existed = self.subscriptions.remove(filter);
+        if existed {
+            self.held.take(Self::subscription_cost(filter));
+        }
+        existed
     }
 }
 
@@ -75,17 +139,27 @@ pub struct Connection {
     /// Topic aliases that the client has set.
     pub aliases: HashMap<u16, TopicName>,
     /// The will.
-    pub will: Option<Will>,
+    pub will: Option<KeptWill>,
     /// One and a half times the keep alive; `None` when it is off.
     pub silence: Option<Duration>,
     /// When the client was last heard.
     pub heard_at: Instant,
+    output_held: Held,
+    aliases_held: Held,
 }
 
 impl Connection {
     /// A connection without limits, keep alive and will.
-    pub fn new(session: Option<SessionKey>, client_id: ByteString, version: Version, now: Instant) -> Self {
+    pub fn new(
+        session: Option<SessionKey>,
+        client_id: ByteString,
+        version: Version,
+        now: Instant,
+        holdings: &Holdings,
+    ) -> Self {
         Self {
+            output_held: holdings.hold(0),
+            aliases_held: holdings.hold(0),
             session,
             client_id,
             version,
@@ -98,6 +172,27 @@ impl Connection {
             will: None,
             silence: None,
             heard_at: now,
+        }
+    }
+
+    /// Brings the sum up to date after the output has changed.
+    pub fn count_output(&mut self) {
+        let bytes = self.output.held_bytes();
+        if bytes.abs_diff(self.output_held.bytes()) >= OUTPUT_STEP {
+            self.output_held.set(bytes);
+        }
+    }
+
+    /// How many more bytes an alias for this topic takes.
+    pub fn alias_cost(topic: &str) -> usize {
+        ALIAS_COST + topic.len()
+    }
+
+    /// Sets a topic alias; the topic has a text of its own.
+    pub fn set_alias(&mut self, alias: u16, topic: TopicName) {
+        self.aliases_held.add(Self::alias_cost(&topic));
+        if let Some(old) = self.aliases.insert(alias, topic) {
+            self.aliases_held.take(Self::alias_cost(&old));
         }
     }
 

@@ -10,19 +10,22 @@ use bytestring::ByteString;
 
 use crate::mqtt::codec::encode;
 use crate::mqtt::packet::{ConnAck, Connect, Disconnect};
-use crate::mqtt::{Packet, Property, PropertyKind, ReasonCode, Version, Will, WriteBuffer};
+use crate::mqtt::{Packet, Property, PropertyKind, ReasonCode, Version, WriteBuffer};
 
+use super::holdings::Holdings;
 use super::options::{Activity, BrokerOptions};
 use super::retained::Retained;
-use super::session::{Connection, ConnectionId, NEVER, Session};
+use super::session::{Connection, ConnectionId, KeptWill, NEVER, Session};
 use super::shared::Groups;
 use super::slab::Slab;
-use super::stored;
 use super::sys::{self, Counters};
 use super::topics::{Matches, SessionKey, SubscriptionTree};
 
 /// The largest packet that MQTT allows, fixed header included, in bytes.
 pub const LARGEST_PACKET: u32 = 268_435_460;
+
+/// When there is no room in the memory, no more than so many bytes wait for a client that reads slowly.
+const LEAST_OUTPUT: usize = 64 * 1024;
 
 /// What a connection is to do after its output was fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,7 @@ pub struct Broker {
     pub(super) tree: SubscriptionTree,
     pub(super) groups: Groups,
     pub(super) retained: Retained,
+    pub(super) holdings: Holdings,
     pub(super) counters: Counters,
     pub(super) started: Instant,
     /// What matched the topic of the last message; most messages have the topic of the one before.
@@ -52,6 +56,7 @@ pub struct Broker {
     sys_at: Instant,
     next_tick: Instant,
     is_rescheduled: bool,
+    told_full: bool,
     seed: u64,
 }
 
@@ -59,13 +64,15 @@ impl Broker {
     /// A broker without clients. `seed` goes into the client identifiers that it assigns.
     #[must_use]
     pub fn new(options: BrokerOptions, seed: u64, now: Instant) -> Self {
+        let holdings = Holdings::new(options.limits.memory);
         Self {
             options,
             sessions: Slab::default(),
             connections: Slab::default(),
-            tree: SubscriptionTree::default(),
+            tree: SubscriptionTree::new(&holdings),
             groups: Groups::default(),
-            retained: Retained::default(),
+            retained: Retained::new(&holdings),
+            holdings,
             counters: Counters::default(),
             started: now,
             matches: Matches::default(),
@@ -75,13 +82,37 @@ impl Broker {
             sys_at: now,
             next_tick: now,
             is_rescheduled: false,
+            told_full: false,
             seed,
         }
     }
 
     /// Goes on under other options; sessions and retained messages stay. For a broker that is restarted.
     pub(super) fn set_options(&mut self, options: BrokerOptions) {
+        self.holdings.set_limit(options.limits.memory);
+        self.told_full = false;
         self.options = options;
+    }
+
+    /// The sum of what is held, for what the connections hold themselves.
+    pub(super) fn holdings(&self) -> &Holdings {
+        &self.holdings
+    }
+
+    /// Says once that the memory was full.
+    pub(super) fn tell_full(&mut self) {
+        if !self.told_full && self.holdings.was_short() {
+            self.told_full = true;
+            if let Some(on_full) = &self.options.on_full {
+                on_full();
+            }
+        }
+    }
+
+    /// How many encoded bytes may wait for a client.
+    pub(super) fn output_limit(&self) -> usize {
+        let limit = self.options.limits.output_bytes;
+        if limit <= LEAST_OUTPUT || self.holdings.has_room(0) { limit } else { LEAST_OUTPUT }
     }
 
     /// How many clients are connected.
@@ -116,7 +147,13 @@ impl Broker {
             Ok(()) => self.accept(connect, client_id, peer, now),
             Err(reason) => {
                 self.observe(|| Activity::Refused { client_id: &client_id, peer, reason });
-                let id = self.connections.insert(Connection::new(None, client_id.clone(), version, now));
+                let id = self.connections.insert(Connection::new(
+                    None,
+                    client_id.clone(),
+                    version,
+                    now,
+                    &self.holdings,
+                ));
                 self.send(id, &refusal(reason, version));
                 self.wake(id);
                 id
@@ -152,6 +189,12 @@ impl Broker {
         if !is_known && self.sessions.len() >= self.options.limits.sessions {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
+        let will = connect.will.as_ref().map_or(0, |will| will.message.held_bytes());
+        let cost = will + if is_known { 0 } else { Session::cost(&connect.client_id) };
+        // Whoever comes back to its session for what waits there is let in also when there is no room.
+        if cost != 0 && !self.holdings.has_room(cost) {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
         Ok(())
     }
 
@@ -175,14 +218,14 @@ impl Broker {
         };
         let expiry = asked.min(limits.session_expiry);
         let key = present.unwrap_or_else(|| {
-            let key = self.sessions.insert(Session::new(client_id.clone(), expiry));
+            let key = self.sessions.insert(Session::new(client_id.clone(), expiry, &self.holdings));
             self.clients.insert(client_id.clone(), key);
             key
         });
-        let mut connection = Connection::new(Some(key), client_id.clone(), version, now);
+        let mut connection = Connection::new(Some(key), client_id.clone(), version, now, &self.holdings);
         connection.window = limits.max_inflight.max(1);
         connection.may_expire_later = asked != 0;
-        connection.will = connect.will.map(|will| Will { message: stored::own(&will.message) });
+        connection.will = connect.will.as_ref().map(|will| KeptWill::new(will, &self.holdings));
         connection.silence =
             (connect.keep_alive != 0).then(|| Duration::from_millis(u64::from(connect.keep_alive) * 1500));
         if let Some(receive_maximum) = connect.properties.receive_maximum() {
@@ -310,20 +353,23 @@ impl Broker {
     }
 
     /// Publishes a will, or keeps it until its delay has passed.
-    fn leave_will(&mut self, key: SessionKey, will: Will, now: Instant) {
+    fn leave_will(&mut self, key: SessionKey, mut will: KeptWill, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let mut message = will.message;
-        let delay = message.properties.will_delay_interval().copied().unwrap_or(0);
-        message.properties.remove(PropertyKind::WillDelayInterval);
+        let delay = will.message.properties.will_delay_interval().copied().unwrap_or(0);
+        will.message.properties.remove(PropertyKind::WillDelayInterval);
         match now.checked_add(Duration::from_secs(u64::from(delay))) {
             Some(at) if delay != 0 && session.expiry != 0 => {
-                session.will = Some((at, message));
+                session.will = Some((at, will));
                 self.schedule(at);
             }
-            _ => {
-                self.publish(key, message, now);
-            }
+            _ => self.publish_will(key, will, now),
         }
+    }
+
+    /// Publishes a will, which then is no longer held as such: where it is to be kept, it has room.
+    fn publish_will(&mut self, key: SessionKey, will: KeptWill, now: Instant) {
+        let message = will.into_message();
+        self.publish(key, message, now);
     }
 
     /// Gives what waits for a member of a share group to another one.
@@ -335,8 +381,8 @@ impl Broker {
 
     /// Ends a session: its will, if it still waits, is published, its subscriptions go.
     fn end_session(&mut self, key: SessionKey, now: Instant) {
-        if let Some((_, message)) = self.sessions.get_mut(key).and_then(|session| session.will.take()) {
-            self.publish(key, message, now);
+        if let Some((_, will)) = self.sessions.get_mut(key).and_then(|session| session.will.take()) {
+            self.publish_will(key, will, now);
         }
         let Some(session) = self.sessions.remove(key) else { return };
         self.clients.remove(&session.client_id);
@@ -365,8 +411,8 @@ impl Broker {
             .map(|(key, _)| key)
             .collect();
         for key in wills {
-            if let Some((_, message)) = self.sessions.get_mut(key).and_then(|session| session.will.take()) {
-                self.publish(key, message, now);
+            if let Some((_, will)) = self.sessions.get_mut(key).and_then(|session| session.will.take()) {
+                self.publish_will(key, will, now);
             }
         }
         let ended: Vec<SessionKey> =
@@ -445,17 +491,19 @@ impl Broker {
         connection.is_woken = false;
         if output.is_empty() {
             std::mem::swap(&mut connection.output, output);
+            connection.count_output();
             self.counters.bytes_sent += output.len() as u64;
             if let Some(key) = connection.session {
                 self.send_queued(key, now);
             }
         }
+        let output_limit = self.output_limit();
         let Some(connection) = self.connections.get(id) else {
             return Flow { is_open: false, is_congested: false };
         };
         Flow {
             is_open: connection.session.is_some() || !connection.output.is_empty(),
-            is_congested: connection.output.len() >= self.options.limits.output_bytes.saturating_mul(2),
+            is_congested: connection.output.len() >= output_limit.saturating_mul(2),
         }
     }
 
@@ -480,6 +528,7 @@ impl Broker {
         }
         let length = encoded.len();
         connection.output.put_bytes(&bytes::Buf::copy_to_bytes(&mut encoded, length));
+        connection.count_output();
         self.counters.messages_sent += 1;
         if let (Some(observer), Some(connection)) = (&self.options.observer, self.connections.get(id)) {
             observer(&Activity::Sent { client_id: &connection.client_id, packet });

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::mqtt::{Message, Properties, Property, PropertyKind, QoS, TopicName};
+use crate::mqtt::{Message, Property, PropertyKind, QoS, TopicName};
+
+use super::holdings::{Held, Holdings};
+
+/// What a kept message takes besides the message, in bytes.
+const STORED_COST: usize = size_of::<Stored>() - size_of::<Message>() + 32;
 
 /// A message that the broker keeps: retained, queued or in flight. It has its own copy of every byte, so
 /// that a short message does not hold the large buffer in memory that it was read with.
@@ -14,6 +18,7 @@ use crate::mqtt::{Message, Properties, Property, PropertyKind, QoS, TopicName};
 pub struct Stored {
     message: Message,
     expires_at: Option<Instant>,
+    held: Held,
 }
 
 impl Stored {
@@ -27,9 +32,9 @@ impl Stored {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// What it costs to keep it, in bytes: topic and payload.
+    /// How much memory it takes, in bytes, see [`Message::held_bytes`].
     pub fn size(&self) -> usize {
-        self.message.topic.len() + self.message.payload.len()
+        self.held.bytes()
     }
 
     /// The message as it is sent now, its expiry interval shortened by the time it waited ([MQTT-3.3.2-6]).
@@ -83,12 +88,23 @@ impl Routed {
         }
     }
 
+    /// How many bytes [`Self::stored`] would take: none when the copy is there.
+    pub fn cost(&self) -> usize {
+        if self.stored.is_some() { 0 } else { self.message.held_bytes() + STORED_COST }
+    }
+
+    /// Takes the payload out of the copy to keep, so that who holds on to it holds on to nothing else.
+    pub fn own_payload(&mut self, holdings: &Holdings) {
+        self.message.payload = self.stored(holdings).message.payload.clone();
+    }
+
     /// The copy to keep; made once, however many keep it.
-    pub fn stored(&mut self) -> Arc<Stored> {
+    pub fn stored(&mut self, holdings: &Holdings) -> Arc<Stored> {
         let (message, qos, retain, expires_at) = (&self.message, self.qos, self.retain, self.expires_at);
         let stored = self.stored.get_or_insert_with(|| {
-            let message = Message { qos, retain, ..own(message) };
-            Arc::new(Stored { message, expires_at })
+            let message = Message { qos, retain, ..message.detached() };
+            let held = holdings.hold(message.held_bytes() + STORED_COST);
+            Arc::new(Stored { message, expires_at, held })
         });
         Arc::clone(stored)
     }
@@ -99,33 +115,7 @@ fn expiry(message: &Message, now: Instant) -> Option<Instant> {
     now.checked_add(Duration::from_secs(u64::from(seconds)))
 }
 
-fn own_text(text: &ByteString) -> ByteString {
-    ByteString::from(&**text)
-}
-
-/// A message with its own copy of every byte.
-pub fn own(message: &Message) -> Message {
-    let properties: Vec<Property> = message
-        .properties
-        .iter()
-        .map(|property| match property {
-            Property::UserProperty(name, value) => Property::UserProperty(own_text(name), own_text(value)),
-            Property::ContentType(text) => Property::ContentType(own_text(text)),
-            Property::ResponseTopic(text) => Property::ResponseTopic(own_text(text)),
-            Property::CorrelationData(data) => Property::CorrelationData(Bytes::copy_from_slice(data)),
-            other => other.clone(),
-        })
-        .collect();
-    Message {
-        topic: own_topic(&message.topic),
-        payload: Bytes::copy_from_slice(&message.payload),
-        qos: message.qos,
-        retain: message.retain,
-        properties: Properties::from(properties),
-    }
-}
-
 /// A topic name with its own copy of the text.
 pub fn own_topic(topic: &TopicName) -> TopicName {
-    TopicName::new(own_text(topic.as_byte_string())).unwrap_or_default()
+    TopicName::new(ByteString::from(&**topic)).unwrap_or_default()
 }

@@ -52,7 +52,7 @@ impl Broker {
             let topic = TopicName::new(topic).unwrap_or_default();
             let message = Message { topic, payload: value.into(), retain: true, ..Message::default() };
             let mut routed = Routed::new(message, now);
-            self.retained.keep(routed.stored(), Default::default());
+            self.retained.keep(routed.stored(&self.holdings), Default::default());
             self.route(None, &mut routed);
         }
     }
@@ -83,6 +83,7 @@ impl Broker {
             ("$SYS/broker/messages/stored", stored.to_string()),
             ("$SYS/broker/store/messages/count", stored.to_string()),
             ("$SYS/broker/store/messages/bytes", (self.retained.bytes() + queued_bytes).to_string()),
+            ("$SYS/broker/heap/current", self.holdings.bytes().to_string()),
             ("$SYS/broker/bytes/received", counters.bytes_received.to_string()),
             ("$SYS/broker/bytes/sent", counters.bytes_sent.to_string()),
             ("$SYS/broker/publish/messages/received", counters.publish_received.to_string()),

@@ -7,10 +7,18 @@ use std::collections::HashMap;
 
 use crate::mqtt::{QoS, Subscription};
 
+use super::holdings::{Held, Holdings};
 use super::slab::Slab;
 
 /// A topic filter may have so many levels; mosquitto has the same limit.
 pub const MAX_FILTER_LEVELS: usize = 200;
+
+/// What a node takes with its place among the children of another, in bytes.
+pub const NODE_COST: usize = 2 * size_of::<Option<Node>>() + 160;
+
+/// What a subscription takes besides nodes and the text of its filter, in bytes: in its node, and in the list of
+/// its session.
+pub const SUBSCRIPTION_COST: usize = 4 * size_of::<Subscriber>() + 96;
 
 /// The key of a session.
 pub type SessionKey = usize;
@@ -107,17 +115,17 @@ impl Node {
 pub struct SubscriptionTree {
     nodes: Slab<Node>,
     root: usize,
-}
-
-impl Default for SubscriptionTree {
-    fn default() -> Self {
-        let mut nodes = Slab::default();
-        let root = nodes.insert(Node::default());
-        Self { nodes, root }
-    }
+    held: Held,
 }
 
 impl SubscriptionTree {
+    /// A tree without subscriptions.
+    pub fn new(holdings: &Holdings) -> Self {
+        let mut nodes = Slab::default();
+        let root = nodes.insert(Node::default());
+        Self { nodes, root, held: holdings.hold(0) }
+    }
+
     /// Adds a subscription or replaces the one that the session has on this filter. Says whether it is new.
     pub fn subscribe(&mut self, filter: &str, subscriber: Subscriber) -> bool {
         let Some(node) = self.node(filter) else { return false };
@@ -159,6 +167,7 @@ impl SubscriptionTree {
                 None => {
                     let child = self.nodes.insert(Node::default());
                     self.nodes.get_mut(at)?.set_child(level, child);
+                    self.held.add(NODE_COST + level.len());
                     child
                 }
             };
@@ -185,6 +194,7 @@ impl SubscriptionTree {
                 return;
             }
             self.nodes.remove(at);
+            self.held.take(NODE_COST + level.len());
             if let Some(parent) = self.nodes.get_mut(parent) {
                 parent.forget_child(level);
             }
@@ -254,7 +264,7 @@ mod tests {
             "a", "a/b", "a/b/c", "/", "/a", "$SYS", "$SYS/a", "$SYS/a/b", "a//b", "b", "b/a", "$a/a", "A",
             "a/",
         ];
-        let mut tree = SubscriptionTree::default();
+        let mut tree = SubscriptionTree::new(&Holdings::new(usize::MAX));
         for (session, filter) in filters.iter().enumerate() {
             assert!(tree.subscribe(filter, subscriber(session, filter)));
         }
@@ -268,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_left_leaves_nothing_behind() {
-        let mut tree = SubscriptionTree::default();
+        let mut tree = SubscriptionTree::new(&Holdings::new(usize::MAX));
         let filters = ["a/b/c", "a/+/#", "a", "$SYS/#", "a/b"];
         for filter in filters {
             tree.subscribe(filter, subscriber(1, filter));
@@ -281,13 +291,13 @@ mod tests {
         assert!(sessions(&tree, "a/b/c").is_empty());
         tree.unsubscribe("x/y", 1);
         tree.remove_group("a/b/c", 7);
-        assert_eq!(tree.nodes.len(), 1, "only the root is left");
+        assert_eq!((tree.nodes.len(), tree.held.bytes()), (1, 0), "only the root is left");
     }
 
     #[test]
     fn a_topic_of_65536_levels_is_matched_without_recursion() {
         let topic = "/".repeat(65_535);
-        let mut tree = SubscriptionTree::default();
+        let mut tree = SubscriptionTree::new(&Holdings::new(usize::MAX));
         tree.subscribe(&topic, subscriber(1, &topic));
         tree.subscribe("#", subscriber(2, "#"));
         assert_eq!(sessions(&tree, &topic), [1, 2]);

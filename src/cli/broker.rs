@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command};
 
-use super::values::{ColorChoice, ListenUrl};
+use super::values::{ColorChoice, ListenUrl, PacketSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,6 +94,20 @@ pub struct BrokerArgs {
     /// That is so anyway while the broker listens on this machine only and has no --password-file.
     #[arg(long, help_heading = "Access")]
     pub allow_anonymous: bool,
+
+    /// Hold at most this much for all clients together [default: 1G]
+    ///
+    /// Queues, retained messages, wills, sessions, output that is not written and packets that are read in part,
+    /// properties and all. Beyond it messages are dropped or refused (MQTT 5: quota exceeded), and that is said
+    /// once. Bytes, or a number with k, M, G.
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub max_memory: Option<Size>,
+
+    /// Accept packets up to this size [default: 256M]
+    ///
+    /// Bytes, or a number with k, M, G. Clients are told (MQTT 5); a larger packet ends the connection.
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub max_message: Option<PacketSize>,
 
     /// Say who connects, subscribes and leaves
     ///

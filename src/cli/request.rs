@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Command};
 use crate::mqtt::{QoS, TopicFilter, TopicName};
 
 use super::connection::ConnectionArgs;
-use super::values::{Rate, RetainChoice, Span, topic_parser};
+use super::values::{Rate, RetainChoice, Size, Span, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -212,6 +212,13 @@ pub struct RequestArgs {
     /// the exact bytes.
     #[arg(long, help_heading = "Output")]
     pub raw: bool,
+
+    /// Let answers of at most this much wait to be written [default: 64M]
+    ///
+    /// Messages with their properties, as they lie in memory; beyond it nothing is read from the broker. Bytes, or a
+    /// number with k, M, G; 64k at least.
+    #[arg(long, value_name = "SIZE", help_heading = "Output")]
+    pub max_memory: Option<Size>,
 
     /// The connection.
     #[command(flatten)]

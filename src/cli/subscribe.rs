@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Command};
 use crate::mqtt::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
-use super::values::{Chance, Overflow, RetainChoice, Span, SubscriptionId, topic_parser};
+use super::values::{Chance, Overflow, RetainChoice, Size, Span, SubscriptionId, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -226,6 +226,13 @@ pub struct SubscribeArgs {
     /// printed at the end. Messages of QoS 1 and 2 are never dropped.
     #[arg(long, value_name = "POLICY", hide_possible_values = true, help_heading = "Output")]
     pub overflow: Option<Overflow>,
+
+    /// Let at most this much wait to be written [default: 64M]
+    ///
+    /// Messages with their properties, as they lie in memory; then --overflow says what happens. Bytes, or a number
+    /// with k, M, G; 64k at least.
+    #[arg(long, value_name = "SIZE", help_heading = "Output")]
+    pub max_memory: Option<Size>,
 
     /// The connection.
     #[command(flatten)]

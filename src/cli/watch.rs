@@ -144,10 +144,11 @@ pub struct WatchArgs {
 
     /// Keep at most this much of everything together [default: 144M]
     ///
-    /// The oldest messages go first; topics take at most three quarters. What is dropped is counted on the
-    /// screen. Bytes, or a number with k, M, G.
-    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub memory: Option<Size>,
+    /// Topics and messages with their properties, as they lie in memory. The oldest messages go first; topics take
+    /// at most three quarters. What is dropped is counted on the screen. Bytes, or a number with k, M, G; 64k at
+    /// least. --memory is the same.
+    #[arg(long, alias = "memory", value_name = "SIZE", help_heading = "Limits")]
+    pub max_memory: Option<Size>,
 
     /// The connection.
     #[command(flatten)]

@@ -33,7 +33,7 @@ pub fn run(settings: BrokerSettings, ui: &Ui) -> Result<(), Failure> {
 
 async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let observer = (settings.verbose || settings.ui.debug).then(|| observer(settings.verbose, ui));
-    let options = BrokerOptions { observer, ..options(&settings)? };
+    let options = BrokerOptions { observer, on_full: Some(on_full(ui)), ..options(&settings)? };
     let server = Server::bind(options).await.map_err(|error| from_broker(&error))?;
     let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
     let endpoints = server.endpoints();
@@ -76,6 +76,9 @@ pub(super) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failur
         connections: usual.connections.max(settings.clients),
         sessions: usual.sessions.max(settings.clients),
         subscriptions: usual.subscriptions.max(settings.clients),
+        memory: settings.max_memory.unwrap_or(usual.memory),
+        // A packet cannot be larger than MQTT allows, which needs no announcement.
+        max_packet_size: settings.max_message.unwrap_or(usual.max_packet_size).min(usual.max_packet_size),
         ..usual
     };
     Ok(BrokerOptions {
@@ -116,6 +119,18 @@ pub(super) fn from_broker(error: &BrokerError) -> Failure {
             .hint("--password-file FILE asks for passwords, --allow-anonymous lets everybody in"),
         error => Failure::usage(error.to_string()),
     }
+}
+
+/// Says on stderr that the memory is full.
+fn on_full(ui: &Ui) -> Arc<dyn Fn() + Send + Sync> {
+    let ui = ui.clone();
+    Arc::new(move || {
+        ui.warning(
+            "memory",
+            "the broker holds as much as it may (--max-memory): until there is room again, messages are dropped or \
+             refused",
+        );
+    })
 }
 
 /// Tells on stderr what goes on: who comes and goes under `verbose`, all packets under `--debug`.

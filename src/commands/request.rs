@@ -14,7 +14,7 @@ use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, ReasonCode, Version};
 use crate::output::Delivery;
-use crate::ui::{PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
+use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::latency::{Latencies, Timed};
@@ -65,7 +65,8 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
-    let printer = Printer::start(formatter, Sink::Stdout, PrinterOptions::default(), ui.clone())
+    let options = PrinterOptions { limits: Limits::within(settings.max_memory), ..PrinterOptions::default() };
+    let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
         .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;
     let mut asker = Asker {
         printer,

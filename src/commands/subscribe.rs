@@ -17,7 +17,7 @@ use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, 
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
-use crate::ui::{Flush, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
+use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
@@ -83,7 +83,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     let options = PrinterOptions {
         flush: if settings.buffer { Flush::Full } else { Flush::Idle },
         overflow: settings.overflow,
-        ..PrinterOptions::default()
+        limits: Limits::within(settings.max_memory),
     };
     let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
         .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;

@@ -3,14 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::cli::BrokerArgs;
-use crate::cli::values::ListenUrl;
+use crate::cli::values::{ListenUrl, PacketSize};
 use crate::connection::listen::ServerTls;
 use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
 
 use super::client::Merged;
 use super::settings::{BrokerSettings, UiSettings};
-use super::{Environment, client, rules};
+use super::{Environment, client, memory, rules};
 
 /// The port when none is given.
 const PORT: u16 = 1883;
@@ -24,6 +24,8 @@ pub(super) fn resolve(args: BrokerArgs, environment: &Environment<'_>) -> Result
         anonymous: args.allow_anonymous,
         password_file: args.password_file,
         verbose: args.verbose,
+        max_memory: args.max_memory.map(memory),
+        max_message: args.max_message.map(|PacketSize(size)| size),
         clients: 0,
         // A profile that cannot be read is no matter of the broker.
         clients_go_elsewhere: client::leads_elsewhere(environment).unwrap_or(true),
@@ -85,6 +87,8 @@ pub(super) fn beside(endpoint: &Endpoint, merged: &Merged) -> Result<BrokerSetti
         password_file: None,
         anonymous: false,
         verbose: false,
+        max_memory: None,
+        max_message: None,
         clients: 0,
         clients_go_elsewhere: merged.leads_elsewhere,
         ui: client::ui(&merged.args),

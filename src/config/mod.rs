@@ -22,6 +22,7 @@ pub mod suspicion;
 mod watch;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
+use crate::cli::values::Size;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WatchArgs, WrongUsage};
 use crate::error::Failure;
 
@@ -125,6 +126,14 @@ impl From<WrongUsage> for Failure {
         let failure = Self::usage(usage.what).keyword(usage.keyword);
         usage.hints.into_iter().fold(failure, Self::hint)
     }
+}
+
+/// With less memory nothing useful can be done, in bytes.
+const LEAST_MEMORY: usize = 64 * 1024;
+
+/// The value of `--max-memory`, in bytes.
+fn memory(Size(bytes): Size) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST_MEMORY)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, To
 
 use super::environment::{Environment, random_seed};
 use super::settings::{OutputFormat, RequestSettings, RequestWork, ServeSettings, Source};
-use super::{Resolved, client, mosquitto, rules};
+use super::{Resolved, client, memory, mosquitto, rules};
 
 /// How many commands run at once when nothing is said.
 const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
@@ -122,6 +122,7 @@ pub(super) fn resolve(
         output: output(&args),
         newline: !args.no_newline,
         raw: args.raw || tool.is_some(),
+        max_memory: args.max_memory.map(memory),
         ui,
     };
     Ok(Resolved { settings: RequestWork::Ask(Box::new(settings)), warnings })

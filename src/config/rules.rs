@@ -360,6 +360,11 @@ pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
             "--retain-handling asks for retained messages, and a retained message is not an answer",
             "add --retained-answers, or leave --retain-handling out",
         ),
+        (
+            args.max_memory.is_some() && args.serve,
+            "--max-memory is for answers that wait to be printed, and --serve prints none",
+            "",
+        ),
         (args.topic.is_empty(), "no topic is given", "add -t TOPIC"),
         (
             !args.serve && !source,

@@ -198,6 +198,8 @@ pub struct SubscribeSettings {
     pub buffer: bool,
     /// What to do when standard output is too slow.
     pub overflow: Overflow,
+    /// Bytes of messages that wait to be written, at most; `None`: the usual.
+    pub max_memory: Option<usize>,
     /// How to talk.
     pub ui: UiSettings,
 }
@@ -255,6 +257,8 @@ pub struct RequestSettings {
     pub newline: bool,
     /// Print control characters as they are, on a terminal too.
     pub raw: bool,
+    /// Bytes of answers that wait to be written, at most; `None`: the usual.
+    pub max_memory: Option<usize>,
     /// How to talk.
     pub ui: UiSettings,
 }
@@ -299,7 +303,7 @@ pub struct WatchLimits {
     pub history: usize,
     /// Bytes of a payload; the rest of a longer one is not kept.
     pub payload: usize,
-    /// Bytes of everything together, about.
+    /// Bytes that everything together takes.
     pub memory: usize,
 }
 
@@ -382,6 +386,10 @@ pub struct BrokerSettings {
     pub anonymous: bool,
     /// Say who connects, subscribes and leaves.
     pub verbose: bool,
+    /// Bytes held for all clients together, at most.
+    pub max_memory: Option<usize>,
+    /// The largest packet to accept, in bytes.
+    pub max_message: Option<u32>,
     /// How many clients are known to come, where that is more than it usually lets in.
     pub clients: usize,
     /// Variables or a profile lead clients to another broker, or there in another way: who is told what to

@@ -7,7 +7,7 @@ use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, Ve
 
 use super::environment::{Environment, random_seed};
 use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings, View};
-use super::{Resolved, broker, client, mosquitto, rules};
+use super::{Resolved, broker, client, memory, mosquitto, rules};
 
 pub(super) fn resolve(
     mut args: SubscribeArgs,
@@ -76,6 +76,7 @@ pub(super) fn resolve(
         raw: args.raw || mosquitto,
         buffer: args.buffer,
         overflow: args.overflow.unwrap_or_default(),
+        max_memory: args.max_memory.map(memory),
     };
     Ok(Resolved { settings, warnings })
 }

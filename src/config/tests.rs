@@ -449,6 +449,9 @@ fn subscriptions_carry_their_options() {
     );
     assert!(settings.strict && settings.raw && settings.buffer && !settings.newline);
     assert_eq!(settings.overflow, Overflow::DropOld);
+    assert_eq!(settings.max_memory, None);
+    assert_eq!(sub_settings("-t a --max-memory 16MiB").max_memory, Some(16 << 20));
+    assert_eq!(sub_settings("-t a --max-memory 0").max_memory, Some(64 << 10), "less is of no use");
     assert_eq!(sub_settings("-t a -v").output, OutputFormat::Verbose { null: false });
     assert_eq!(sub_settings("-t a --json --pretty").output, OutputFormat::Json { pretty: true });
     assert_eq!(
@@ -626,6 +629,7 @@ fn options_that_do_not_go_together_are_refused() {
         ("rr -t a --serve --exec c --retained-answers", "--serve does not go with --retained-answers"),
         ("rr -t a -m x -R --retained-answers", "does not go with"),
         ("rr -t a -m x --retain-handling new", "a retained message is not an answer"),
+        ("rr -t a --serve --exec c --max-memory 1M", "--max-memory is for answers that wait to be printed"),
         ("rr -t a --serve --exec c -m x", "--serve does not go with --message"),
         ("rr -t a --serve --exec c -s", "--serve does not go with --stdin-file"),
         ("pub -t a -n --with-broker -h prod.example", "--with-broker starts a broker on this machine"),

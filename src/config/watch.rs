@@ -10,7 +10,7 @@ use crate::mqtt::{Place, TopicFilter};
 
 use super::environment::Environment;
 use super::settings::{Replay, WatchLimits, WatchMode, WatchSettings};
-use super::{Resolved, broker, client};
+use super::{Resolved, broker, client, memory};
 
 /// So many retained messages are cleared at once, where the broker takes as many: there may be thousands.
 const WINDOW: u16 = 1_000;
@@ -20,8 +20,6 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const TOP: usize = 20;
 /// No table comes more often.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-/// With less nothing useful can be kept.
-const LEAST_MEMORY: usize = 64 * 1024;
 
 pub(super) fn resolve(
     mut args: WatchArgs,
@@ -76,7 +74,7 @@ pub(super) fn resolve(
                 topics: args.max_topics.map_or(standard.topics, usize::from),
                 history: args.history.map_or(standard.history, usize::from),
                 payload: args.max_payload.map_or(standard.payload, |size| bytes(size.0)),
-                memory: args.memory.map_or(standard.memory, |size| bytes(size.0)).max(LEAST_MEMORY),
+                memory: args.max_memory.map_or(standard.memory, memory),
             }
         },
     };

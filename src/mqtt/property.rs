@@ -98,6 +98,24 @@ pub enum PropertyValue<'a> {
     TextPair(&'a str, &'a str),
 }
 
+impl PropertyValue<'_> {
+    /// How many bytes a text, a pair of texts or binary data has; 0 for numbers.
+    fn len(&self) -> usize {
+        match self {
+            Self::Binary(data) => data.len(),
+            other => other.text_len(),
+        }
+    }
+
+    fn text_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::TextPair(name, value) => name.len().saturating_add(value.len()),
+            _ => 0,
+        }
+    }
+}
+
 /// A value as it stands in a [`PropertyValue`]: numbers by value, the rest by reference.
 macro_rules! property_value {
     (Text, $value:ident) => {
@@ -108,6 +126,19 @@ macro_rules! property_value {
     };
     ($type:ident, $value:ident) => {
         PropertyValue::$type(*$value)
+    };
+}
+
+/// A copy of a value that shares nothing: a text from the given source, numbers as they are.
+macro_rules! detached_value {
+    (Text, $value:ident, $texts:ident) => {
+        $texts($value)
+    };
+    (Binary, $value:ident, $texts:ident) => {
+        Bytes::copy_from_slice($value)
+    };
+    ($type:ident, $value:ident, $texts:ident) => {
+        *$value
     };
 }
 
@@ -189,6 +220,14 @@ macro_rules! properties {
                 match self {
                     $(Self::$kind(value) => property_value!($type, value),)*
                     Self::UserProperty(name, value) => PropertyValue::TextPair(name, value),
+                }
+            }
+
+            /// A copy that shares nothing with this one; `own` gives each text back in memory of its own.
+            fn detached(&self, mut own: impl FnMut(&str) -> ByteString) -> Self {
+                match self {
+                    $(Self::$kind(value) => Self::$kind(detached_value!($type, value, own)),)*
+                    Self::UserProperty(name, value) => Self::UserProperty(own(name), own(value)),
                 }
             }
         }
@@ -351,6 +390,45 @@ impl Properties {
     /// Each one, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Property> {
         self.0.iter()
+    }
+
+    /// How many bytes of memory the list takes: its places, used or not, and every text and binary value.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.0.iter().fold(self.0.capacity().saturating_mul(size_of::<Property>()), |sum, property| {
+            sum.saturating_add(property.value().len())
+        })
+    }
+
+    /// A copy with bytes of its own, all texts in one allocation.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        self.detached_behind("").1
+    }
+
+    /// A copy as [`Self::detached`] makes it, with another text in the same allocation.
+    pub(super) fn detached_behind(&self, first: &str) -> (ByteString, Self) {
+        let len =
+            self.0.iter().fold(first.len(), |sum, property| sum.saturating_add(property.value().text_len()));
+        let mut all = String::with_capacity(len);
+        all.push_str(first);
+        for property in &self.0 {
+            match property.value() {
+                PropertyValue::Text(text) => all.push_str(text),
+                PropertyValue::TextPair(name, value) => all.extend([name, value]),
+                _ => {}
+            }
+        }
+        let all = ByteString::from(all);
+        let mut rest = &*all;
+        let mut own = |text: &str| {
+            let (front, behind) = rest.split_at_checked(text.len()).unwrap_or((rest, ""));
+            rest = behind;
+            all.slice_ref(front)
+        };
+        let first = own(first);
+        let list = self.0.iter().map(|property| property.detached(&mut own)).collect();
+        (first, Self(list))
     }
 
     /// Whether one of this kind is there.

@@ -71,6 +71,14 @@ impl WriteBuffer {
         self.shared_len.saturating_add(self.tail.len())
     }
 
+    /// How many bytes of memory it takes: what waits, and room that is kept for more.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.shared_len
+            .saturating_add(self.tail.capacity())
+            .saturating_add(self.shared.capacity().saturating_mul(size_of::<Bytes>()))
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -101,3 +101,17 @@ fn it_says_why_it_does_not_start() {
     outcome.assert_code(1);
     outcome.assert_stderr_has("line 2 of the password file");
 }
+
+#[test]
+fn the_largest_packet_is_told_and_kept_to() {
+    let (_running, port) = start(&["--max-message", "1k"]);
+    let mut wire = Wire::connect(port);
+    wire.send("10 (`MQTT` 05 02 0000 () `a`)");
+    wire.expect("20 (00 00 (27 00000400 22 0040))");
+    let fits = format!("32 (`t` 0001 () '{}')", "x".repeat(1_024 - 3 - 6));
+    wire.send(&fits);
+    wire.expect("40 (0001 10)");
+    wire.send(&format!("32 (`t` 0001 () '{}')", "x".repeat(1_024 - 3 - 5)));
+    wire.expect("e0 (95)");
+    wire.expect_close();
+}

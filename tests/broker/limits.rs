@@ -50,21 +50,44 @@ fn a_client_that_does_not_read_is_not_read_from() {
     assert!(!core.flow(client, &mut written).is_congested);
 }
 
+/// A CONNECT that keeps its session.
+const KEEP: &str = "10 (`MQTT` 05 00 0000 (11 ffffffff) `a`)";
+
+/// A user property of 60,000 bytes.
+fn long() -> String {
+    format!("26 `n` `{}`", "x".repeat(60_000))
+}
+
 #[test]
 fn a_full_queue_takes_no_more() {
-    let keep = "10 (`MQTT` 05 00 0000 (11 ffffffff) `a`)";
-    for limits in
-        [Limits { queue_messages: 2, ..Limits::default() }, Limits { queue_bytes: 3, ..Limits::default() }]
-    {
+    let long = long();
+    for limits in [
+        Limits { queue_messages: 2, ..Limits::default() },
+        Limits { queue_bytes: 90_000, ..Limits::default() },
+        // Two messages, and what sessions and `$SYS` take.
+        Limits { memory: 150_000, ..Limits::default() },
+    ] {
         let mut core = limited(limits);
-        let publisher = core.open_311("p");
-        let client = core.open(keep, CONNACK_5);
+        let publisher = core.open_5("p");
+        let client = core.open(KEEP, CONNACK_5);
         core.exchange(client, "82 (0001 () `t` 01)", "90 (0001 () 01)");
         core.cut(client);
-        core.send(publisher, "32 (`t` 0001 '1') 32 (`t` 0002 '2') 32 (`t` 0003 '3')");
-        core.expect(publisher, "40 (0001) 40 (0002) 40 (0003)");
-        core.open(keep, &format!("{PRESENT_5} 32 (`t` 0001 () '1') 32 (`t` 0002 () '2')"));
-        assert_eq!(sys(&mut core, "$SYS/broker/publish/messages/dropped"), "1");
+        for number in 1..=2 {
+            core.exchange(
+                publisher,
+                &format!("32 (`t` 000{number} ({long}) '{number}')"),
+                &format!("40 (000{number})"),
+            );
+        }
+        // Nobody else has it: it is refused.
+        core.exchange(publisher, &format!("32 (`t` 0003 ({long}) '3')"), "40 (0003 97)");
+        core.exchange(publisher, &format!("34 (`t` 0004 ({long}) '4')"), "50 (0004 97)");
+        let witness = core.open_5("w");
+        core.exchange(witness, "82 (0001 () `t` 00)", "90 (0001 () 00)");
+        core.exchange(publisher, &format!("32 (`t` 0005 ({long}) '5')"), "40 (0005)");
+        core.expect(witness, &format!("30 (`t` ({long}) '5')"));
+        core.open(KEEP, &format!("{PRESENT_5} 32 (`t` 0001 ({long}) '1') 32 (`t` 0002 ({long}) '2')"));
+        assert_eq!(sys(&mut core, "$SYS/broker/publish/messages/dropped"), "3");
     }
 }
 
@@ -72,15 +95,71 @@ fn a_full_queue_takes_no_more() {
 fn there_are_no_more_retained_messages_than_the_limit() {
     for limits in [
         Limits { retained_messages: 1, ..Limits::default() },
-        Limits { retained_bytes: 3, ..Limits::default() },
+        Limits { retained_bytes: 90_000, ..Limits::default() },
+        Limits { memory: 90_000, ..Limits::default() },
     ] {
+        let long = long();
         let mut core = limited(limits);
         let client = core.open_5("a");
-        core.exchange(client, "33 (`t` 0001 () 'x')", "40 (0001 10)");
-        core.exchange(client, "33 (`u` 0002 () 'y')", "40 (0002 97)");
-        core.exchange(client, "33 (`t` 0003 () 'y')", "40 (0003 10)");
-        core.exchange(client, "82 (0001 () `#` 00)", "90 (0001 () 00) 31 (`t` () 'y')");
+        core.exchange(client, &format!("33 (`t` 0001 ({long}) 'x')"), "40 (0001 10)");
+        core.exchange(client, &format!("33 (`u` 0002 ({long}) 'y')"), "40 (0002 97)");
+        core.exchange(client, &format!("33 (`t` 0003 ({long}) 'y')"), "40 (0003 10)");
+        core.exchange(client, "82 (0001 () `#` 00)", &format!("90 (0001 () 00) 31 (`t` ({long}) 'y')"));
+        core.exchange(
+            client,
+            "31 (`t` () '') 33 (`u` 0004 () 'z')",
+            "30 (`t` () '') 30 (`u` () 'z') 40 (0004)",
+        );
     }
+}
+
+#[test]
+fn beyond_the_memory_nobody_new_is_let_in_and_what_leaves_makes_room() {
+    let mut core = limited(Limits { memory: 150_000, ..Limits::default() });
+    let long = long();
+    let connect =
+        |name: char| format!("10 (`MQTT` 05 06 0000 (11 00000064) `{name}` (18 0000000a {long}) `w` `bye`)");
+    let first = core.open(&connect('a'), CONNACK_5);
+    core.open(&connect('b'), CONNACK_5);
+    let refused = core.connect(&connect('c'));
+    core.expect_end(refused, "20 (00 97 ())");
+    // A delayed will still counts.
+    core.cut(first);
+    let refused = core.connect(&connect('c'));
+    core.expect_end(refused, "20 (00 97 ())");
+    core.wait_secs(11);
+    core.open(&connect('c'), CONNACK_5);
+}
+
+#[test]
+fn subscriptions_and_aliases_are_bounded_by_the_memory() {
+    let mut core = limited(Limits { memory: 30_000, ..Limits::default() });
+    let client = core.open_5("a");
+    let (one, two) = ("x".repeat(10_000), "y".repeat(10_000));
+    core.exchange(client, &format!("82 (0001 () `{one}` 00 `{two}` 00)"), "90 (0001 () 00 97)");
+    core.exchange(client, &format!("a2 (0002 () `{one}`)"), "b0 (0002 () 00)");
+    core.exchange(client, &format!("82 (0003 () `{two}` 00)"), "90 (0003 () 00)");
+    core.exchange(client, &format!("a2 (0004 () `{two}`)"), "b0 (0004 () 00)");
+    core.exchange(client, &format!("32 (`{one}` 0005 (23 0001) 'x')"), "40 (0005 10)");
+    core.exchange(client, &format!("32 (`{two}` 0006 (23 0002) 'x')"), "40 (0006 10)");
+    core.send(client, &format!("32 (`{one}` 0007 (23 0003) 'x')"));
+    core.expect_end(client, "e0 (97)");
+}
+
+#[test]
+fn a_slow_reader_gets_less_when_the_memory_is_full() {
+    let mut core = limited(Limits { memory: 300_000, ..Limits::default() });
+    let publisher = core.open_311("p");
+    let slow = core.open_311("s");
+    core.exchange(slow, "82 (0001 `t` 00)", "90 (0001 00)");
+    let message = format!("30 (`t` '{}')", "x".repeat(1_000));
+    for _ in 0..1_000 {
+        core.send(publisher, &message);
+    }
+    let (received, _) = core.take(slow);
+    assert!(received.len() > 100_000 && received.len() < 400_000, "{}", received.len());
+    core.send(publisher, &message);
+    core.expect(slow, &message);
 }
 
 #[test]

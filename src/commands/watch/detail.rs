@@ -244,7 +244,7 @@ impl Detail {
             }
             (_, None, _) => self.scroll_over(no_messages(store, id)),
             (_, Some(_), None) => {
-                let text = ["the messages of this topic had to go:", "--memory keeps more"];
+                let text = ["the messages of this topic had to go:", "--max-memory keeps more"];
                 self.scroll_over(text.map(|line| plain_line(line, Role::Faint)).into());
             }
             (Tab::Value, Some(_), Some(kept)) => {

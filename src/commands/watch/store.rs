@@ -7,16 +7,16 @@ use bytes::Bytes;
 
 use crate::config::{Decode, WatchLimits};
 use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, Properties, Property, QoS, TopicName};
+use crate::mqtt::{Message, Properties, QoS, TopicName};
 
 use super::filter::Filter;
 use super::tree::{NodeId, Order, ROOT, Tree};
 
-/// What a kept message takes besides its payload and properties, in bytes: itself, its places in two queues,
-/// and the allocations.
-const MESSAGE_COST: usize = 128;
-/// What a property takes besides its text.
-const PROPERTY_COST: usize = 80;
+/// What a kept message takes besides its payload and properties, in bytes: its places in two queues that are
+/// half full at worst, and the allocation.
+const MESSAGE_COST: usize = size_of::<Kept>() * 3 / 2 + size_of::<(NodeId, u64)>() * 3 + 16;
+/// What properties take besides the list and its texts: themselves, and three allocations.
+const PROPERTIES_COST: usize = size_of::<Properties>() + 80;
 /// What a topic takes besides its nodes in the tree.
 const TOPIC_COST: usize = 160;
 
@@ -58,7 +58,7 @@ impl Kept {
             qos: *qos,
             retain: *retain,
             dup: publish.dup,
-            properties: (!properties.is_empty()).then(|| Box::new(detached(properties))),
+            properties: (!properties.is_empty()).then(|| Box::new(properties.detached())),
         }
     }
 
@@ -74,19 +74,10 @@ impl Kept {
         self.properties.as_deref()?.content_type().map(|text| &**text)
     }
 
-    /// What keeping it takes, in bytes, about.
+    /// How many bytes of memory it takes.
     #[must_use]
     pub fn cost(&self) -> usize {
-        let size = |property: &Property| {
-            PROPERTY_COST
-                + match property {
-                    Property::UserProperty(name, value) => name.len() + value.len(),
-                    Property::ContentType(text) | Property::ResponseTopic(text) => text.len(),
-                    Property::CorrelationData(data) => data.len(),
-                    _ => 0,
-                }
-        };
-        let properties = self.properties.iter().flat_map(|list| list.iter()).map(size).sum::<usize>();
+        let properties = self.properties.as_deref().map_or(0, |list| PROPERTIES_COST + list.held_bytes());
         MESSAGE_COST + self.payload.len() + properties
     }
 
@@ -102,18 +93,6 @@ impl Kept {
             properties: self.properties.as_deref().cloned().unwrap_or_default(),
         })
     }
-}
-
-fn detached(properties: &Properties) -> Properties {
-    let own = |text: &str| text.to_owned().into();
-    let copy = |property: &Property| match property {
-        Property::ContentType(text) => Property::ContentType(own(text)),
-        Property::ResponseTopic(text) => Property::ResponseTopic(own(text)),
-        Property::CorrelationData(data) => Property::CorrelationData(Bytes::copy_from_slice(data)),
-        Property::UserProperty(name, value) => Property::UserProperty(own(name), own(value)),
-        other => other.clone(),
-    };
-    Properties::from(properties.iter().map(copy).collect::<Vec<_>>())
 }
 
 /// What is known about a topic.

@@ -20,7 +20,7 @@ use super::{Ui, lock};
 use crate::config::Overflow;
 use crate::error::{Failure, Kind};
 use crate::output::{Delivery, Formatter};
-use queue::{Batch, Queue};
+use queue::Queue;
 use writer::Writer;
 
 /// Where messages are written.
@@ -175,7 +175,7 @@ impl Printer {
 
     /// Hands messages over. Never blocks and never waits, and takes all of them, except what the overflow
     /// policy drops; after a failure they are lost.
-    pub fn push(&self, mut deliveries: Vec<Delivery>) {
+    pub fn push(&self, deliveries: Vec<Delivery>) {
         if deliveries.is_empty() {
             return;
         }
@@ -183,17 +183,7 @@ impl Printer {
         if queue.failed {
             return;
         }
-        let dropped = match self.options.overflow {
-            Overflow::DropNew => queue.admit(&mut deliveries, &self.options.limits),
-            Overflow::Block | Overflow::Exit | Overflow::DropOld => {
-                queue.add(&deliveries);
-                Vec::new()
-            }
-        };
-        queue.batches.push_back(Batch { deliveries, dropped });
-        if self.options.overflow == Overflow::DropOld {
-            queue.drop_oldest(&self.options.limits);
-        }
+        queue.push(deliveries, self.options.overflow, &self.options.limits);
         let wake = std::mem::replace(&mut queue.waiting, false);
         drop(queue);
         if wake {

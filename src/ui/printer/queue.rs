@@ -2,21 +2,43 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
-use crate::mqtt::QoS;
+use crate::config::Overflow;
+use crate::mqtt::{Message, QoS};
 use crate::output::Delivery;
 
 /// Empty batches kept for their memory.
 pub(super) const MAX_SPARE: usize = 8;
+
+/// A batch with room for more messages than this is not kept for its memory.
+pub(super) const MAX_SPARE_ROOM: usize = 4096;
+
+/// As large is a buffer that messages are read into, in bytes: a message that shares it keeps all of it alive.
+const READ_BUFFER: usize = 128 * 1024;
+
+/// So many batches at most wait in the buffers that they were read into, when they do not fill them.
+const MAX_LOOSE: usize = 32;
 
 /// How much may wait before [`Printer::is_full`](super::Printer::is_full) says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Messages.
     pub messages: usize,
-    /// Bytes of memory: payloads, topics, and what it takes to hold them.
+    /// Bytes of memory: the messages as [`Message::held_bytes`] counts them, and their places.
     pub bytes: usize,
+}
+
+impl Limits {
+    /// The usual limits, with this one for the memory if there is one.
+    #[must_use]
+    pub fn within(bytes: Option<usize>) -> Self {
+        let usual = Self::default();
+        Self { bytes: bytes.unwrap_or(usual.bytes), ..usual }
+    }
+
+    /// How many batches may wait as they were read, at most a sixteenth of the memory.
+    fn loose(&self) -> usize {
+        (self.bytes / 16 / READ_BUFFER).clamp(1, MAX_LOOSE)
+    }
 }
 
 impl Default for Limits {
@@ -36,8 +58,8 @@ pub struct Backlog {
 
 impl Backlog {
     pub(super) fn of(delivery: &Delivery) -> Self {
-        let message = &delivery.publish.message;
-        Self { messages: 1, bytes: size_of::<Delivery>() + message.topic.len() + message.payload.len() }
+        let rest = size_of::<Delivery>() - size_of::<Message>();
+        Self { messages: 1, bytes: rest + delivery.publish.message.held_bytes() }
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -78,61 +100,126 @@ pub(super) struct Queue {
     pub(super) failed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) deliveries: Vec<Delivery>,
-    /// Indexes of those that were dropped, ascending.
+    /// Indexes of those that were dropped, ascending. Nothing is left of them but their place.
     pub(super) dropped: Vec<usize>,
+    /// How many more were dropped. They count after the others, so that none of those counts too early.
+    pub(super) gone: u64,
+}
+
+impl Batch {
+    /// Takes the places of dropped messages away. What stays does so in memory of its own: the buffers that the
+    /// messages were read into were for those that are gone, too.
+    fn close_up(&mut self, backlog: &mut Backlog, pinned: &mut Backlog) {
+        let mut dropped = std::mem::take(&mut self.dropped).into_iter().peekable();
+        let mut index = 0;
+        self.gone += dropped.len() as u64;
+        self.deliveries.retain(|_| {
+            index += 1;
+            dropped.next_if_eq(&(index - 1)).is_none()
+        });
+        let before = sum(&self.deliveries);
+        detach(&mut self.deliveries);
+        let after = sum(&self.deliveries);
+        for (total, before, after) in [(backlog, before.0, after.0), (pinned, before.1, after.1)] {
+            total.take(before);
+            total.add(after);
+        }
+    }
+}
+
+/// What messages take in the queue, and what those of QoS 1 and 2 take.
+fn sum(deliveries: &[Delivery]) -> (Backlog, Backlog) {
+    let (mut all, mut pinned) = (Backlog::default(), Backlog::default());
+    for delivery in deliveries {
+        let one = Backlog::of(delivery);
+        all.add(one);
+        if delivery.publish.message.qos != QoS::AtMostOnce {
+            pinned.add(one);
+        }
+    }
+    (all, pinned)
+}
+
+/// Lets messages have no more memory than they need.
+fn detach(deliveries: &mut Vec<Delivery>) {
+    for delivery in deliveries.iter_mut() {
+        delivery.publish.message = delivery.publish.message.detached();
+    }
+    deliveries.shrink_to_fit();
 }
 
 impl Queue {
-    pub(super) fn add(&mut self, deliveries: &[Delivery]) {
-        let (mut all, mut pinned) = (Backlog::default(), Backlog::default());
-        for delivery in deliveries {
-            let one = Backlog::of(delivery);
-            all.add(one);
-            if delivery.publish.message.qos != QoS::AtMostOnce {
-                pinned.add(one);
-            }
+    /// Puts messages at the end. Those that are dropped at once are counted only.
+    pub(super) fn push(&mut self, mut deliveries: Vec<Delivery>, overflow: Overflow, limits: &Limits) {
+        let gone = match overflow {
+            Overflow::DropNew => self.admit(&mut deliveries, limits),
+            Overflow::Block | Overflow::Exit | Overflow::DropOld => 0,
+        };
+        let (mut all, mut pinned) = sum(&deliveries);
+        if gone != 0 || self.batches.len() >= limits.loose() && all.bytes < 2 * READ_BUFFER {
+            detach(&mut deliveries);
+            (all, pinned) = sum(&deliveries);
+        } else if !self.batches.is_empty() && deliveries.capacity() > 2 * deliveries.len() + 16 {
+            // A batch of earlier use, and now it waits.
+            deliveries.shrink_to_fit();
         }
         self.backlog.add(all);
         self.pinned.add(pinned);
+        match self.batches.back_mut() {
+            Some(last) if deliveries.is_empty() => last.gone += gone,
+            _ => self.batches.push_back(Batch { deliveries, dropped: Vec::new(), gone }),
+        }
+        if overflow == Overflow::DropOld {
+            self.drop_oldest(limits);
+        }
     }
 
-    /// Takes what there is room for, and all that is not QoS 0. Returns the indexes of the others.
-    pub(super) fn admit(&mut self, deliveries: &mut [Delivery], limits: &Limits) -> Vec<usize> {
-        let mut dropped = Vec::new();
-        for (index, delivery) in deliveries.iter_mut().enumerate() {
-            let one = Backlog::of(delivery);
-            if delivery.publish.message.qos != QoS::AtMostOnce {
-                self.pinned.add(one);
-            } else if self.backlog.reaches(limits) {
-                delivery.publish.message.payload = Bytes::new();
-                dropped.push(index);
-                continue;
+    /// Keeps what there is room for, and all that is not QoS 0. Returns how many are dropped.
+    fn admit(&mut self, deliveries: &mut Vec<Delivery>, limits: &Limits) -> u64 {
+        let (before, mut backlog) = (deliveries.len(), self.backlog);
+        deliveries.retain(|delivery| {
+            let keep = delivery.publish.message.qos != QoS::AtMostOnce || !backlog.reaches(limits);
+            if keep {
+                backlog.add(Backlog::of(delivery));
             }
-            self.backlog.add(one);
-        }
-        self.dropped += dropped.len() as u64;
+            keep
+        });
+        let dropped = (before - deliveries.len()) as u64;
+        self.dropped += dropped;
         dropped
     }
 
     /// Drops the oldest QoS 0 messages until the limits are kept, or no more of them wait.
-    pub(super) fn drop_oldest(&mut self, limits: &Limits) {
+    fn drop_oldest(&mut self, limits: &Limits) {
         let over = |backlog: &Backlog| backlog.messages > limits.messages || backlog.bytes > limits.bytes;
         let (mut number, mut index) = self.oldest;
         if number < self.taken {
             (number, index) = (self.taken, 0);
         }
         while over(&self.backlog) {
-            let Some(batch) = self.batches.get_mut((number - self.taken) as usize) else { break };
+            let place = (number - self.taken) as usize;
+            let Some(batch) = self.batches.get_mut(place) else { break };
             let Some(delivery) = batch.deliveries.get_mut(index) else {
                 (number, index) = (number + 1, 0);
+                if !batch.dropped.is_empty() {
+                    batch.close_up(&mut self.backlog, &mut self.pinned);
+                }
+                // What is left of it are numbers: they go with the batch before.
+                if batch.deliveries.is_empty() && place > 0 {
+                    let gone = self.batches.remove(place).map_or(0, |batch| batch.gone);
+                    if let Some(before) = self.batches.get_mut(place - 1) {
+                        before.gone += gone;
+                    }
+                    number -= 1;
+                }
                 continue;
             };
             if delivery.publish.message.qos == QoS::AtMostOnce {
                 self.backlog.take(Backlog::of(delivery));
-                delivery.publish.message.payload = Bytes::new();
+                delivery.publish.message = Message::default();
                 batch.dropped.push(index);
                 self.dropped += 1;
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::config::UiSettings;
 use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, PacketId, QoS, TopicName};
+use crate::mqtt::{Message, PacketId, Property, QoS, TopicName};
 use crate::output::{Presentation, Text};
 
 use super::*;
@@ -394,4 +394,79 @@ async fn what_a_formatter_could_not_print_is_said() {
         paper.text(),
         "mqt: warning[format]: the payload is not of four bytes, as '%f' wants it (topic t)\n"
     );
+}
+
+/// Messages with `count` empty user properties each, which share one large buffer.
+fn heavy(messages: usize, count: usize, qos: QoS) -> Vec<Delivery> {
+    let buffer = Bytes::from(vec![b'x'; 128 * 1024]);
+    let one = |index: usize| {
+        let mut one = delivery("", qos);
+        one.publish.message.payload = buffer.slice(index..=index);
+        for _ in 0..count {
+            one.publish.message.properties.push(Property::UserProperty("".into(), "".into()));
+        }
+        one
+    };
+    (0..messages).map(one).collect()
+}
+
+#[tokio::test]
+async fn properties_fill_it_as_payloads_do() {
+    let limits = Limits { messages: usize::MAX, bytes: 100_000 };
+    let (mut printer, _paper, _entered, opener) =
+        stuck(PrinterOptions { limits, ..PrinterOptions::default() });
+    printer.push(heavy(10, 10, QoS::AtMostOnce));
+    assert!(!printer.is_full());
+    printer.push(heavy(1, 2_000, QoS::AtMostOnce));
+    assert!(printer.is_full());
+    release(&mut printer, &opener).await;
+    assert_eq!(printer.backlog(), Backlog::default());
+}
+
+#[tokio::test]
+async fn what_waits_long_lets_go_of_the_buffer_that_it_was_read_into() {
+    let (mut printer, _paper, _entered, opener) = stuck(PrinterOptions::default());
+    let buffer = Bytes::from(vec![b'x'; 128 * 1024]);
+    for index in 0..1_000 {
+        let mut one = delivery("", QoS::AtLeastOnce);
+        one.publish.message.payload = buffer.slice(index..=index);
+        printer.push(vec![one]);
+    }
+    let sharing = {
+        let range = buffer.as_ptr_range();
+        let shares = |delivery: &&Delivery| range.contains(&delivery.publish.message.payload.as_ptr());
+        let queue = lock(&printer.shared.queue);
+        queue.batches.iter().flat_map(|batch| &batch.deliveries).filter(shares).count()
+    };
+    assert!(sharing <= 32, "{sharing}");
+    assert_eq!(release(&mut printer, &opener).await, Printed { messages: 1_001, dropped: 0 });
+    assert_eq!(printer.backlog(), Backlog::default());
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_is_dropped() {
+    for overflow in [Overflow::DropNew, Overflow::DropOld] {
+        let limits = Limits { messages: usize::MAX, bytes: 1_000_000 };
+        let (mut printer, _paper, _entered, opener) =
+            stuck(PrinterOptions { limits, overflow, ..PrinterOptions::default() });
+        for _ in 0..200 {
+            let mut batch = heavy(100, 50, QoS::AtMostOnce);
+            batch.insert(50, delivery("pinned", QoS::AtLeastOnce));
+            printer.push(batch);
+        }
+        let held = |batch: &queue::Batch| {
+            let places = batch.deliveries.capacity() + batch.dropped.capacity();
+            let messages = batch.deliveries.iter().map(|delivery| delivery.publish.message.held_bytes());
+            places * size_of::<Delivery>() + messages.sum::<usize>()
+        };
+        let (all, dropped) = {
+            let queue = lock(&printer.shared.queue);
+            (queue.batches.iter().map(held).sum::<usize>(), queue.dropped)
+        };
+        assert!(all < 2_000_000, "{overflow:?}: {all}");
+        assert!(dropped > 19_000, "{overflow:?}: {dropped}");
+        assert_eq!(release(&mut printer, &opener).await.messages, 20_201 - dropped);
+        assert_eq!(printer.written(), 20_201, "{overflow:?}");
+        assert_eq!(printer.backlog(), Backlog::default());
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::queue::{Backlog, Batch, MAX_SPARE};
+use super::queue::{Backlog, Batch, MAX_SPARE, MAX_SPARE_ROOM};
 use super::{Flush, PrintError, Progress, Shared, reason};
 use crate::mqtt::QoS;
 use crate::output::Formatter;
@@ -21,14 +21,15 @@ const KEEP_SIZE: usize = 1024 * 1024;
 const MAX_DELAY: Duration = Duration::from_millis(250);
 /// How often to try again when stdout was set to non-blocking by whoever shares it.
 const RETRY_DELAY: Duration = Duration::from_millis(1);
+
 /// The records in the buffer.
 #[derive(Default)]
 struct Records {
-    /// Where each ends in the buffer; one that was dropped ends where it starts.
+    /// Where each ends in the buffer.
     ends: Vec<usize>,
-    /// Which of them were dropped, ascending.
-    dropped: Vec<usize>,
-    /// What the others take in the queue.
+    /// How many messages were dropped behind so many records, ascending.
+    dropped: Vec<(usize, u64)>,
+    /// What the records take in the queue.
     backlog: Backlog,
     pinned: Backlog,
 }
@@ -41,9 +42,24 @@ impl Records {
         self.pinned = Backlog::default();
     }
 
-    /// How many of the first `count` were not dropped.
-    fn printed(&self, count: usize) -> u64 {
-        (count - self.dropped.partition_point(|index| *index < count)) as u64
+    /// Whether nothing is to be written or told.
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.dropped.is_empty()
+    }
+
+    /// Notes dropped messages.
+    fn skip(&mut self, count: u64) {
+        match self.dropped.last_mut() {
+            Some((behind, last)) if *behind == self.ends.len() => *last += count,
+            _ if count == 0 => {}
+            _ => self.dropped.push((self.ends.len(), count)),
+        }
+    }
+
+    /// How many messages are done with when the first `count` records are written.
+    fn done(&self, count: usize) -> u64 {
+        let dropped = self.dropped.iter().take_while(|(behind, _)| *behind <= count);
+        count as u64 + dropped.map(|(_, dropped)| dropped).sum::<u64>()
     }
 }
 
@@ -96,7 +112,7 @@ impl Writer {
         loop {
             match self.next(since) {
                 Next::Batch(batch) => {
-                    if self.records.ends.is_empty() && self.flush == Flush::Full {
+                    if self.records.is_empty() && self.flush == Flush::Full {
                         since = Instant::now();
                     }
                     self.print(batch)?;
@@ -109,7 +125,7 @@ impl Writer {
 
     /// What to do next; `since` is the age of the buffer.
     fn next(&self, since: Instant) -> Next {
-        let pending = !self.records.ends.is_empty();
+        let pending = !self.records.is_empty();
         let mut queue = lock(&self.shared.queue);
         loop {
             if let Some(batch) = queue.batches.pop_front() {
@@ -139,30 +155,31 @@ impl Writer {
     }
 
     fn print(&mut self, batch: Batch) -> Result<(), PrintError> {
-        let Batch { mut deliveries, dropped } = batch;
+        let Batch { mut deliveries, dropped, gone } = batch;
         let mut dropped = dropped.into_iter().peekable();
         for (index, delivery) in deliveries.iter().enumerate() {
             if dropped.next_if_eq(&index).is_some() {
-                self.records.dropped.push(self.records.ends.len());
-            } else {
-                self.formatter.format(delivery, &mut self.buffer);
-                let one = Backlog::of(delivery);
-                self.records.backlog.add(one);
-                if delivery.publish.message.qos != QoS::AtMostOnce {
-                    self.records.pinned.add(one);
-                }
+                self.records.skip(1);
+                continue;
+            }
+            self.formatter.format(delivery, &mut self.buffer);
+            let one = Backlog::of(delivery);
+            self.records.backlog.add(one);
+            if delivery.publish.message.qos != QoS::AtMostOnce {
+                self.records.pinned.add(one);
             }
             self.records.ends.push(self.buffer.len());
             if self.buffer.len() >= WRITE_SIZE {
                 self.write()?;
             }
         }
+        self.records.skip(gone);
         for warning in self.formatter.take_warnings() {
             self.ui.unprintable(&warning);
         }
         deliveries.clear();
         let mut queue = lock(&self.shared.queue);
-        if queue.spare.len() < MAX_SPARE {
+        if queue.spare.len() < MAX_SPARE && deliveries.capacity() <= MAX_SPARE_ROOM {
             queue.spare.push(deliveries);
         }
         Ok(())
@@ -175,7 +192,7 @@ impl Writer {
             Ok(()) => self.records.ends.len(),
             Err(stopped) => self.records.ends.partition_point(|end| *end <= stopped.written),
         };
-        let printed = self.records.printed(count);
+        let (printed, done) = (count as u64, self.records.done(count));
         let lost = {
             let mut queue = lock(&self.shared.queue);
             if outcome.is_ok() {
@@ -188,7 +205,7 @@ impl Writer {
             (queue.backlog.messages as u64).saturating_sub(printed)
         };
         self.progress.send_modify(|progress| {
-            progress.written += count as u64;
+            progress.written += done;
             progress.printed += printed;
         });
         self.records.clear();
