@@ -248,7 +248,7 @@ class Mosquitto(Broker):
         for path in (users, access):
             path.chmod(0o644)
         lines = [f"password_file {users}", f"acl_file {access}", "allow_anonymous true", "max_queued_messages 0",
-                 "persistence true", f"persistence_location {self.folder}/", "user root", "log_type all"]
+                 "max_packet_size 268435455", "persistence true", f"persistence_location {self.folder}/", "user root", "log_type all"]
         tls = [f"cafile {self.certificates.ca}", f"certfile {self.certificates.cert}", f"keyfile {self.certificates.key}"]
         for transport in self.transports():
             lines.append(f"listener {self.ports[transport]} 127.0.0.1")
