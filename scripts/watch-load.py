@@ -119,7 +119,17 @@ def drain(span):
         read(until)
 
 
-drain(1.5)
+def wait_for(what, pattern):
+    """Reads what the program draws until it matches."""
+    until, seen = time.monotonic() + 30, b""
+    while not re.search(pattern, seen):
+        if time.monotonic() > until:
+            sys.exit(f"{what}: this does not come true")
+        seen = seen[-10_000:] + read(time.monotonic() + 0.1)[1]
+
+
+# Of another program is not known what it shows first.
+wait_for("it is connected", b"." if other else b"new session")
 thread = threading.Thread(target=publish, daemon=True)
 thread.start()
 drain(4)

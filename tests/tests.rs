@@ -28,6 +28,9 @@ mod hostile_packets;
 #[cfg(test)]
 mod hostile_session;
 #[cfg(test)]
+#[cfg(unix)]
+mod interop;
+#[cfg(test)]
 mod loss;
 #[cfg(test)]
 mod memory;

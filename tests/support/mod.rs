@@ -3,6 +3,8 @@
 pub mod broker;
 pub mod certs;
 #[cfg(unix)]
+pub mod foreign;
+#[cfg(unix)]
 pub mod mosquitto;
 pub mod mqt;
 #[cfg(unix)]

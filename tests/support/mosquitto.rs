@@ -144,7 +144,7 @@ impl Mosquitto {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let running = follow(child.stderr.take().unwrap(), Arc::clone(&self.log));
+        let running = follow(child.stderr.take().unwrap(), " running", Arc::clone(&self.log));
         match running.recv_timeout(START_LIMIT) {
             Ok(()) => {
                 self.child = Some(child);
@@ -215,13 +215,18 @@ impl Scheme {
     }
 }
 
-/// Collects the log; the receiver hears when the broker listens, and errs when it has ended before that.
-fn follow(stderr: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiver<()> {
+/// Collects the log of a broker; the receiver hears of the line that ends with `ready`, and errs when the broker has ended
+/// before that.
+pub fn follow(
+    output: impl std::io::Read + Send + 'static,
+    ready: &'static str,
+    log: Arc<Mutex<String>>,
+) -> Receiver<()> {
     let (tell, running) = mpsc::channel();
     thread::spawn(move || {
         let mut tell = Some(tell);
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if line.ends_with(" running")
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if line.ends_with(ready)
                 && let Some(tell) = tell.take()
             {
                 // An error says that nobody waits any more.
