@@ -596,7 +596,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__broker)
-            opts="-p -L -v -d -? --port --ws-port --tls-port --wss-port --unix --listen --bind --cert --key --cafile --password-file --allow-anonymous --verbose --debug --quiet --color --help"
+            opts="-p -L -v -d -? --port --ws-port --tls-port --wss-port --unix --listen --bind --cert --key --cafile --password-file --allow-anonymous --max-memory --max-message --verbose --debug --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -651,6 +651,14 @@ _mqt() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-message)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1109,7 +1117,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__rr)
-            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retained-answers --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --on-failure --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retained-answers --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --on-failure --parallel --verbose --format --pretty --no-newline --raw --max-memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1200,6 +1208,10 @@ _mqt() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1464,7 +1476,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__sub)
-            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --max-memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1544,6 +1556,10 @@ _mqt() {
                     ;;
                 --overflow)
                     COMPREPLY=($(compgen -W "block drop-new drop-old exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --url)
@@ -1807,7 +1823,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__watch)
-            opts="-t -T -q -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -q -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --max-memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1877,7 +1893,7 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --memory)
+                --max-memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
