@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::{RequestSettings, RequestWork};
+use crate::config::{RequestSettings, RequestWork, WITH_RESPONSE_TOPIC};
 use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
@@ -467,7 +467,10 @@ impl Asker<'_> {
         }
         if let Err(error) = result {
             self.write_out(signals).await;
-            let failure = self.talk.failure(&error, &client_id);
+            let mut failure = self.talk.failure(&error, &client_id);
+            if self.settings.made_up_topic && error.may_mean_wrong_version() && !self.is_mosquitto() {
+                failure = failure.hint(WITH_RESPONSE_TOPIC);
+            }
             self.fail(failure);
         }
         if let Some(failure) = self.failure.take() {

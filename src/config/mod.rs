@@ -32,6 +32,7 @@ pub use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 pub use bench::{BenchSettings, CompareSettings, MergeSettings};
 pub use environment::Environment;
 pub use mosquitto::Surroundings;
+pub use request::WITH_RESPONSE_TOPIC;
 pub use settings::{
     BrokerSettings, OutputFormat, PublishSettings, Replay, RequestSettings, RequestWork, RetainedChoice,
     ServeSettings, Source, SubscribeSettings, UiSettings, View, WatchLimits, WatchMode, WatchSettings,

@@ -42,7 +42,10 @@ pub(super) fn resolve(
     let topics = args.topic.iter().map(|topic| &**topic).chain(args.response_topic.as_deref());
     client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mqtt5_only = if tool.is_some() { None } else { mqtt5_only(&args) };
-    let mut client = client::resolve(&merged, environment, mqtt5_only)?;
+    let mut client = client::resolve(&merged, environment, mqtt5_only).map_err(|failure| {
+        let names_it = mqtt5_only == Some(NO_RESPONSE_TOPIC) && failure.what.starts_with(NO_RESPONSE_TOPIC);
+        if names_it { failure.hint(WITH_RESPONSE_TOPIC) } else { failure }
+    })?;
     if tool.is_some() {
         mosquitto::settle(&mut client, 1, false, random_seed());
     }
@@ -113,6 +116,7 @@ pub(super) fn resolve(
         subscribe_properties,
         qos,
         properties,
+        made_up_topic: args.response_topic.is_none(),
         // The flag of a message as it was published says nothing of its age, and none that is old was asked for.
         hide_retained: args.no_retained || only_new && !args.retain_as_published,
         count: args.count.unwrap_or(NonZeroU64::MIN),
@@ -128,12 +132,18 @@ pub(super) fn resolve(
     Ok(Resolved { settings: RequestWork::Ask(Box::new(settings)), warnings })
 }
 
+/// What needs MQTT 5 where no response topic is given.
+const NO_RESPONSE_TOPIC: &str = "a request without a response topic (-e)";
+
+/// What works with older versions.
+pub const WITH_RESPONSE_TOPIC: &str = "-e TOPIC names the response topic, on which the responder answers by agreement: that works with MQTT 3.1.1, too";
+
 /// The option, or the lack of one, that MQTT 3 has nothing for.
 fn mqtt5_only(args: &RequestArgs) -> Option<&'static str> {
     [
         (args.retain_as_published, "--retain-as-published"),
         (args.retain_handling.is_some(), "--retain-handling"),
-        (!args.serve && args.response_topic.is_none(), "a request without a response topic (-e)"),
+        (!args.serve && args.response_topic.is_none(), NO_RESPONSE_TOPIC),
     ]
     .into_iter()
     .find_map(|(given, name)| given.then_some(name))

@@ -241,6 +241,8 @@ pub struct RequestSettings {
     pub qos: QoS,
     /// PUBLISH properties, in order; the response topic among them unless the version is 3.
     pub properties: Properties,
+    /// The response topic was made up for this run, and only MQTT 5 can tell the responder about it.
+    pub made_up_topic: bool,
     /// A retained message is no answer.
     pub hide_retained: bool,
     /// How many requests.

@@ -163,7 +163,8 @@ impl ClientError {
     }
 
     /// Whether a broker that does not know the version that was tried may answer like this.
-    pub(super) fn may_mean_wrong_version(&self) -> bool {
+    #[must_use]
+    pub fn may_mean_wrong_version(&self) -> bool {
         match self {
             Self::ClosedBeforeConnack { .. } => true,
             Self::Session(SessionError::Refused { reason, .. }) => {
