@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 /// A module of the top level and the modules of the top level that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("mqtt", &[]),
-    ("connection", &["mqtt"]),
-    ("broker", &["mqtt", "connection"]),
+    ("process", &[]),
+    ("connection", &["mqtt", "process"]),
+    ("broker", &["mqtt", "connection", "process"]),
     ("output", &["mqtt"]),
     ("error", &[]),
     ("cli", &["mqtt", "connection", "error"]),
-    ("config", &["cli", "mqtt", "connection", "error", "output"]),
-    ("ui", &["config", "error", "mqtt", "output"]),
-    ("commands", &["broker", "cli", "config", "connection", "error", "mqtt", "output", "ui"]),
+    ("config", &["cli", "mqtt", "connection", "error", "output", "process"]),
+    ("ui", &["config", "error", "mqtt", "output", "process"]),
+    ("commands", &["broker", "cli", "config", "connection", "error", "mqtt", "output", "process", "ui"]),
 ];
 
 /// A crate and the places that may name it.

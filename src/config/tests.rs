@@ -38,7 +38,8 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
         variable: &|name| {
             around.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         },
-        config_dir: Some(dir.path().to_owned()),
+        names: &Vec::new,
+            config_dir: Some(dir.path().to_owned()),
         stderr_is_terminal: around.terminal,
         is_interactive: false,
         read_stdin: &|| Ok(around.stdin.into()),

@@ -14,7 +14,8 @@ use crate::mqtt::QoS;
 fn resolve_in(line: &str, variables: &[(&str, &str)]) -> Result<BenchSettings, Failure> {
     let environment = Environment {
         variable: &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()),
-        config_dir: None,
+        names: &Vec::new,
+            config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),

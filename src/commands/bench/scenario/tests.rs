@@ -9,7 +9,8 @@ use crate::config::{Environment, Resolved, bench};
 fn settings(line: &str) -> BenchSettings {
     let environment = Environment {
         variable: &|_| None,
-        config_dir: None,
+        names: &Vec::new,
+            config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),
