@@ -200,6 +200,51 @@ fn modules_name_only_what_they_may() {
     }
 }
 
+/// Files are opened by `process::file`, where a signal ends what blocks; besides it, what cannot block for ever: files
+/// of the system, sockets, descriptors that are open already, and commands that listen to no signal.
+#[test]
+fn files_are_opened_in_one_place() {
+    const ELSEWHERE: &[&str] = &[
+        "process/file.rs",
+        "commands/bench/limits.rs",
+        "commands/bench/usage.rs",
+        "commands/generate.rs",
+        "commands/install_links.rs",
+        "connection/unix.rs",
+    ];
+    const CALLS: &[&str] = &[
+        "fs::read",
+        "fs::write",
+        "fs::metadata",
+        "fs::canonicalize",
+        "fs::rename",
+        "File::open",
+        "File::create",
+        ".open(path)",
+        ".is_file()",
+        ".is_dir()",
+        ".exists()",
+    ];
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        // Tests stand at the end of a file, or in one of their own.
+        let code = source.code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code = code.split("#[cfg(all(test, unix))]\nmod ").next().unwrap_or_default();
+        if source.path.ends_with("tests.rs") || source.path.contains("/tests/") {
+            continue;
+        }
+        // What is known of a file that is open does not block.
+        let code = code.replace("file.is_file()", "").replace("found.is_file()", "").replace("found.is_dir()", "");
+        let code = code.replace("file.metadata()", "").replace("metadata.is_file()", "");
+        for call in CALLS.iter().filter(|call| code.contains(**call)) {
+            let allowed = ELSEWHERE.contains(&source.path.as_str());
+            assert!(allowed, "src/{} calls {call}; crate::process::file does so interruptibly", source.path);
+            found.insert(source.path.clone());
+        }
+    }
+    assert!(found.contains("process/file.rs"), "{found:?}");
+}
+
 #[test]
 fn crates_are_named_only_in_their_places() {
     for source in sources() {

@@ -42,7 +42,7 @@ pub(crate) use local_broker::local_broker;
 const OF_RUNTIME: usize = 6;
 
 /// The system has not enough of something that every command needs.
-fn shortage(error: &std::io::Error) -> Failure {
+pub(crate) fn shortage(error: &std::io::Error) -> Failure {
     Failure::new(Kind::Connect, format!("the system has no room for this: {}", reason(error)))
         .keyword("resources")
         .hint("`ulimit -a` shows the limits: open files (-n), processes and threads (-u), memory (-v)")

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::ServeSettings;
 use crate::connection::{Client, ClientError, SessionChoices};
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Property, QoS, ReasonCode, TopicName, Version};

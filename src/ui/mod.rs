@@ -28,6 +28,7 @@ use crate::config::{ColorChoice, SummaryFormat, UiSettings};
 use crate::error::{Failure, Kind};
 use crate::output::sanitize::{Keep, escape, escape_keeping};
 use crate::output::{Presentation, Role, Style, Target};
+use crate::process::readiness::PIECE;
 use crate::process::signal::interruptible;
 use errors::Errors;
 
@@ -79,20 +80,23 @@ struct Interruptible;
 
 impl Write for Interruptible {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        #[cfg(unix)]
-        {
-            use crate::process::readiness::{PIECE, takes_bytes};
-            if bytes.len() <= PIECE && takes_bytes(&io::stdout()) {
-                return io::stdout().write(bytes);
-            }
-        }
-        interruptible(|| io::stdout().write(bytes))
+        let piece = bytes.get(..PIECE).unwrap_or(bytes);
+        unless_it_blocks(|| io::stdout().write(piece))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         // The standard library keeps back what follows the last line feed.
-        interruptible(|| io::stdout().flush())
+        unless_it_blocks(|| io::stdout().flush())
     }
+}
+
+/// Writes a piece. Only where that may block, a signal is not attended to.
+fn unless_it_blocks<T>(write: impl FnOnce() -> T) -> T {
+    #[cfg(unix)]
+    if crate::process::readiness::takes_bytes(&io::stdout()) {
+        return write();
+    }
+    interruptible(write)
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

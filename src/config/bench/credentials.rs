@@ -89,7 +89,7 @@ mod tests {
     fn users(text: &str) -> Result<Vec<User>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("users.csv");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let password = |source: PasswordSource| match source {
             PasswordSource::Fixed(secret) => String::from_utf8(secret.expose().to_vec()).unwrap(),
             PasswordSource::Command(command) => command,

@@ -129,7 +129,7 @@ mod tests {
     fn groups(text: &str) -> Result<Vec<Placed>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("groups.toml");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         read(&path)
     }
 
