@@ -228,10 +228,16 @@ fn report_defect(panic: &PanicHookInfo<'_>) {
     let place =
         panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
     let version = env!("CARGO_PKG_VERSION");
-    // Nothing can be done about a closed stderr.
-    drop(writeln!(
-        std::io::stderr(),
-        "{PROGRAM}: error[bug]: mqt {version} has a defect{place}\n  hint: please report it with what you typed"
-    ));
+    // Nothing can be done about a stderr that is closed, or that nobody reads.
+    #[cfg(unix)]
+    let is_read = process::readiness::takes_bytes(&std::io::stderr());
+    #[cfg(not(unix))]
+    let is_read = true;
+    if is_read {
+        drop(writeln!(
+            std::io::stderr(),
+            "{PROGRAM}: error[bug]: mqt {version} has a defect{place}\n  hint: please report it with what you typed"
+        ));
+    }
     std::process::exit(Kind::Bug.code().into());
 }

@@ -234,8 +234,10 @@ fn files_are_opened_in_one_place() {
             continue;
         }
         // What is known of a file that is open does not block.
-        let code = code.replace("file.is_file()", "").replace("found.is_file()", "").replace("found.is_dir()", "");
+        let code =
+            code.replace("file.is_file()", "").replace("found.is_file()", "").replace("found.is_dir()", "");
         let code = code.replace("file.metadata()", "").replace("metadata.is_file()", "");
+        let code = code.replace("KeyLogFile::", "");
         for call in CALLS.iter().filter(|call| code.contains(**call)) {
             let allowed = ELSEWHERE.contains(&source.path.as_str());
             assert!(allowed, "src/{} calls {call}; crate::process::file does so interruptibly", source.path);

@@ -70,14 +70,8 @@ impl Environment<'_> {
 }
 
 /// What `rr --serve` tells its commands: names that a command which calls mqt has inherited.
-const OF_REQUEST: &[&str] = &[
-    "MQT_TOPIC",
-    "MQT_QOS",
-    "MQT_RETAIN",
-    "MQT_RESPONSE_TOPIC",
-    "MQT_CONTENT_TYPE",
-    "MQT_CORRELATION_DATA",
-];
+const OF_REQUEST: &[&str] =
+    &["MQT_TOPIC", "MQT_QOS", "MQT_RETAIN", "MQT_RESPONSE_TOPIC", "MQT_CONTENT_TYPE", "MQT_CORRELATION_DATA"];
 
 /// Variables that are not known and look like one that is: each with the one that was meant.
 pub(super) fn misspelt(names: &[String], known: &[String]) -> Vec<(String, String)> {

@@ -79,6 +79,16 @@ impl Errors {
         Self { shared: Arc::new(Shared { waiting: Mutex::default(), moved: Condvar::new(), output }) }
     }
 
+    /// Whether a line that is of use only now would be shown at once.
+    pub fn is_ready(&self) -> bool {
+        let draining = lock(&self.shared.waiting).draining;
+        #[cfg(unix)]
+        let ready = !draining && takes_bytes(&self.shared.output.as_fd());
+        #[cfg(not(unix))]
+        let ready = !draining;
+        ready
+    }
+
     /// Waits until all is written, or nothing has moved for a second.
     pub fn finish(&self) {
         let mut waiting = lock(&self.shared.waiting);
@@ -138,7 +148,8 @@ impl Shared {
             }
             if piece.is_empty() && waiting.dropped > 0 {
                 let count = std::mem::take(&mut waiting.dropped);
-                piece = format!("mqt: note[stderr]: {count} lines are missing here: nobody was reading\n").into();
+                piece =
+                    format!("mqt: note[stderr]: {count} lines are missing here: nobody was reading\n").into();
             }
             if piece.is_empty() {
                 waiting.draining = false;
@@ -211,7 +222,8 @@ mod tests {
         drop(errors);
         let text = reading.join().unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        let (whole, others): (Vec<&str>, Vec<&str>) = lines.iter().partition(|found| **found == line.trim_end());
+        let (whole, others): (Vec<&str>, Vec<&str>) =
+            lines.iter().partition(|found| **found == line.trim_end());
         assert_eq!(whole.len() as u64 + dropped, 1_000);
         let missing = format!("mqt: note[stderr]: {dropped} lines are missing here: nobody was reading");
         assert_eq!(others, [missing.as_str(), "last"]);

@@ -382,6 +382,11 @@ impl Ui {
         }
     }
 
+    /// Whether stderr takes what is drawn on it: a terminal that is stopped by Ctrl-S does not.
+    fn can_draw(&self) -> bool {
+        self.inner.errors.as_ref().is_none_or(Errors::is_ready)
+    }
+
     fn set_bar(&self, bar: Option<ProgressBar>) {
         *lock(&self.inner.bar) = bar;
     }

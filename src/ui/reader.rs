@@ -28,7 +28,10 @@ impl Reader {
                 return Self { output: None };
             }
             let output = stdout.as_fd().try_clone_to_owned().ok();
-            Self { output: output.and_then(|own| tokio::net::unix::pipe::Sender::from_owned_fd_unchecked(own).ok()) }
+            Self {
+                output: output
+                    .and_then(|own| tokio::net::unix::pipe::Sender::from_owned_fd_unchecked(own).ok()),
+            }
         }
         #[cfg(not(unix))]
         Self {}

@@ -30,7 +30,7 @@ const READ_OR_WRITTEN: &[(&str, &str)] = &[
     ("mqt", "bench compare FIFO FIFO"),
     ("mqt", "bench merge FIFO FIFO"),
     ("mqt", "broker -p 0 --password-file FIFO"),
-    ("mqt", "broker -p 0 --cert FIFO --key FIFO"),
+    ("mqt", "broker -p 0 --tls-port 0 --cert FIFO --key FIFO"),
     ("mosquitto_pub", "-p PORT -t a -f FIFO"),
     ("mosquitto_sub", "-p PORT -t a --cafile FIFO"),
     ("mosquitto_rr", "-p PORT -t a -e b -f FIFO"),
@@ -58,8 +58,7 @@ fn no_file_keeps_a_signal_waiting() {
             if !Path::new("/proc/self/wchan").exists() {
                 return skipped("there is no telling that a process waits for a file");
             }
-            println!("{program} {words}");
-            wait_until_blocked(running.id(), || running.is_running());
+            wait_until_blocked(running.id(), || running.is_running(), &words);
             running.signal(signal);
             running.wait().assert_signal(signal);
         }
@@ -67,9 +66,9 @@ fn no_file_keeps_a_signal_waiting() {
 }
 
 /// Waits until the main thread of a process is inside of the opening of a FIFO, or of a write to a pipe.
-pub(super) fn wait_until_blocked(id: u32, mut runs: impl FnMut() -> bool) {
+pub(super) fn wait_until_blocked(id: u32, mut runs: impl FnMut() -> bool, what: &str) {
     wait_until("it waits for a file", || {
-        assert!(runs(), "process {id} has ended");
+        assert!(runs(), "{what}: it has ended");
         let place = std::fs::read_to_string(format!("/proc/{id}/wchan")).unwrap_or_default();
         ["fifo", "pipe", "partner"].iter().any(|part| place.contains(part))
     });

@@ -65,8 +65,7 @@ fn a_thread_that_cannot_be_started_is_named() {
     stage.call("mqt", "pub -p PORT -t kept -m kept -r -q 1").run().assert_code(0);
     let lookups = [("mqt", "pub -h host.invalid -t a -m x"), ("mosquitto_sub", "-h host.invalid -t a")];
     for (program, line) in SHORT.iter().filter(|(_, line)| !line.contains("--serve")).chain(&lookups) {
-        let outcome =
-            stage.call(program, line).env("RUST_MIN_STACK", "900000000000000").stdin("x\n").run();
+        let outcome = stage.call(program, line).env("RUST_MIN_STACK", "900000000000000").stdin("x\n").run();
         assert_is_named(&outcome, "no threads");
     }
 }
@@ -85,7 +84,11 @@ fn a_file_that_may_not_grow_is_an_output_error() {
         ("mqt", "sub -p PORT -t kept -C 1".to_owned(), true),
         ("mqt", "rr -p PORT -t kept -e kept -m x".to_owned(), true),
         ("mqt", "sub --help".to_owned(), true),
-        ("mqt", format!("bench pub -p PORT --publishers 1 -r 10 --duration 100ms --warmup 0 --html {file}"), false),
+        (
+            "mqt",
+            format!("bench pub -p PORT --publishers 1 -r 10 --duration 100ms --warmup 0 --html {file}"),
+            false,
+        ),
         ("mosquitto_sub", "-p PORT -t kept -C 1".to_owned(), true),
         ("mosquitto_rr", "-p PORT -t kept -e kept -m x".to_owned(), true),
     ] {

@@ -45,18 +45,8 @@ enum End {
 }
 
 const ROWS: &[Row] = &[
-    Row {
-        program: "mqt",
-        line: "pub -p PORT -t x -l -d",
-        ready: Ready::Stderr("< CONNACK"),
-        end: End::Died,
-    },
-    Row {
-        program: "mqt",
-        line: "sub -p PORT -t x -d",
-        ready: Ready::Stderr("< SUBACK"),
-        end: End::Normal,
-    },
+    Row { program: "mqt", line: "pub -p PORT -t x -l -d", ready: Ready::Stderr("< CONNACK"), end: End::Died },
+    Row { program: "mqt", line: "sub -p PORT -t x -d", ready: Ready::Stderr("< SUBACK"), end: End::Normal },
     Row {
         program: "mqt",
         line: "sub -p PORT -t x -C 9 -d",
@@ -159,6 +149,7 @@ impl Ready {
 }
 
 /// Says that something cannot be tested here.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn skipped(what: &str) {
-    println!("skipped: {what}");
+    eprintln!("skipped: {what}");
 }

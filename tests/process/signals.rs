@@ -96,10 +96,12 @@ fn the_first_process_of_a_container_exits_with_the_number_of_the_signal() {
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let fifo = fifo.to_str().unwrap();
-    for line in [format!("pub -p PORT -t x -f {fifo}"), format!("sub -p PORT -t x --password-file {fifo} -u u")] {
+    for line in
+        [format!("pub -p PORT -t x -f {fifo}"), format!("sub -p PORT -t x --password-file {fifo} -u u")]
+    {
         let running = first(stage.words("mqt", &line)).start();
         let child = child_of(&running);
-        super::files::wait_until_blocked(child, || true);
+        super::files::wait_until_blocked(child, || true, &line);
         send(child, Signal::SIGTERM);
         let outcome = running.wait();
         assert_eq!(status(&outcome), 143, "{outcome}");
@@ -167,7 +169,7 @@ fn a_blocked_output_is_interrupted() {
         let (reader, mut writer) = std::io::pipe().unwrap();
         fill(&mut writer);
         let mut running = Mqt::program(MQT, line.split(' ')).stdout_to(writer).start();
-        super::files::wait_until_blocked(running.id(), || running.is_running());
+        super::files::wait_until_blocked(running.id(), || running.is_running(), line);
         running.signal(Signal::SIGTERM);
         running.wait().assert_signal(Signal::SIGTERM);
         drop(reader);
@@ -176,8 +178,8 @@ fn a_blocked_output_is_interrupted() {
 
 /// Fills a pipe to the last byte.
 pub(super) fn fill(writer: &mut std::io::PipeWriter) {
-    use std::io::Write as _;
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use std::io::Write as _;
     let flags = OFlag::from_bits_retain(fcntl(&*writer, FcntlArg::F_GETFL).unwrap());
     fcntl(&*writer, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
     for size in [4096, 1] {

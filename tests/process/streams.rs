@@ -38,9 +38,11 @@ fn a_closed_standard_input_is_no_message() {
 fn a_message_is_given_once() {
     let stage = Stage::new();
     for line in ["-m a -m b", "-f x -f y", "-m a -n", "-m a -f x", "-n -s", "-l -m a"] {
-        for (program, before) in
-            [("mqt", "pub -p PORT -t a "), ("mosquitto_pub", "-p PORT -t a "), ("mqt", "rr -p PORT -t a -e b ")]
-        {
+        for (program, before) in [
+            ("mqt", "pub -p PORT -t a "),
+            ("mosquitto_pub", "-p PORT -t a "),
+            ("mqt", "rr -p PORT -t a -e b "),
+        ] {
             if program == "mqt" && before.starts_with("rr") && line.contains("-l") {
                 continue;
             }
@@ -56,7 +58,9 @@ fn a_message_is_given_once() {
 fn a_misspelt_variable_is_mentioned() {
     let stage = Stage::new();
     let publish = |name: &str| stage.call("mqt", "pub -p PORT -t a -m x").env(name, "x").run();
-    publish("MQT_PASWORD").assert_code(0).assert_stderr_has("MQT_PASWORD is unknown; did you mean MQT_PASSWORD?");
+    publish("MQT_PASWORD")
+        .assert_code(0)
+        .assert_stderr_has("MQT_PASWORD is unknown; did you mean MQT_PASSWORD?");
     publish("MQT_TOPIC").assert_code(0).assert_stderr("");
     publish("MQT_OF_SOMEBODY_ELSE").assert_code(0).assert_stderr("");
     // The old programs know no variables.
@@ -153,7 +157,10 @@ fn errors_that_nobody_reads_stop_nothing() {
     assert!(broker.wait().unwrap().success());
     let text = reading.join().unwrap();
     assert!(text.contains("0000: connected"), "the first is missing");
-    assert!(text.contains("lines are missing here: nobody was reading"), "nothing is said of what is missing");
+    assert!(
+        text.contains("lines are missing here: nobody was reading"),
+        "nothing is said of what is missing"
+    );
 }
 
 /// Neither does a publisher that warns, or fails, wait for a reader of its errors.

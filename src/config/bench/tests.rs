@@ -15,7 +15,7 @@ fn resolve_in(line: &str, variables: &[(&str, &str)]) -> Result<BenchSettings, F
     let environment = Environment {
         variable: &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()),
         names: &Vec::new,
-            config_dir: None,
+        config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),

@@ -189,7 +189,8 @@ impl KeyLogFile {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = file::open_with(&options, path).map_err(|error| SetupError::File { path: path.to_owned(), error })?;
+        let file = file::open_with(&options, path)
+            .map_err(|error| SetupError::File { path: path.to_owned(), error })?;
         Ok(Self(Mutex::new(file)))
     }
 }

@@ -10,7 +10,7 @@ fn settings(line: &str) -> BenchSettings {
     let environment = Environment {
         variable: &|_| None,
         names: &Vec::new,
-            config_dir: None,
+        config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,
         read_stdin: &|| Ok(Vec::new()),
