@@ -2,13 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
 use super::{MQT, Stage};
 use crate::support::mqt::Mqt;
 use crate::support::scripted::Scripted;
+use crate::support::wait_until;
 
 #[test]
 fn a_closed_standard_input_is_no_message() {
@@ -118,16 +119,28 @@ fn a_fifo_that_one_reader_leaves_is_not_the_end() {
     assert_eq!(second.join().unwrap(), "there\n");
 }
 
+/// A process whose errors nobody reads, which the runner would do; it ends with the test.
+struct Bounded(Child);
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A pipe for errors that nobody reads stops nobody.
 #[test]
 fn errors_that_nobody_reads_stop_nothing() {
-    let mut broker = Command::new(MQT)
+    let broker = Command::new(MQT)
         .args(["broker", "-v", "-p", "0"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut bounded = Bounded(broker);
+    let broker = &mut bounded.0;
     let mut line = String::new();
     BufReader::new(broker.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let port: u16 = line.trim().rsplit(':').next().unwrap().parse().unwrap();
@@ -169,14 +182,20 @@ fn a_command_ends_though_nobody_reads_its_errors() {
     for (line, code) in [("pub -h 127.0.0.1 -p 1 -t a -m x", 14), ("pub", 1), ("sub -p", 1)] {
         let (reader, mut writer) = std::io::pipe().unwrap();
         super::signals::fill(&mut writer);
-        let status = Command::new(MQT)
+        let child = Command::new(MQT)
             .args(line.split(' '))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(writer)
-            .status()
+            .spawn()
             .unwrap();
-        assert_eq!(status.code(), Some(code), "{line}");
+        let mut child = Bounded(child);
+        let mut status = None;
+        wait_until(line, || {
+            status = child.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(code), "{line}");
         drop(reader);
     }
 }
