@@ -79,10 +79,10 @@ fn a_file_that_may_not_grow_is_an_output_error() {
     std::fs::write(&payload, vec![b'x'; 10_000]).unwrap();
     let publish = format!("pub -p PORT -t kept -r -q 1 -f {}", payload.to_str().unwrap());
     stage.call("mqt", &publish).run().assert_code(0);
-    let file = file.to_str().unwrap();
+    let (file, payload) = (file.to_str().unwrap(), payload.to_str().unwrap());
     for (program, line, redirected) in [
         ("mqt", "sub -p PORT -t kept -C 1".to_owned(), true),
-        ("mqt", "rr -p PORT -t kept -e kept -m x".to_owned(), true),
+        ("mqt", format!("rr -p PORT -t a -e a -f {payload}"), true),
         ("mqt", "sub --help".to_owned(), true),
         (
             "mqt",
@@ -90,7 +90,7 @@ fn a_file_that_may_not_grow_is_an_output_error() {
             false,
         ),
         ("mosquitto_sub", "-p PORT -t kept -C 1".to_owned(), true),
-        ("mosquitto_rr", "-p PORT -t kept -e kept -m x".to_owned(), true),
+        ("mosquitto_rr", format!("-p PORT -t a -e a -f {payload}"), true),
     ] {
         let redirect = if redirected { format!("; exec > '{file}'") } else { String::new() };
         let outcome = stage.call_after(&format!("ulimit -f 1{redirect}"), program, &line).run();
