@@ -2,7 +2,8 @@
 //!
 //! The map of the house: [`cli`] is what was typed, [`config`] what it means here, [`mqtt`] the protocol,
 //! [`connection`] the way to a broker, [`broker`] the dev broker, [`output`] bytes for people and programs,
-//! [`commands`] the glue, [`ui`] the owner of stdout and stderr, [`error`] failures and exit statuses.
+//! [`commands`] the glue, [`ui`] the owner of stdout and stderr, [`error`] failures and exit statuses,
+//! [`process`] what the program owes the system that runs it.
 
 pub mod broker;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod connection;
 pub mod error;
 pub mod mqtt;
 pub mod output;
+pub mod process;
 pub mod ui;
 
 use std::ffi::OsString;
@@ -34,6 +36,7 @@ const PROGRAM: &str = "mqt";
 /// Does what the arguments say, the name of the program first among them, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(report_defect));
+    process::signal::prepare();
     let mut argv = argv.into_iter();
     let program = argv.next().unwrap_or_default();
     let result = match Tool::of(&program) {
@@ -102,6 +105,7 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
             talk.status(&text);
             // There is one exit status for both.
             drop(usage.map(|usage| talk.out(usage.as_bytes())));
+            talk.close();
             return ExitCode::from(Kind::Usage.old_code());
         }
     };
@@ -224,10 +228,16 @@ fn report_defect(panic: &PanicHookInfo<'_>) {
     let place =
         panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
     let version = env!("CARGO_PKG_VERSION");
-    // Nothing can be done about a closed stderr.
-    drop(writeln!(
-        std::io::stderr(),
-        "{PROGRAM}: error[bug]: mqt {version} has a defect{place}\n  hint: please report it with what you typed"
-    ));
+    // Nothing can be done about a stderr that is closed, or that nobody reads.
+    #[cfg(unix)]
+    let is_read = process::readiness::takes_bytes(&std::io::stderr());
+    #[cfg(not(unix))]
+    let is_read = true;
+    if is_read {
+        drop(writeln!(
+            std::io::stderr(),
+            "{PROGRAM}: error[bug]: mqt {version} has a defect{place}\n  hint: please report it with what you typed"
+        ));
+    }
     std::process::exit(Kind::Bug.code().into());
 }

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 /// A module of the top level and the modules of the top level that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("mqtt", &[]),
-    ("connection", &["mqtt"]),
-    ("broker", &["mqtt", "connection"]),
+    ("process", &[]),
+    ("connection", &["mqtt", "process"]),
+    ("broker", &["mqtt", "connection", "process"]),
     ("output", &["mqtt"]),
     ("error", &[]),
     ("cli", &["mqtt", "connection", "error"]),
-    ("config", &["cli", "mqtt", "connection", "error", "output"]),
-    ("ui", &["config", "error", "mqtt", "output"]),
-    ("commands", &["broker", "cli", "config", "connection", "error", "mqtt", "output", "ui"]),
+    ("config", &["cli", "mqtt", "connection", "error", "output", "process"]),
+    ("ui", &["config", "error", "mqtt", "output", "process"]),
+    ("commands", &["broker", "cli", "config", "connection", "error", "mqtt", "output", "process", "ui"]),
 ];
 
 /// A crate and the places that may name it.
@@ -197,6 +198,52 @@ fn modules_name_only_what_they_may() {
             );
         }
     }
+}
+
+/// Files are opened by `process::file`, where a signal ends what blocks; besides it, what cannot block for ever: files
+/// of the system, sockets, descriptors that are open already, and commands that listen to no signal.
+#[test]
+fn files_are_opened_in_one_place() {
+    const ELSEWHERE: &[&str] = &[
+        "process/file.rs",
+        "commands/bench/limits.rs",
+        "commands/bench/usage.rs",
+        "commands/generate.rs",
+        "commands/install_links.rs",
+        "connection/unix.rs",
+    ];
+    const CALLS: &[&str] = &[
+        "fs::read",
+        "fs::write",
+        "fs::metadata",
+        "fs::canonicalize",
+        "fs::rename",
+        "File::open",
+        "File::create",
+        ".open(path)",
+        "path.is_file()",
+        "path.is_dir()",
+        "path.exists()",
+        "folder.is_dir()",
+        "folder.exists()",
+    ];
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        // Tests stand at the end of a file, or in one of their own.
+        let code = source.code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code = code.split("#[cfg(all(test, unix))]\nmod ").next().unwrap_or_default();
+        if source.path.ends_with("tests.rs") || source.path.contains("/tests/") {
+            continue;
+        }
+        // A name that only ends so.
+        let code = code.replace("KeyLogFile::", "");
+        for call in CALLS.iter().filter(|call| code.contains(**call)) {
+            let allowed = ELSEWHERE.contains(&source.path.as_str());
+            assert!(allowed, "src/{} calls {call}; crate::process::file does so interruptibly", source.path);
+            found.insert(source.path.clone());
+        }
+    }
+    assert!(found.contains("process/file.rs"), "{found:?}");
 }
 
 #[test]

@@ -46,6 +46,9 @@ mod multicall;
 mod packets;
 #[cfg(test)]
 #[cfg(unix)]
+mod process;
+#[cfg(test)]
+#[cfg(unix)]
 mod readme;
 #[cfg(test)]
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::mqtt::Secret;
+use crate::process::file;
 
 /// The users and their passwords, as plain text: for development, not for production.
 ///
@@ -42,7 +43,7 @@ impl PasswordFile {
     /// # Errors
     /// The file cannot be read, or one of its lines is wrong.
     pub fn read(path: &Path) -> Result<Self, PasswordFileError> {
-        let text = std::fs::read_to_string(path)
+        let text = file::read_to_string(path)
             .map_err(|source| PasswordFileError::Read { path: path.to_owned(), source })?;
         Self::parse(&text)
     }

@@ -24,7 +24,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
 pub use bench::BenchArgs;
 pub use broker::BrokerArgs;
@@ -376,6 +376,9 @@ fn parse_command(
     if let Some(usage) = wrong_words(&command, &args, shown) {
         return Err(usage);
     }
+    if matches!(name, "pub" | "rr") {
+        check_one_message(&matches, shown)?;
+    }
     let request = match name {
         "pub" => PublishArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
             args.connection.session.property = properties;
@@ -497,6 +500,22 @@ fn wrong_words(command: &Command, args: &[OsString], shown: &str) -> Option<Wron
             _ => None,
         }
     })
+}
+
+/// Fails when an option that says what to publish is given twice: the last one does not win, for the others would be
+/// lost without a word.
+fn check_one_message(matches: &ArgMatches, shown: &str) -> Result<(), WrongUsage> {
+    for (id, option) in [("message", "-m"), ("file", "-f"), ("replay", "--replay")] {
+        let given = matches.try_contains_id(id).is_ok_and(|there| there)
+            && matches.indices_of(id).is_some_and(|indices| indices.len() > 1);
+        if given {
+            let mut usage = WrongUsage::new(format!("{option} is given more than once"), shown);
+            let hint = "one command publishes one payload; -l publishes each line of standard input";
+            usage.hints.insert(0, hint.to_owned());
+            return Err(usage);
+        }
+    }
+    Ok(())
 }
 
 /// `mqt help` and a topic.

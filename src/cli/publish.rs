@@ -53,13 +53,14 @@ pub struct PublishArgs {
     /// Publish this text
     ///
     /// It may be empty. Any bytes that an argument can have are sent as they are.
-    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true, group = "source")]
+    #[arg(short = 'm', long, value_name = "TEXT", action = ArgAction::Append, allow_hyphen_values = true,
+          group = "source")]
     pub message: Option<OsString>,
 
     /// Publish the content of this file as one message
     ///
     /// Byte for byte.
-    #[arg(short = 'f', long, value_name = "FILE", group = "source")]
+    #[arg(short = 'f', long, value_name = "FILE", action = ArgAction::Append, group = "source")]
     pub file: Option<PathBuf>,
 
     /// Publish all of standard input as one message
@@ -100,7 +101,7 @@ pub struct PublishArgs {
     /// With --json. A file of `mqt watch --record`, `mqt sub --json` or `mosquitto_sub -F %j`: the time from one message to
     /// the next is that of their tst, a date and time with its offset from UTC, or the seconds or milliseconds since 1970.
     /// A message without one is an error.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", action = ArgAction::Append)]
     pub replay: Option<PathBuf>,
 
     /// Publish the recording so much faster [default: 1x]

@@ -43,13 +43,14 @@ pub struct RequestArgs {
     /// Send this text
     ///
     /// It may be empty. Any bytes that an argument can have are sent as they are.
-    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true, group = "source")]
+    #[arg(short = 'm', long, value_name = "TEXT", action = ArgAction::Append, allow_hyphen_values = true,
+          group = "source")]
     pub message: Option<OsString>,
 
     /// Send the content of this file
     ///
     /// Byte for byte.
-    #[arg(short = 'f', long, value_name = "FILE", group = "source")]
+    #[arg(short = 'f', long, value_name = "FILE", action = ArgAction::Append, group = "source")]
     pub file: Option<PathBuf>,
 
     /// Send all of standard input

@@ -26,6 +26,7 @@ use super::signals::{Signal, Signals};
 /// The settings name what cannot be used: a file, an address.
 pub fn run(settings: BrokerSettings, ui: &Ui) -> Result<(), Failure> {
     if let Some(signal) = run_to_end(serve(settings, ui))? {
+        ui.close();
         signal.die();
     }
     Ok(())
@@ -35,7 +36,7 @@ async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Fail
     let observer = (settings.verbose || settings.ui.debug).then(|| observer(settings.verbose, ui));
     let options = BrokerOptions { observer, on_full: Some(on_full(ui)), ..options(&settings)? };
     let server = Server::bind(options).await.map_err(|error| from_broker(&error))?;
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     let endpoints = server.endpoints();
     let lines: String = endpoints.iter().map(|endpoint| format!("{endpoint}\n")).collect();
     ui.out(lines.as_bytes())?;

@@ -13,9 +13,10 @@ use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
 use crate::output::json::{JsonMessage, JsonMessageError, parse_message, parse_recorded};
 use crate::output::sanitize::escape;
+use crate::process::file;
 use crate::ui::Amount;
 
-use super::input::{Record, Records, read_whole};
+use super::input::{Record, Records, read_whole_in_thread};
 use super::publish::{file_payload, too_large};
 use super::recording::{self, Pace};
 
@@ -114,6 +115,9 @@ impl Feed {
             not_before: None,
             stepwise: settings.ui.dialect.tool().is_some(),
         };
+        if settings.source.reads_stdin() {
+            check_stdin()?;
+        }
         let origin = match &settings.source {
             Source::Message(_) | Source::Null | Source::File(_) | Source::StdinWhole => {
                 repeated(payload(&settings.source, settings.ui.dialect).await?)
@@ -135,7 +139,7 @@ impl Feed {
             },
         };
         let input_size = match (&origin, &settings.source) {
-            (_, Source::Recording(replay)) => std::fs::metadata(&replay.file).ok().map(|file| file.len()),
+            (_, Source::Recording(replay)) => file::metadata(&replay.file).ok().map(|file| file.len()),
             (Origin::Stream { .. }, _) => stdin_size(),
             (Origin::Repeated { .. }, _) => None,
         };
@@ -446,14 +450,12 @@ pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, 
         Source::Message(payload) => Ok(payload.clone()),
         Source::File(path) => file_payload(path),
         Source::StdinWhole => {
-            let payload = tokio::task::spawn_blocking(|| read_whole(std::io::stdin().lock()))
-                .await
-                .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?
-                .map_err(|error| {
-                    Failure::usage(format!("standard input: {error}"))
-                        .keyword("file")
-                        .old_text("Error loading input from stdin.")
-                })?;
+            check_stdin()?;
+            let payload = read_whole_in_thread(Stdin).await.map_err(|error| {
+                Failure::usage(format!("standard input: {error}"))
+                    .keyword("file")
+                    .old_text("Error loading input from stdin.")
+            })?;
             if payload.len() > MAX_REMAINING_LENGTH {
                 return Err(too_large(payload.len() as u64, "standard input"));
             }
@@ -535,6 +537,27 @@ impl Read for Stdin {
     fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
         std::io::stdin().lock().read(space)
     }
+}
+
+/// Fails when standard input is closed: to end there would pass for an empty message, which clears what is retained.
+///
+/// The standard library has put /dev/null in the place of a descriptor that was closed, open for writing, too, as nobody
+/// else opens a standard input that is meant to be read.
+#[cfg(unix)]
+fn check_stdin() -> Result<(), Failure> {
+    if !crate::process::descriptors::is_stdin_closed() {
+        return Ok(());
+    }
+    Err(Failure::usage("standard input is closed")
+        .keyword("file")
+        .hint("-n publishes an empty message; a container needs -i (docker run -i) for standard input")
+        .old_text("Error loading input from stdin."))
+}
+
+/// There is no telling here.
+#[cfg(not(unix))]
+fn check_stdin() -> Result<(), Failure> {
+    Ok(())
 }
 
 /// The size of standard input when it is a file.

@@ -205,6 +205,19 @@ pub(super) fn read_whole(input: impl Read) -> io::Result<Bytes> {
     Ok(bytes.into())
 }
 
+/// [`read_whole`] in a thread of its own, for an input that may take its time.
+///
+/// # Errors
+/// Reading failed, or the thread cannot be started.
+pub(super) async fn read_whole_in_thread(input: impl Read + Send + 'static) -> io::Result<Bytes> {
+    let (sender, bytes) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("stdin".into()).spawn(move || {
+        // Nobody may wait for it any more.
+        drop(sender.send(read_whole(input)));
+    })?;
+    bytes.await.unwrap_or_else(|_| Err(io::Error::other("the thread that reads has died")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,18 +32,31 @@ use std::hash::{BuildHasher, Hasher};
 use tokio::time::Instant;
 
 use crate::config::OutputFormat;
+use crate::connection::error::reason;
 use crate::error::{Failure, Kind};
 use crate::output::{Formatter, Json, Presentation, Template, Text};
 
 pub(crate) use local_broker::local_broker;
 
+/// How many descriptors the runtime takes: of its poll and the copy of it, of its waker, and three of its signals.
+const OF_RUNTIME: usize = 6;
+
+/// The system has not enough of something that every command needs.
+pub(crate) fn shortage(error: &std::io::Error) -> Failure {
+    Failure::new(Kind::Connect, format!("the system has no room for this: {}", reason(error)))
+        .keyword("resources")
+        .hint("`ulimit -a` shows the limits: open files (-n), processes and threads (-u), memory (-v)")
+}
+
 /// Runs a command on a runtime of one thread, and does not wait for what it leaves behind, such as a
 /// name lookup that the system cannot cancel.
 fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // The runtime panics when it finds none for its signals.
+    crate::process::descriptors::check(OF_RUNTIME).map_err(|error| shortage(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Kind::Bug, "the runtime does not start").source(&error))?;
+        .map_err(|error| shortage(&error))?;
     let result = runtime.block_on(command);
     runtime.shutdown_background();
     result

@@ -15,6 +15,8 @@ use crate::error::{Failure, Kind};
 use crate::mqtt::session::{Event, Refusal};
 use crate::mqtt::{QoS, ReasonCode};
 use crate::output::units::count_of;
+use crate::process::file;
+use crate::process::signal::interruptible;
 use crate::ui::{Progress, Summary, Ui};
 
 use super::failure::{DENIED_BY_CLOSING, from_refusal, from_setup};
@@ -45,7 +47,7 @@ pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
 
 async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     if settings.source.reads_stdin() && std::io::stdin().is_terminal() {
         ui.note("stdin", "reading from the terminal; Ctrl-D at the beginning of a line ends it");
     }
@@ -371,12 +373,12 @@ pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
             .old_text(multicall::not_loaded(path, &error));
         if is_stdin { failure.hint("-s reads standard input") } else { failure }
     };
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = file::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > u64::try_from(crate::mqtt::MAX_REMAINING_LENGTH).unwrap_or(u64::MAX) {
         return Err(too_large(size, &path.display().to_string()));
     }
-    super::input::read_whole(file).map_err(failed)
+    interruptible(|| super::input::read_whole(file)).map_err(failed)
 }
 
 /// A payload that fits into no packet.

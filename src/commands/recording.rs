@@ -1,6 +1,5 @@
 //! Recordings: files of messages as JSON lines, and when each message in them is due.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::connection::error::reason;
 use crate::error::Failure;
+use crate::process::file;
 
 use super::input::Records;
 
@@ -21,7 +21,7 @@ pub fn open(path: &Path) -> Result<Records, Failure> {
             .keyword("file")
             .hint("a recording is made by mqt watch --record FILE or mqt sub --json > FILE")
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = file::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(Failure::usage(format!("{}: it is a folder", path.display())).keyword("file"));
     }

@@ -14,7 +14,7 @@ use crate::mqtt::packet::Publish;
 use crate::mqtt::session::Event;
 use crate::mqtt::{Message, Properties, Property, ReasonCode, Version};
 use crate::output::Delivery;
-use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
+use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::latency::{Latencies, Timed};
@@ -50,7 +50,7 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         (formatter, times) = (Box::new(timed), Some(sender));
     }
     let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
-        .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+        .map_err(|error| super::shortage(&error))?;
     let payload = tokio::select! {
         biased;
         signal = signals.next() => return Ok(Some(signal)),
@@ -71,6 +71,7 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
     let mut asker = Asker {
         printer,
         unwritten: Unwritten::default(),
+        reader: Reader::of_stdout(),
         times,
         in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
@@ -112,6 +113,7 @@ struct Asker<'a> {
     settings: RequestSettings,
     printer: Printer,
     unwritten: Unwritten,
+    reader: Reader,
     /// Takes the times that are printed behind the answers.
     times: Option<Sender<Duration>>,
     /// An answer is printed before the next packet is looked at, for lines about packets stand among the answers.
@@ -180,6 +182,11 @@ impl Asker<'_> {
                 result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
+                }
+                // Before the first answer somebody waits for the exit status.
+                () = self.reader.gone(), if self.answered > 0 => {
+                    self.unread = true;
+                    self.done = true;
                 }
                 () = sleep_until(patience), if patience.is_some() => self.give_up(overall.is_some()),
                 () = sleep_until(due), if due.is_some() => {}

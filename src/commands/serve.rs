@@ -36,10 +36,9 @@ const ERROR: &str = "error";
 
 /// Serves until a signal comes or the connection is over.
 pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
-    let unable = |error: std::io::Error| Failure::new(Kind::Bug, error.to_string());
-    let mut signals = Signals::listen().map_err(unable)?;
+    let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     let exec = Exec::new(settings.command.clone(), settings.command_timeout, settings.largest_answer)
-        .map_err(unable)?;
+        .map_err(|error| super::shortage(&error))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
         properties.push(Property::ReceiveMaximum(RECEIVE_MAXIMUM));

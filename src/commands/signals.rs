@@ -2,6 +2,9 @@
 
 use std::io;
 
+#[cfg(unix)]
+use crate::process::signal;
+
 /// A signal that asks a command to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -15,22 +18,31 @@ pub enum Signal {
     Alarm,
 }
 
-/// Listens for the signals that end a command.
+/// A signal that comes so soon after the first one is the same one, delivered twice: `timeout` sends it to the process and
+/// to its group, a closed terminal and its shell send SIGHUP both.
+#[cfg(unix)]
+const SAME: std::time::Duration = std::time::Duration::from_millis(50);
+/// After a second signal, how long a command has to stop what it has started; then the process ends.
+#[cfg(unix)]
+const LAST_MOMENT: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Listens for the signals that end a command. A second signal ends the process at once, whatever it is doing.
 #[cfg(unix)]
 #[derive(Debug)]
 pub struct Signals {
-    /// A task waits for the three: whoever has other things to do than to wait looks at one place only.
+    /// A task waits for all of them: whoever has other things to do than to wait looks at one place only.
     arrived: tokio::sync::mpsc::Receiver<Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Begins to listen; from now on the signals no longer end the process by themselves.
+    /// Begins to listen; from now on the signals no longer end the process by themselves, except inside of calls that
+    /// may block ([`signal::interruptible`]). When this is dropped they do so again.
     ///
     /// # Errors
     /// The system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
-        Self::listen_also_to_alarm(false)
+        Self::listen_to(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])
     }
 
     /// [`Self::listen`], and to SIGALRM where that is wanted.
@@ -38,25 +50,37 @@ impl Signals {
     /// # Errors
     /// The system refuses the handlers.
     pub fn listen_also_to_alarm(wanted: bool) -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut alarm = wanted.then(|| signal(SignalKind::alarm())).transpose()?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let all = [Signal::Interrupt, Signal::Terminate, Signal::Hangup, Signal::Alarm];
+        Self::listen_to(if wanted { &all } else { &all[..3] })
+    }
+
+    fn listen_to(signals: &[Signal]) -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal as stream};
+        let mut streams = Vec::with_capacity(signals.len());
+        for signal in signals {
+            let number = signal.number().into();
+            if signal::take_over(number)? {
+                streams.push((*signal, stream(SignalKind::from_raw(number))?));
+            }
+        }
         let (sender, arrived) = tokio::sync::mpsc::channel(1);
         tokio::spawn(async move {
+            let first = next_of(&mut streams).await;
+            let until = tokio::time::Instant::now() + SAME;
+            if sender.send(first).await.is_err() {
+                return;
+            }
             loop {
-                let signal = tokio::select! {
-                    _ = interrupt.recv() => Signal::Interrupt,
-                    _ = terminate.recv() => Signal::Terminate,
-                    _ = hangup.recv() => Signal::Hangup,
-                    Some(_) = next_of(&mut alarm) => Signal::Alarm,
-                };
-                if sender.send(signal).await.is_err() {
-                    return;
+                let second = next_of(&mut streams).await;
+                if tokio::time::Instant::now() < until {
+                    continue;
                 }
+                let _ = sender.try_send(second);
+                tokio::time::sleep(LAST_MOMENT).await;
+                second.die();
             }
         });
+        signal::attend(true);
         Ok(Self { arrived })
     }
 
@@ -69,19 +93,34 @@ impl Signals {
     /// The next signal.
     pub async fn next(&mut self) -> Signal {
         match self.arrived.recv().await {
-            Some(signal) => signal,
+            Some(arrived) => {
+                signal::taken();
+                arrived
+            }
             None => std::future::pending().await,
         }
     }
 }
 
-/// The next of a signal that may not be listened to.
 #[cfg(unix)]
-async fn next_of(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
-    match signal {
-        Some(signal) => signal.recv().await,
-        None => std::future::pending().await,
+impl Drop for Signals {
+    fn drop(&mut self) {
+        signal::attend(false);
     }
+}
+
+/// Waits for the next of some signals; for ever, where there are none.
+#[cfg(unix)]
+async fn next_of(streams: &mut [(Signal, tokio::signal::unix::Signal)]) -> Signal {
+    std::future::poll_fn(|context| {
+        for (signal, stream) in streams.iter_mut() {
+            if stream.poll_recv(context).is_ready() {
+                return std::task::Poll::Ready(*signal);
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
 }
 
 /// Listens for Ctrl-C.
@@ -121,10 +160,7 @@ impl Signal {
     /// the system has no such end.
     pub fn die(self) {
         #[cfg(unix)]
-        {
-            // It fails for numbers that are no signals.
-            let _ = signal_hook::low_level::emulate_default_handler(self.number().into());
-        }
+        signal::die(self.number().into());
     }
 
     /// Its number, the same on every unix.

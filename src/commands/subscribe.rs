@@ -17,7 +17,7 @@ use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, 
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
-use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Sink, Summary, Ui};
+use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
@@ -53,7 +53,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         broker.show_how_to_publish(&settings.subscriptions, ui);
     }
     let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
-        .map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+        .map_err(|error| super::shortage(&error))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
         let count = settings.count.and_then(|count| u16::try_from(count.get()).ok());
@@ -91,6 +91,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         printer,
         talk,
         unwritten: Unwritten::default(),
+        reader: Reader::of_stdout(),
         last_delivery: 0,
         urged: 0,
         counted: 0,
@@ -162,6 +163,7 @@ struct Subscriber<'a> {
     printer: Printer,
     talk: Talk<'a>,
     unwritten: Unwritten,
+    reader: Reader,
     /// The number of the newest delivery that was taken.
     last_delivery: u64,
     /// Everything up to this delivery is written without waiting for more.
@@ -211,6 +213,8 @@ impl Subscriber<'_> {
                 signal = signals.next() => match signal {
                     Signal::Alarm => self.end = Some(End::TimedOut),
                     signal => {
+                        // What has come in counts.
+                        self.attend();
                         self.signal = Some(signal);
                         self.end = Some(End::Signal);
                     }
@@ -222,6 +226,7 @@ impl Subscriber<'_> {
                 }
                 // Nothing more can be read, and the broker may wait for acknowledgements.
                 () = std::future::ready(()), if self.holds_back_acknowledgements() => self.write_now(),
+                () = self.reader.gone() => self.end = Some(End::Unread),
                 _ = rate.tick(), if self.settings.view == View::Rate => {
                     let before = std::mem::replace(&mut counted, self.received);
                     let line = format!("{} msgs/s\n", counted - before);
@@ -256,6 +261,12 @@ impl Subscriber<'_> {
         let until = Instant::now() + GRACE;
         let mut told = false;
         self.write_now();
+        let session = self.client.session_state();
+        if hurried && session.is_drained() && session.awaiting_release() == 0 {
+            // What would be read now could only be thrown away, and at QoS 0 nobody else has it.
+            self.slow = false;
+            self.client.set_reading(false);
+        }
         loop {
             let late = Instant::now() >= until;
             let unwritten = !self.unwritten.is_empty() && !matches!(self.end, Some(End::Unread));

@@ -1,6 +1,5 @@
 //! From connection options to what a client is made from.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::connection::{
 };
 use crate::error::Failure;
 use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Will};
+use crate::process::file;
 
 use super::environment::Environment;
 use super::settings::UiSettings;
@@ -66,7 +66,8 @@ pub(super) fn merge(
     }
     let (mut saved, warning) = profile::options(environment, typed.server.profile.as_deref())?;
     warnings.extend(warning);
-    let mut variables = layer::read_environment(environment)?;
+    let (mut variables, misspelt) = layer::read_environment(environment)?;
+    warnings.extend(misspelt);
     let leads_elsewhere = [&variables, &saved].iter().any(|lower| {
         let none = ConnectionArgs::default();
         (&lower.server, &lower.login, &lower.tls) != (&none.server, &none.login, &none.tls)
@@ -283,7 +284,7 @@ fn will(args: &WillArgs, properties: Properties) -> Result<Option<Will>, Failure
 }
 
 fn read_will(path: &Path) -> Result<Bytes, Failure> {
-    fs::read(path).map(Bytes::from).map_err(|error| {
+    file::read(path).map(Bytes::from).map_err(|error| {
         Failure::usage(format!("the will file {} cannot be read", path.display())).source(&error)
     })
 }

@@ -23,7 +23,8 @@ use crate::cli::multicall::Dialect;
 use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
 
-use super::environment::Environment;
+use super::Warning;
+use super::environment::{self, Environment};
 
 /// The port that means TLS when nothing else is said, as with mosquitto.
 const TLS_PORT: u16 = 8883;
@@ -40,12 +41,25 @@ pub(super) struct Found {
 type Find<'a> = dyn FnMut(&'static str) -> Option<Result<Found, Failure>> + 'a;
 
 /// Reads the connection options that the environment sets: `MQT_` and the long name in capitals.
-pub(super) fn read_environment(environment: &Environment<'_>) -> Result<ConnectionArgs, Failure> {
-    read(&mut |name| {
+pub(super) fn read_environment(
+    environment: &Environment<'_>,
+) -> Result<(ConnectionArgs, Vec<Warning>), Failure> {
+    let names = (environment.names)();
+    let mut known = vec!["MQT_PROFILE".to_owned()];
+    let args = read(&mut |name| {
         let variable = variable_name(name);
+        if !names.is_empty() {
+            known.push(variable.clone());
+        }
         let text = environment.text(&variable)?;
         Some(text.map(|text| Found { value: toml::Value::String(text), origin: variable }))
-    })
+    })?;
+    let warning = |(name, meant)| Warning {
+        keyword: "environment",
+        text: format!("the variable {name} is unknown; did you mean {meant}?"),
+    };
+    let warnings = environment::misspelt(&names, &known).into_iter().map(warning).collect();
+    Ok((args, warnings))
 }
 
 /// `ws-path` → `MQT_WS_PATH`
@@ -454,6 +468,7 @@ mod tests {
         let variable = |name: &str| (name == "MQT_PORT").then(|| "x".into());
         let environment = Environment {
             variable: &variable,
+            names: &Vec::new,
             config_dir: None,
             stderr_is_terminal: false,
             is_interactive: false,

@@ -1,12 +1,12 @@
 //! Where the password comes from, and reading it.
 
-use std::fs;
 use std::path::Path;
 
 use crate::cli::connection::LoginArgs;
 use crate::connection::PasswordSource;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
+use crate::process::file;
 
 use super::environment::Environment;
 
@@ -44,7 +44,7 @@ pub(super) fn password(
 }
 
 fn read_file(path: &Path) -> Result<Secret, Failure> {
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = file::read(path).map_err(|error| {
         Failure::usage(format!("the password file {} cannot be read", path.display())).source(&error)
     })?;
     Ok(without_line_end(bytes))

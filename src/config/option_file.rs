@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::cli::multicall::{Line, Tool, line_words};
 use crate::error::Failure;
+use crate::process::file;
 
 /// An options file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn read(
             None => return Ok(None),
         },
     };
-    match fs::read(&path) {
+    match file::read(&path) {
         Ok(bytes) => {
             let lines = lines(text(&bytes, &path)?, |line| {
                 let nothing = line.starts_with('#') || line.trim_start_matches(' ').is_empty();
@@ -54,7 +54,7 @@ pub fn read(
 /// # Errors
 /// It cannot be read.
 pub fn read_named(path: &Path) -> Result<OptionFile, Failure> {
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = file::read(path).map_err(|error| unreadable(path, &error))?;
     Ok(OptionFile { path: path.to_owned(), lines: lines(text(&bytes, path)?, own_words) })
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use toml::Spanned;
 use crate::cli::ConnectionArgs;
 use crate::cli::connection::HIDDEN;
 use crate::error::Failure;
+use crate::process::file;
 
 use super::Warning;
 use super::environment::Environment;
@@ -47,7 +47,7 @@ impl ProfileFile {
     /// It cannot be read, or is not what it should be.
     pub fn read(environment: &Environment<'_>) -> Result<Option<Self>, Failure> {
         let Some(path) = path(environment) else { return Ok(None) };
-        let text = match fs::read_to_string(&path) {
+        let text = match file::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
@@ -256,7 +256,7 @@ fn shown_toml(key: &str, value: &toml::Value) -> String {
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let mode = file::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
@@ -344,6 +344,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
     #[cfg(unix)]
     #[test]
     fn a_readable_file_with_a_password_is_warned_about() {
+        use std::fs;
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");

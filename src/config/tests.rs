@@ -38,6 +38,7 @@ fn resolve(line: &str, around: &Around) -> Result<Settings, Failure> {
         variable: &|name| {
             around.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         },
+        names: &Vec::new,
         config_dir: Some(dir.path().to_owned()),
         stderr_is_terminal: around.terminal,
         is_interactive: false,

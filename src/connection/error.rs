@@ -108,7 +108,7 @@ impl SetupError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoCertificate { path } if !path.is_dir() => vec![format!(
+            Self::NoCertificate { path } if !crate::process::file::is_folder(path) => vec![format!(
                 "if it is DER, convert it: openssl x509 -inform der -in {} -out ca.pem",
                 path.display()
             )],

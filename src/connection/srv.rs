@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
+use crate::process::file;
+
 /// The port of name servers.
 const PORT: u16 = 53;
 /// How long one name server may take.
@@ -59,7 +61,7 @@ pub(super) async fn lookup(name: &str, servers: &NameServers) -> Result<Vec<Serv
     let servers = match servers {
         NameServers::These(servers) => servers,
         NameServers::System => {
-            system = name_servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+            system = name_servers(&file::read_to_string("/etc/resolv.conf".as_ref()).unwrap_or_default());
             &system
         }
     };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 use super::error::ConnectError;
@@ -94,6 +94,18 @@ pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Resu
     Ok(stream)
 }
 
+/// Asks the system, which blocks, in a thread. That of the runtime would panic where no thread can be started.
+async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    let name = (host.to_owned(), port);
+    std::thread::Builder::new().name("lookup".to_owned()).spawn(move || {
+        let addresses = std::net::ToSocketAddrs::to_socket_addrs(&name);
+        // Nobody may wait for it any more.
+        drop(sender.send(addresses.map(Iterator::collect)));
+    })?;
+    answer.await.unwrap_or_else(|_| Err(io::Error::other("the lookup has died")))
+}
+
 /// The addresses of a name. Addresses and `localhost` need no resolver, so no thread is started for them.
 pub(super) async fn lookup(
     host: &str,
@@ -108,8 +120,8 @@ pub(super) async fn lookup(
             .map(|address| SocketAddr::new(address, port))
             .to_vec()
     } else {
-        match options.pending_lookup.during(host, lookup_host((host, port))).await {
-            Ok(addresses) => addresses.collect(),
+        match options.pending_lookup.during(host, resolve(host, port)).await {
+            Ok(addresses) => addresses,
             Err(error) => return Err(ConnectError::lookup(host, &error)),
         }
     };

@@ -47,7 +47,7 @@ impl Socket {
         let listener = match tokio::net::UnixListener::bind(path) {
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse
-                    && std::fs::metadata(path)?.file_type().is_socket()
+                    && crate::process::file::metadata(path)?.file_type().is_socket()
                     && std::os::unix::net::UnixStream::connect(path)
                         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) =>
             {

@@ -25,6 +25,9 @@ impl LiveLine {
     /// Writes the line: how much is done, from 0 to 1, if that is known, and words. They must be free of
     /// control characters.
     pub fn show(&mut self, done: Option<f64>, words: &str) {
+        if !self.ui.can_draw() {
+            return;
+        }
         if self.is_known != Some(done.is_some()) {
             self.is_known = Some(done.is_some());
             let template = if done.is_some() { "{bar:10} {wide_msg}" } else { "{wide_msg}" };

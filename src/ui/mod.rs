@@ -4,14 +4,17 @@
 //! talk. Every text that goes to stderr is escaped here, whatever was done to it before, and is written
 //! with one call; a stderr that is closed or full is no reason to stop.
 
+mod errors;
 mod live;
 mod printer;
 mod progress;
+mod reader;
 mod summary;
 
 pub use live::LiveLine;
 pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
 pub use progress::{Amount, Progress};
+pub use reader::Reader;
 pub use summary::Summary;
 
 use std::borrow::Cow;
@@ -25,6 +28,9 @@ use crate::config::{ColorChoice, SummaryFormat, UiSettings};
 use crate::error::{Failure, Kind};
 use crate::output::sanitize::{Keep, escape, escape_keeping};
 use crate::output::{Presentation, Role, Style, Target};
+use crate::process::readiness::PIECE;
+use crate::process::signal::interruptible;
+use errors::Errors;
 
 /// Talks to the person at the terminal, or to the log that stderr goes to. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +46,8 @@ struct Inner {
     bar: Mutex<Option<ProgressBar>>,
     /// The last line, for [`Ui::close`].
     closing: Mutex<Option<String>>,
+    /// What [`Ui::close`] waits for; `None` in tests.
+    errors: Option<Errors>,
 }
 
 /// One of the two streams.
@@ -65,6 +73,30 @@ impl Stream {
         writer.write_all(bytes)?;
         writer.flush()
     }
+}
+
+/// Standard output. Where it takes no bytes, a signal ends the process at once.
+struct Interruptible;
+
+impl Write for Interruptible {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = bytes.get(..PIECE).unwrap_or(bytes);
+        unless_it_blocks(|| io::stdout().write(piece))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // The standard library keeps back what follows the last line feed.
+        unless_it_blocks(|| io::stdout().flush())
+    }
+}
+
+/// Writes a piece. Only where that may block, a signal is not attended to.
+fn unless_it_blocks<T>(write: impl FnOnce() -> T) -> T {
+    #[cfg(unix)]
+    if crate::process::readiness::takes_bytes(&io::stdout()) {
+        return write();
+    }
+    interruptible(write)
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,13 +129,14 @@ impl Ui {
     /// Over the process's stdout and stderr. `program` is the name that starts every line: `mqt`.
     #[must_use]
     pub fn new(program: &'static str, settings: UiSettings) -> Self {
-        let (stdout, stderr) = (io::stdout(), io::stderr());
-        let (stdout_terminal, stderr_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+        let (stdout_terminal, stderr_terminal) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let errors = Errors::of_process();
         Self::over(
             program,
             settings,
-            Stream::new(Box::new(stdout), stdout_terminal, settings.color),
-            Stream::new(Box::new(stderr), stderr_terminal, settings.color),
+            Stream::new(Box::new(Interruptible), stdout_terminal, settings.color),
+            Stream::new(Box::new(errors.clone()), stderr_terminal, settings.color),
+            Some(errors),
         )
     }
 
@@ -120,10 +153,17 @@ impl Ui {
             settings,
             Stream::new(stdout, false, settings.color),
             Stream::new(stderr, false, settings.color),
+            None,
         )
     }
 
-    fn over(program: &'static str, settings: UiSettings, stdout: Stream, stderr: Stream) -> Self {
+    fn over(
+        program: &'static str,
+        settings: UiSettings,
+        stdout: Stream,
+        stderr: Stream,
+        errors: Option<Errors>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 program,
@@ -132,6 +172,7 @@ impl Ui {
                 stderr,
                 bar: Mutex::new(None),
                 closing: Mutex::default(),
+                errors,
             }),
         }
     }
@@ -282,10 +323,14 @@ impl Ui {
         *lock(&self.inner.closing) = Some(text);
     }
 
-    /// Prints the closing line, where there is one: nothing comes after it.
+    /// Prints the closing line, where there is one: nothing comes after it. Waits for a reader of standard error that
+    /// is slow, but not for one that does not read.
     pub fn close(&self) {
         if let Some(text) = lock(&self.inner.closing).take() {
             self.talk(&text);
+        }
+        if let Some(errors) = &self.inner.errors {
+            errors.finish();
         }
     }
 
@@ -335,6 +380,11 @@ impl Ui {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
+    }
+
+    /// Whether stderr takes what is drawn on it: a terminal that is stopped by Ctrl-S does not.
+    fn can_draw(&self) -> bool {
+        self.inner.errors.as_ref().is_none_or(Errors::is_ready)
     }
 
     fn set_bar(&self, bar: Option<ProgressBar>) {

@@ -75,7 +75,7 @@ impl Progress {
             ui.set_bar(Some(bar.clone()));
             self.bar = Some(bar);
         }
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = self.bar.as_ref().filter(|_| ui.can_draw()) else { return };
         bar.set_position(done);
         if self.described.is_none_or(|last| now.duration_since(last) >= EVERY) {
             self.described = Some(now);

@@ -1,11 +1,12 @@
 //! The end of a run: warnings and verdict, the report, and the files.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::bench::{Outputs, Thresholds};
 use crate::error::{Failure, Kind};
+use crate::process::file;
 use crate::ui::Ui;
 
 use super::report::{csv, html, text};
@@ -65,22 +66,15 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::new(Kind::Output, format!("{} cannot be written", path.display())).source(&error)
     };
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let opened = fs::OpenOptions::new().write(true).open(path);
-        return opened.and_then(|mut file| file.write_all(content)).map_err(failed);
+    if file::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let opened = file::open_with(OpenOptions::new().write(true), path);
+        return opened.and_then(|mut file| file::write_all(&mut file, content)).map_err(failed);
     }
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = &file::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
-    let written = fs::File::create(&part)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    written.map_err(|error| {
-        // It may not even be there.
-        drop(fs::remove_file(&part));
-        failed(error)
-    })
+    file::write_in_place_of(path, &part, content).map_err(failed)
 }
 
 /// Whether all files can be written, before anything is measured: their folders are there.
@@ -90,8 +84,8 @@ fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
 pub fn check_folders(outputs: &Outputs) -> Result<(), Failure> {
     for path in [&outputs.json, &outputs.csv, &outputs.html].into_iter().flatten() {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if path.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
-            let why = if path.is_dir() { "it is a folder" } else { "there is no such folder" };
+        if file::is_folder(path) || folder.is_some_and(|folder| !file::is_folder(folder)) {
+            let why = if file::is_folder(path) { "it is a folder" } else { "there is no such folder" };
             return Err(Failure::new(Kind::Output, format!("{} cannot be written: {why}", path.display())));
         }
     }
@@ -103,7 +97,7 @@ pub fn check_folders(outputs: &Outputs) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be read, or is no result of this version.
 pub fn read(path: &Path) -> Result<ResultFile, Failure> {
-    let text = fs::read_to_string(path)
+    let text = file::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read", path.display())).source(&error))?;
     ResultFile::parse(&text).map_err(|error| {
         Failure::usage(format!("{}: {error}", path.display()))
@@ -114,6 +108,8 @@ pub fn read(path: &Path) -> Result<ResultFile, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::result::tests::run;
     use super::*;
     use crate::config::UiSettings;

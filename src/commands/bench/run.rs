@@ -91,7 +91,7 @@ struct Loaded {
 }
 
 async fn load(settings: &mut BenchSettings, ui: &Ui) -> Result<Loaded, Failure> {
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen().map_err(|error| crate::commands::shortage(&error))?;
     note_padding(settings, ui);
     let _broker = local_broker(settings.with_broker.clone(), &mut settings.client).await?;
     if settings.with_broker.is_some() {
@@ -381,6 +381,7 @@ mod tests {
     fn settings(line: &str) -> BenchSettings {
         let environment = Environment {
             variable: &|_| None,
+            names: &Vec::new,
             config_dir: None,
             stderr_is_terminal: false,
             is_interactive: false,

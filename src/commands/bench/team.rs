@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
+use crate::commands::shortage;
 use crate::error::{Failure, Kind};
 
 use super::scenario::Spec;
@@ -34,7 +35,7 @@ impl Team {
             let thread = std::thread::Builder::new()
                 .name(format!("load-{place}"))
                 .spawn(move || worker::run(place, &shared, &own, orders, tell))
-                .map_err(|error| Failure::new(Kind::Usage, "a thread does not start").source(&error))?;
+                .map_err(|error| shortage(&error))?;
             team.orders.push(order);
             team.threads.push(thread);
         }

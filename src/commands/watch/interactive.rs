@@ -14,6 +14,7 @@ use crate::connection::error::reason as io_reason;
 use crate::error::{Failure, Kind};
 use crate::output::clock::LocalClock;
 use crate::output::units::Many;
+use crate::process::file;
 
 use super::super::signals::{Signal, Signals};
 use super::BREATH;
@@ -184,5 +185,6 @@ impl Watcher<'_> {
 
 /// A file that is there is not overwritten.
 fn write_new(path: &Path, bytes: &Bytes) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(bytes)
+    // What is new is a regular file.
+    file::open_with(std::fs::OpenOptions::new().write(true).create_new(true), path)?.write_all(bytes)
 }

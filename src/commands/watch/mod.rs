@@ -34,7 +34,7 @@ mod watcher;
 use std::time::Duration;
 
 use crate::config::{WatchMode, WatchSettings};
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::mqtt::{Property, Version};
 use crate::ui::Ui;
 
@@ -68,7 +68,7 @@ pub fn run(settings: WatchSettings, ui: &Ui) -> Result<(), Failure> {
 
 async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
-    let mut signals = Signals::listen().map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+    let mut signals = Signals::listen().map_err(|error| crate::commands::shortage(&error))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
         properties.push(Property::ReceiveMaximum(RECEIVE_MAXIMUM));

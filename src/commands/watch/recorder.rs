@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::connection::error::reason;
 use crate::error::{Failure, Kind};
 use crate::output::{Delivery, Json, Presentation};
+use crate::process::file;
 use crate::ui::{PrintError, Printer, PrinterOptions, Sink, Ui};
 
 /// A file that messages are appended to.
@@ -28,7 +29,7 @@ impl Recorder {
         let failed = |error: io::Error| {
             Failure::new(Kind::Output, format!("{}: {}", path.display(), reason(&error))).keyword("record")
         };
-        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+        let mut file = file::open_with(OpenOptions::new().create(true).append(true), path).map_err(failed)?;
         let torn = is_torn(path, &file).map_err(failed)?;
         if torn {
             file.write_all(b"\n").map_err(failed)?;
@@ -95,7 +96,7 @@ fn is_torn(path: &Path, file: &File) -> io::Result<bool> {
         return Ok(false);
     }
     let mut last = [0];
-    let read = File::open(path).and_then(|mut file| {
+    let read = file::open(path).and_then(|mut file| {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::Failure;
+use crate::ui::Reader;
 
 use super::super::signals::{Signal, Signals};
 use super::super::sleep_until;
@@ -32,6 +33,7 @@ impl Watcher<'_> {
     ) -> Result<Option<Signal>, Failure> {
         let mut due: Option<Instant> = None;
         let mut breath = Instant::now();
+        let reader = Reader::of_stdout();
         loop {
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
@@ -57,6 +59,7 @@ impl Watcher<'_> {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
                 written = written(&mut self.recorder) => self.recorded(written),
+                () = reader.gone() => return Ok(None),
                 () = sleep_until(due), if due.is_some() => {}
                 came = came_in(&mut self.client, &mut self.replay) => self.arrived(came),
             }

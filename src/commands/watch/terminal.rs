@@ -267,7 +267,7 @@ pub fn listen(events: tokio::sync::mpsc::Sender<Event>) -> io::Result<()> {
 /// Signals that are about the terminal.
 #[cfg(unix)]
 pub struct TerminalSignals {
-    stop: tokio::signal::unix::Signal,
+    stop: Option<tokio::signal::unix::Signal>,
     go_on: tokio::signal::unix::Signal,
 }
 
@@ -287,17 +287,26 @@ impl TerminalSignals {
     /// # Errors
     /// The system refuses the handlers.
     pub fn listen() -> io::Result<Self> {
+        use signal_hook::consts::SIGTSTP;
         use tokio::signal::unix::{SignalKind, signal};
+        // Whoever starts it so that it is not stopped has a reason.
+        let is_wanted = !crate::process::signal::is_ignored(SIGTSTP);
         Ok(Self {
-            stop: signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP))?,
+            stop: is_wanted.then(|| signal(SignalKind::from_raw(SIGTSTP))).transpose()?,
             go_on: signal(SignalKind::from_raw(signal_hook::consts::SIGCONT))?,
         })
     }
 
     /// The next one.
     pub async fn next(&mut self) -> TerminalSignal {
+        let stop = async {
+            match &mut self.stop {
+                Some(stop) => stop.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.stop.recv() => TerminalSignal::Stop,
+            _ = stop => TerminalSignal::Stop,
             _ = self.go_on.recv() => TerminalSignal::GoOn,
         }
     }

@@ -1,11 +1,11 @@
 //! Users from a CSV file: name, password and client identifier.
 
-use std::fs;
 use std::path::Path;
 
 use crate::connection::PasswordSource;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
+use crate::process::file;
 
 use super::settings::Credential;
 
@@ -13,7 +13,7 @@ use super::settings::Credential;
 const COLUMNS: [&str; 3] = ["username", "password", "client-id"];
 
 pub(super) fn read(path: &Path) -> Result<Vec<Credential>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = file::read_to_string(path).map_err(|error| {
         Failure::usage(format!("the credentials file {} cannot be read", path.display())).source(&error)
     })?;
     let wrong = |line: usize, why: &str| {
@@ -89,7 +89,7 @@ mod tests {
     fn users(text: &str) -> Result<Vec<User>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("users.csv");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let password = |source: PasswordSource| match source {
             PasswordSource::Fixed(secret) => String::from_utf8(secret.expose().to_vec()).unwrap(),
             PasswordSource::Command(command) => command,

@@ -1,6 +1,5 @@
 //! Groups of clients from a TOML file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
@@ -9,6 +8,7 @@ use crate::cli::bench::{Arrival, ClientCount, PayloadSize, Rate, Scenario, Stage
 use crate::cli::values::{Window, read_list, read_value};
 use crate::error::Failure;
 use crate::mqtt::QoS;
+use crate::process::file;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +67,7 @@ pub(super) struct Placed {
 
 /// Reads the file. Paths in it are relative to its folder.
 pub(super) fn read(path: &Path) -> Result<Vec<Placed>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = file::read_to_string(path).map_err(|error| {
         Failure::usage(format!("the file {} of --groups cannot be read", path.display())).source(&error)
     })?;
     let at = |offset: usize| {
@@ -129,7 +129,7 @@ mod tests {
     fn groups(text: &str) -> Result<Vec<Placed>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("groups.toml");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         read(&path)
     }
 

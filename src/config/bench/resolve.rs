@@ -1,6 +1,5 @@
 //! From options to settings.
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
@@ -335,7 +334,7 @@ impl Parts<'_> {
 }
 
 fn file(path: &Path) -> Result<Payload, Failure> {
-    let content = fs::read(path).map_err(|error| {
+    let content = crate::process::file::read(path).map_err(|error| {
         Failure::usage(format!("the payload file {} cannot be read", path.display())).source(&error)
     })?;
     if content.len() > MAX_REMAINING_LENGTH {

@@ -14,6 +14,7 @@ use crate::mqtt::QoS;
 fn resolve_in(line: &str, variables: &[(&str, &str)]) -> Result<BenchSettings, Failure> {
     let environment = Environment {
         variable: &|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()),
+        names: &Vec::new,
         config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,

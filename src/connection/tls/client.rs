@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,7 @@ use super::verify::Verifier;
 use super::{TlsOptions, TlsVersion};
 use crate::connection::error::SetupError;
 use crate::connection::transport::{SetupWarning, Stream};
+use crate::process::file;
 
 /// Options made ready to shake hands.
 #[derive(Clone)]
@@ -188,7 +189,8 @@ impl KeyLogFile {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| SetupError::File { path: path.to_owned(), error })?;
+        let file = file::open_with(&options, path)
+            .map_err(|error| SetupError::File { path: path.to_owned(), error })?;
         Ok(Self(Mutex::new(file)))
     }
 }
@@ -202,7 +204,7 @@ impl KeyLog for KeyLogFile {
         }
         if let Ok(mut file) = self.0.lock() {
             // There is no way to report it, and the connection does not depend on it.
-            let _ = file.write_all(line.as_bytes());
+            let _ = file::write_all(&mut file, line.as_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! PEM files (RFC 7468): certificates and keys, with the line of whatever is wrong.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::certificate::Certificate;
 use crate::connection::error::SetupError;
 use crate::connection::transport::SetupWarning;
+use crate::process::file;
 
 /// One `-----BEGIN …-----` block.
 struct Block {
@@ -35,7 +36,7 @@ impl Block {
 }
 
 fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SetupError> {
-    match std::fs::read(path) {
+    match file::read(path) {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),
         Err(error) => Err(SetupError::File { path: path.to_owned(), error }),
     }
@@ -124,15 +125,7 @@ impl Roots {
     /// blocks are passed over.
     pub(super) fn add_folder(&mut self, folder: &Path) -> Result<(), SetupError> {
         let failed = |error| SetupError::File { path: folder.to_owned(), error };
-        let mut files: Vec<PathBuf> = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.is_file() {
-                files.push(path);
-            }
-        }
-        files.sort();
-        for file in files {
+        for file in file::files_in(folder).map_err(failed)? {
             let bytes = read_file(&file)?;
             if memchr::memmem::find(&bytes, b"-----BEGIN ").is_some() {
                 let blocks = blocks(&bytes).map_err(|(line, problem)| SetupError::Pem {
@@ -234,7 +227,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, SetupError> {
 fn open_to_all(path: &Path) -> Option<SetupWarning> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    let mode = file::metadata(path).ok()?.permissions().mode() & 0o7777;
     (mode & 0o004 != 0).then(|| SetupWarning {
         keyword: "key-perms",
         text: format!("{} is mode {mode:04o}: everybody on this machine can read the key", path.display()),

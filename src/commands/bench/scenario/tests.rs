@@ -9,6 +9,7 @@ use crate::config::{Environment, Resolved, bench};
 fn settings(line: &str) -> BenchSettings {
     let environment = Environment {
         variable: &|_| None,
+        names: &Vec::new,
         config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,

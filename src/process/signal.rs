@@ -1,0 +1,198 @@
+//! Signals that end the process, and when they do so by themselves.
+//!
+//! A command that [listens](attend) gets a first signal as an event, finishes what it has begun and then
+//! [dies](die) by it. Whoever calls something that may block for ever does so [interruptibly](interruptible): until the
+//! call returns, a signal ends the process at once, as if nobody listened.
+//!
+//! A signal that was ignored when the program started stays ignored (`nohup`, `trap ''`, a job in the background of a
+//! script): it is not [taken over](take_over).
+
+#[cfg(unix)]
+use std::io;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+#[cfg(unix)]
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+
+/// What the handlers look at.
+#[cfg(unix)]
+struct Handlers {
+    /// A signal ends the process at once.
+    deadly: Arc<AtomicBool>,
+    /// The number of a signal that has arrived and that nobody has taken; 0 for none.
+    pending: Arc<AtomicUsize>,
+    state: Mutex<State>,
+}
+
+#[cfg(unix)]
+#[derive(Default)]
+struct State {
+    /// A command listens.
+    attended: bool,
+    /// How many calls may block.
+    blocking: usize,
+    /// Signals with a handler.
+    taken_over: Vec<i32>,
+}
+
+#[cfg(unix)]
+static HANDLERS: LazyLock<Handlers> = LazyLock::new(|| Handlers {
+    deadly: Arc::new(AtomicBool::new(true)),
+    pending: Arc::default(),
+    state: Mutex::default(),
+});
+
+/// The signals that are ignored, as Linux tells them: bit 0 is signal 1.
+#[cfg(unix)]
+static IGNORED: LazyLock<u64> = LazyLock::new(|| {
+    let status = super::file::read_to_string("/proc/self/status".as_ref()).unwrap_or_default();
+    ignored(&status)
+});
+
+#[cfg(unix)]
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Whether a signal was ignored when the program started. Only Linux tells.
+#[cfg(unix)]
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    let bit = u32::try_from(signal - 1).ok().and_then(|shift| 1_u64.checked_shl(shift));
+    bit.is_some_and(|bit| *IGNORED & bit != 0)
+}
+
+/// Prepares the process, before anything else is done.
+///
+/// A file that reaches its size limit makes a write fail instead of ending the process. The first process of a
+/// container, to which the system applies no default action, gets handlers that stand in for it.
+pub fn prepare() {
+    #[cfg(unix)]
+    {
+        // Where the system refuses a handler, the default action stays.
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+        if is_first_process() {
+            for signal in [SIGINT, SIGTERM, SIGHUP] {
+                let _ = take_over(signal);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_first_process() -> bool {
+    std::process::id() == 1
+}
+
+/// Installs the handler of a signal, which ends the process at once whenever nobody [attends](attend) to signals or
+/// a call may block. Returns `false` for a signal that was ignored when the program started; it is left so.
+///
+/// # Errors
+/// The system refuses the handler.
+#[cfg(unix)]
+pub fn take_over(signal: i32) -> io::Result<bool> {
+    if is_ignored(signal) {
+        return Ok(false);
+    }
+    let mut state = HANDLERS.state.lock().unwrap_or_else(PoisonError::into_inner);
+    if !state.taken_over.contains(&signal) {
+        let deadly = Arc::clone(&HANDLERS.deadly);
+        // Actions run in the order of their registration.
+        if is_first_process() {
+            signal_hook::flag::register_conditional_shutdown(signal, status(signal), deadly)?;
+        } else {
+            signal_hook::flag::register_conditional_default(signal, deadly)?;
+        }
+        let number = usize::try_from(signal).unwrap_or_default();
+        signal_hook::flag::register_usize(signal, Arc::clone(&HANDLERS.pending), number)?;
+        state.taken_over.push(signal);
+    }
+    Ok(true)
+}
+
+/// What a shell reports for the end by a signal.
+#[cfg(unix)]
+const fn status(signal: i32) -> i32 {
+    128 + signal
+}
+
+/// Says that signals are attended to from now on, or no longer.
+#[cfg(unix)]
+pub fn attend(attended: bool) {
+    change(|state| state.attended = attended);
+    taken();
+}
+
+/// Says that a signal which has arrived was taken.
+#[cfg(unix)]
+pub fn taken() {
+    HANDLERS.pending.store(0, Ordering::SeqCst);
+}
+
+/// Changes the state, and tells the handlers. Returns whether signals were attended to before, by nobody interrupted.
+#[cfg(unix)]
+fn change(change: impl FnOnce(&mut State)) -> bool {
+    let mut state = HANDLERS.state.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = state.attended && state.blocking == 0;
+    change(&mut state);
+    HANDLERS.deadly.store(!state.attended || state.blocking > 0, Ordering::SeqCst);
+    before
+}
+
+/// Calls something that may block for as long as it likes: until it returns, a signal ends the process at once.
+pub fn interruptible<T>(call: impl FnOnce() -> T) -> T {
+    #[cfg(unix)]
+    let _guard = Blocking::enter();
+    call()
+}
+
+#[cfg(unix)]
+struct Blocking;
+
+#[cfg(unix)]
+impl Blocking {
+    fn enter() -> Self {
+        let attended = change(|state| state.blocking += 1);
+        let pending = HANDLERS.pending.load(Ordering::SeqCst);
+        if let (true, Ok(signal @ 1..)) = (attended, i32::try_from(pending)) {
+            // It came while somebody attended, and that somebody is about to block.
+            die(signal);
+        }
+        Self
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        change(|state| state.blocking = state.blocking.saturating_sub(1));
+    }
+}
+
+/// Ends the process by a signal, so that a shell sees 128 and its number. The first process of a container, to which
+/// no default action applies, exits with that status.
+#[cfg(unix)]
+pub fn die(signal: i32) -> ! {
+    if !is_first_process() {
+        // It fails for numbers that are not signals.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+    signal_hook::low_level::exit(status(signal))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status_of_the_process() {
+        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001003\nSigCgt:\t00000001000004ec\n";
+        assert_eq!(ignored(status), 0x1003);
+        assert_eq!(ignored(""), 0);
+        assert_eq!(ignored("SigIgn:\tx"), 0);
+    }
+}
