@@ -137,7 +137,7 @@ mod tests {
     fn in_file(bytes: &[u8], read: impl Fn(&Path) -> Option<OptionFile>) -> Vec<(usize, Vec<String>)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("options");
-        fs::write(&path, bytes).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         words(read(&path).unwrap().lines)
     }
 

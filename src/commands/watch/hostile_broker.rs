@@ -28,6 +28,7 @@ const ENOUGH: Duration = Duration::from_secs(20);
 fn settings() -> WatchSettings {
     let environment = Environment {
         variable: &|_| None,
+        names: &Vec::new,
         config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,

@@ -17,6 +17,7 @@ const CLIENTS: u64 = 3_100;
 fn settings(line: &str) -> BenchSettings {
     let environment = Environment {
         variable: &|_| None,
+        names: &Vec::new,
         config_dir: None,
         stderr_is_terminal: false,
         is_interactive: false,
