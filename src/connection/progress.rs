@@ -60,6 +60,9 @@ impl Progress {
             return self.idle(life);
         };
         self.short = 0;
+        if matches!(&asked, Asked::Subscribe { filters } if session.was_granted(filters)) {
+            return Verdict::GoOn;
+        }
         let same = self.oldest.as_ref().is_some_and(|oldest| oldest.is_same(&asked));
         self.futile = if same { self.futile.saturating_add(1) } else { 1 };
         if self.futile >= FUTILE_LIVES {

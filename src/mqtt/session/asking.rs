@@ -185,6 +185,13 @@ impl Session {
         flow.or(self.asking.proof.then_some(Asked::Ping))
     }
 
+    /// Whether the server has granted all of these topic filters before: a connection that ends before the answer to them is
+    /// no refusal then.
+    #[must_use]
+    pub fn was_granted(&self, filters: &[TopicFilter]) -> bool {
+        filters.iter().all(|filter| self.granted.contains(filter))
+    }
+
     // ---- One at a time -------------------------------------------------------------------------------
 
     /// From the next connection on everything that is open is sent one at a time, until each has its answer: a

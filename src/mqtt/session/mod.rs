@@ -28,7 +28,7 @@ pub use limits::{Refusal, ServerLimits};
 pub use series::Series;
 pub use tolerance::Tolerated;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -168,6 +168,8 @@ pub struct Session {
     subscriptions: Vec<(Properties, Vec<Subscription>)>,
     /// How many of them the server's session has been asked for.
     subscribed: usize,
+    /// Topic filters that the server has granted on this or an earlier connection.
+    granted: HashSet<TopicFilter>,
     unsubscriptions: Vec<(Properties, Vec<TopicFilter>)>,
     incoming: Incoming,
 }
@@ -210,6 +212,7 @@ impl Session {
             aliases: HashMap::new(),
             subscriptions: Vec::new(),
             subscribed: 0,
+            granted: HashSet::new(),
             unsubscriptions: Vec::new(),
             incoming: Incoming::default(),
         }

@@ -212,6 +212,9 @@ impl Session {
         }
         let subscriptions = std::mem::take(&mut request.subscriptions);
         self.request_answered(suback.packet_id, now);
+        let answers = subscriptions.iter().zip(&suback.reasons);
+        let granted = answers.filter(|(_, reason)| !reason.is_error());
+        self.granted.extend(granted.map(|(subscription, _)| subscription.filter.clone()));
         self.events.push_back(Event::Subscribed {
             results: subscriptions.into_iter().zip(suback.reasons).collect(),
             reason_string: suback.properties.reason_string().cloned(),

@@ -130,6 +130,26 @@ async fn a_topic_filter_that_is_refused_by_closing_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_filter_that_was_granted_before_is_not_refused_by_a_bad_link() {
+    let (mut client, mut broker) = client(options());
+    let filter = Subscription::new(TopicFilter::new("a").unwrap(), QoS::AtMostOnce);
+    client.session().subscribe(vec![filter], Properties::new());
+    let (story, _peer) = play(&mut client, async {
+        for connection in 0..20 {
+            let mut peer = broker.accept_with(CONNACK).await;
+            let Some(Packet::Subscribe(subscribe)) = peer.packet().await else { panic!("no SUBSCRIBE") };
+            if connection == 0 {
+                peer.send(&format!("90 04 {:04X} 00 00", subscribe.packet_id)).await;
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+        broker.accept_with(CONNACK).await
+    })
+    .await;
+    assert!(story.end.is_none(), "{:?}", story.end);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_to_try_for_ever_is_told_what_is_going_on() {
     let endless = ClientOptions { patience: Patience::Endless, ..options() };
     let (mut client, mut broker) = client(endless);
