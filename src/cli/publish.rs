@@ -113,7 +113,8 @@ pub struct PublishArgs {
     /// Split each line into topic, separator and payload
     ///
     /// With -l or -0, in place of -t. The separator is one space unless =SEP gives another; \t is a tab. The
-    /// first one in the line counts, as in the output of `mqt sub -v`.
+    /// first one in the line counts, as in the output of `mqt sub -v`. A topic with a space or a payload with a line feed does not
+    /// come back like this: --json takes what `mqt sub --json` prints.
     #[arg(long, value_name = "SEP", num_args = 0..=1, require_equals = true, default_missing_value = " ",
           conflicts_with_all = ["topic", "message", "file", "stdin_file", "null_message", "json"])]
     pub split_topic: Option<Separator>,

@@ -146,7 +146,7 @@ pub struct SubscribeArgs {
 
     /// Print the topic before the payload
     ///
-    /// Topic, space, payload.
+    /// Topic, space, payload: what `mqt pub --split-topic` reads. Use --json where topics have spaces or payloads line feeds.
     #[arg(short = 'v', long, help_heading = "Output")]
     pub verbose: bool,
 
