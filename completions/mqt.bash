@@ -85,7 +85,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__bench)
-            opts="-n -t -s -m -f -q -r -L -h -p -4 -6 -S -o -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
+            opts="-n -t -s -m -f -q -r -L -h -p -4 -6 -S -o -u -P -V -c -x -k -D -d -A -i -I -M -? --preset --scale --publishers --subscribers --connections --groups --credentials --broker --with-broker --topic --filter --share-name --size --message --file --qos --subscribe-qos --retain --no-stamp --rate --stage --arrival --inflight --connect-rate --ramp --warmup --duration --count --drain --churn --churn-every --find-max --repeat --threads --shard --start-at --run-id --json --csv --html --openmetrics --fail-if --slo --url --host --port --unix --ws --ws-path --ws-header --proxy --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --crl --tls-legacy --cert --key --key-command --key-password-file --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --disable-clean-session --session-expiry --keepalive --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --bind --id --id-prefix --max-inflight --help connect pub sub e2e fan-in fan-out p2p shared retained churn storm compare merge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,11 +378,23 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --crl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -778,7 +790,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__pub)
-            opts="-t -m -f -s -l -0 -n -q -r -W -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --replay --speed --split-topic --crlf --qos --retain --repeat --repeat-delay --timeout --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -m -f -s -l -0 -n -q -r -W -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --message --file --stdin-file --stdin-line --stdin-null --null-message --json --replay --speed --split-topic --crlf --qos --retain --repeat --repeat-delay --timeout --on-error --downgrade-qos --require-subscriber --with-broker --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --crl --tls-legacy --cert --key --key-command --key-password-file --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -959,11 +971,23 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --crl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1109,7 +1133,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__rr)
-            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retained-answers --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --on-failure --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -e -m -f -s -n -q -R -C -W -v -F -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --response-topic --message --file --stdin-file --null-message --qos --no-retained --retained-answers --retain-as-published --retain-handling --count --rate --latency --timeout --serve --exec --exec-timeout --on-failure --parallel --verbose --format --pretty --no-newline --raw --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --crl --tls-legacy --cert --key --key-command --key-password-file --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1314,11 +1338,23 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --crl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1464,7 +1500,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__sub)
-            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -U -q -R -C -W -E -v -F -w -N -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --unsubscribe --qos --no-retained --retained-only --remove-retained --retain-as-published --retain-handling --no-local --subscription-id --strict --with-broker --count --timeout --idle --exit-after-subscribe --verbose --format --json --pretty --random-filter --watch --message-rate --no-newline --raw --buffer --overflow --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --crl --tls-legacy --cert --key --key-command --key-password-file --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1657,11 +1693,23 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --crl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1807,7 +1855,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__watch)
-            opts="-t -T -q -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --cert --key --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
+            opts="-t -T -q -L -h -p -A -4 -6 -S -o -u -P -V -i -I -c -x -k -M -D -d -? --topic --filter-out --sys --qos --with-broker --record --replay --speed --decode --plain --json --once --interval --top --no-mouse --max-topics --history --max-payload --memory --url --host --port --unix --ws --ws-path --ws-header --proxy --bind --ipv4 --ipv6 --srv --nodelay --connect-timeout --ack-timeout --retry --no-reconnect --profile --options-file --username --password --pw --password-file --password-stdin --password-command --password-prompt --tls --cafile --capath --tls-use-os-certs --crl --tls-legacy --cert --key --key-command --key-password-file --tls-server-name --tls-pin --tls-alpn --tls-version --insecure --no-tls --ciphers --psk --psk-identity --keyform --tls-engine --tls-engine-kpass-sha1 --tls-keylog --protocol-version --id --id-prefix --disable-clean-session --session-expiry --keepalive --max-inflight --max-message --property --will-topic --will-payload --will-file --will-qos --will-retain --debug --quiet --color --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1992,11 +2040,23 @@ _mqt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --crl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
