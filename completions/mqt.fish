@@ -70,8 +70,11 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-file -d 'Read t
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-command -d 'Run this command for the password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l cafile -d 'Trust the CA certificates in this file only' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l crl -d 'Refuse certificates that this list of revoked certificates names' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l cert -d 'Show this client certificate to the broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l key-command -d 'Run this command for the private key of --cert' -r
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l key-password-file -d 'Read the password of an encrypted private key from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
@@ -126,6 +129,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-stdin -d 'Read 
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -l tls-legacy -d 'Accept old kinds of broker certificates, as mosquitto does'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l insecure -d 'Do not check the broker\'s certificate'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
@@ -173,8 +177,11 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-file -d 'Read t
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-command -d 'Run this command for the password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l cafile -d 'Trust the CA certificates in this file only' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l crl -d 'Refuse certificates that this list of revoked certificates names' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l cert -d 'Show this client certificate to the broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l key-command -d 'Run this command for the private key of --cert' -r
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l key-password-file -d 'Read the password of an encrypted private key from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-alpn -d 'Offer this protocol by ALPN' -r
@@ -235,6 +242,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-stdin -d 'Read 
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -l tls-legacy -d 'Accept old kinds of broker certificates, as mosquitto does'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l insecure -d 'Do not check the broker\'s certificate'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
@@ -312,8 +320,11 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-command -d 'Run this command for the password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l cafile -d 'Trust the CA certificates in this file only' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l crl -d 'Refuse certificates that this list of revoked certificates names' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l cert -d 'Show this client certificate to the broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l key-command -d 'Run this command for the private key of --cert' -r
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l key-password-file -d 'Read the password of an encrypted private key from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-alpn -d 'Offer this protocol by ALPN' -r
@@ -363,6 +374,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l password-prompt -d 'Ask for the password on the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l tls-legacy -d 'Accept old kinds of broker certificates, as mosquitto does'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l insecure -d 'Do not check the broker\'s certificate'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
@@ -427,8 +439,11 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-file -d 'Read th
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-command -d 'Run this command for the password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l cafile -d 'Trust the CA certificates in this file only' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l crl -d 'Refuse certificates that this list of revoked certificates names' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l cert -d 'Show this client certificate to the broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l key-command -d 'Run this command for the private key of --cert' -r
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l key-password-file -d 'Read the password of an encrypted private key from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-alpn -d 'Offer this protocol by ALPN' -r
@@ -484,6 +499,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-stdin -d 'Read t
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -l tls-legacy -d 'Accept old kinds of broker certificates, as mosquitto does'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l insecure -d 'Do not check the broker\'s certificate'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'
@@ -532,8 +548,11 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-file -d 'Read
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-command -d 'Run this command for the password' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l cafile -d 'Trust the CA certificates in this file only' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l capath -d 'Trust the CA certificates in this folder only' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l crl -d 'Refuse certificates that this list of revoked certificates names' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l cert -d 'Show this client certificate to the broker' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l key -d 'Use this private key for --cert' -r -F
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l key-command -d 'Run this command for the private key of --cert' -r
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l key-password-file -d 'Read the password of an encrypted private key from this file' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-server-name -d 'Check the broker\'s certificate for this name instead of the host' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-pin -d 'Trust exactly the certificate with this digest; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-alpn -d 'Offer this protocol by ALPN' -r
@@ -583,6 +602,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-stdin -d 'Rea
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l password-prompt -d 'Ask for the password on the terminal'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls -d 'Speak TLS'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-use-os-certs -d 'Trust the CAs of this system too'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -l tls-legacy -d 'Accept old kinds of broker certificates, as mosquitto does'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l insecure -d 'Do not check the broker\'s certificate'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l no-tls -d 'Do not speak TLS, whatever other options say'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s c -l disable-clean-session -d 'Keep the session at the broker: subscriptions and unsent messages'

@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+#[cfg(unix)]
+mod certificates;
+#[cfg(test)]
 mod cli_help;
 #[cfg(test)]
 mod codec_oracle;

@@ -192,10 +192,7 @@ async fn a_common_name_is_no_name() {
 #[tokio::test]
 async fn certificates_that_tls_refuses_can_be_pinned() {
     let certs = Certs::new();
-    let mut authority = params("localhost", &["localhost"]);
-    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     for (identity, expected) in [
-        (Identity::self_signed(&authority), "CA certificate as its own"),
         (Identity::version_1(&params("localhost", &[])), "X.509 version 1"),
         (Identity::self_signed(&params("localhost", &[])), "no subjectAltName"),
     ] {
@@ -209,10 +206,82 @@ async fn certificates_that_tls_refuses_can_be_pinned() {
             assert_echo(connect("localhost", server.port, pinning(TlsPin::of(pinned))).await.unwrap()).await;
         }
     }
-    let identity = Identity::self_signed(&params("localhost", &["localhost"]));
-    let own = certs.write("own.crt", &identity.cert);
-    let server = serve_identity(&certs, &identity).await;
-    assert_echo(connect("localhost", server.port, trusting(&own)).await.unwrap()).await;
+}
+
+// The certificate that was given is trusted for itself, whatever it says about CAs, but not for other names, and one
+// that is not a CA's vouches for no other.
+#[tokio::test]
+async fn a_certificate_that_was_given_is_trusted_as_the_servers_own() {
+    let certs = Certs::new();
+    let mut authority = params("localhost", &["localhost"]);
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    for params in [params("localhost", &["localhost"]), authority] {
+        let identity = Identity::self_signed(&params);
+        let own = certs.write("own.crt", &identity.cert);
+        let server = serve_identity(&certs, &identity).await;
+        assert_echo(connect("localhost", server.port, trusting(&own)).await.unwrap()).await;
+        let folder = TlsOptions { ca_path: Some(certs.path("own")), ..TlsOptions::default() };
+        std::fs::create_dir_all(certs.path("own")).unwrap();
+        std::fs::write(certs.path("own").join("own.crt"), &identity.cert).unwrap();
+        let server = serve_identity(&certs, &identity).await;
+        assert_echo(connect("localhost", server.port, folder).await.unwrap()).await;
+        let server = serve_identity(&certs, &identity).await;
+        let fault = fault("127.0.0.1", server.port, trusting(&own)).await;
+        assert_eq!(fault.to_string(), "the server certificate is not for \"127.0.0.1\"; it is for localhost");
+    }
+    let key = rcgen::KeyPair::generate().unwrap();
+    let server = rcgen::CertifiedIssuer::self_signed(params("Server", &["localhost"]), key).unwrap();
+    let own = certs.write("own.crt", &server.pem());
+    let signed = Identity::signed_by(&params("x", &["localhost"]), &server);
+    let listening = serve_identity(&certs, &signed).await;
+    let fault = fault("localhost", listening.port, trusting(&own)).await;
+    assert_eq!(
+        fault.to_string(),
+        "the server certificate is signed by \"CN=Server\", whose own certificate is not that of a CA"
+    );
+}
+
+// As OpenSSL sees it, the common name is one.
+#[tokio::test]
+async fn an_old_certificate_for_another_name_is_refused_for_its_name() {
+    let certs = Certs::new();
+    let old = Identity::version_1(&params("other.example", &[]));
+    let own = certs.write("own.crt", &old.cert);
+    let common = certs.authority.issue(&params("other.example", &[]));
+    for (identity, ca) in [(&old, &own), (&common, &certs.ca)] {
+        let server = serve_identity(&certs, identity).await;
+        let fault = fault("localhost", server.port, TlsOptions { legacy: true, ..trusting(ca) }).await;
+        assert_eq!(
+            fault.to_string(),
+            "the server certificate is not for \"localhost\"; it is for other.example"
+        );
+        let Err(HandshakeError::Tls(error)) = server.task.await.unwrap() else { panic!("no alert") };
+        assert!(error.to_string().contains("BadCertificate"), "{error}");
+    }
+}
+
+// RFC 8446, 6.2; what mosquitto's clients send for a wrong name.
+#[tokio::test]
+async fn the_alert_says_what_is_wrong_with_the_certificate() {
+    let certs = Certs::new();
+    let mut old = params("broker", &["localhost"]);
+    old.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    old.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let other = certs.write("other-ca.crt", &Authority::new("Other CA").pem());
+    let twin = certs.write("twin-ca.crt", &Authority::new("Test CA").pem());
+    for (params, ca, alert) in [
+        (params("broker", &["other.example"]), &certs.ca, rustls::AlertDescription::BadCertificate),
+        (params("localhost", &[]), &certs.ca, rustls::AlertDescription::BadCertificate),
+        (old, &certs.ca, rustls::AlertDescription::CertificateExpired),
+        (params("broker", &["localhost"]), &other, rustls::AlertDescription::UnknownCA),
+        (params("broker", &["localhost"]), &twin, rustls::AlertDescription::DecryptError),
+    ] {
+        let server = serve_identity(&certs, &certs.authority.issue(&params)).await;
+        fault("localhost", server.port, trusting(ca)).await;
+        let Err(HandshakeError::Tls(error)) = server.task.await.unwrap() else { panic!("{alert:?}") };
+        let received = error.get_ref().unwrap().downcast_ref::<rustls::Error>().unwrap();
+        assert_eq!(*received, rustls::Error::AlertReceived(alert));
+    }
 }
 
 #[tokio::test]
@@ -231,9 +300,9 @@ async fn serve_rustls(
 ) -> u16 {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
-    use rustls::{ServerConfig, crypto::ring};
+    use rustls::{ServerConfig, crypto::aws_lc_rs};
 
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let key = PrivateKeyDer::from_pem_slice(signer.key.as_bytes()).unwrap();
     let key = provider.key_provider.load_private_key(key).unwrap();
     let identity = CertifiedKey::new(vec![CertificateDer::from(identity.cert_der.clone())], key);
@@ -283,7 +352,7 @@ async fn tls_1_2_is_refused_when_only_1_3_will_do() {
     let port = serve_rustls(&certs.server, &certs.server, &rustls::version::TLS12).await;
     let tls = TlsOptions { version: TlsVersion::Tls13, ..trusting(&certs.ca) };
     let fault = fault("127.0.0.1", port, tls).await;
-    assert_eq!(fault, TlsFault::Alert("ProtocolVersion".to_owned()));
+    assert_eq!(fault, TlsFault::Alert("protocol_version".to_owned()));
     assert!(!fault.hints().is_empty());
 }
 
@@ -390,7 +459,10 @@ fn wrong_ca_files_are_named_with_their_line() {
         )),
         "{text}"
     );
-    assert_eq!(error("c.pem", ""), "c.pem: no PEM certificate in it");
+    assert_eq!(error("c.pem", "nothing"), "c.pem: no PEM certificate in it");
+    // As PowerShell writes it.
+    let path = certs.write("d.pem", &format!("\u{feff}{good}"));
+    assert!(transport("localhost", 1, trusting(&path)).is_ok());
     let error = setup_error(trusting(&certs.path("missing.pem")));
     assert!(error.to_string().ends_with("missing.pem: no such file"), "{error}");
 }
@@ -430,14 +502,18 @@ fn wrong_keys_are_named() {
     let encrypted = certs.write("encrypted.key", &pem("ENCRYPTED PRIVATE KEY", &[0x30, 0]));
     let error = with_key(&encrypted);
     assert!(error.to_string().contains("is encrypted"), "{error}");
-    assert!(error.hints()[0].contains("openssl pkey -in"), "{:?}", error.hints());
+    assert!(error.hints()[0].contains("--key-password-file"), "{:?}", error.hints());
+    assert!(error.hints()[1].contains("--key-command 'openssl pkey -in"), "{:?}", error.hints());
     let error = with_key(&certs.ca);
-    assert!(error.to_string().ends_with("ca.crt: no PEM private key in it"), "{error}");
+    assert!(
+        error.to_string().ends_with("ca.crt: this is a certificate, not a private key in PEM form"),
+        "{error}"
+    );
     let garbage = certs.write("garbage.key", &pem("PRIVATE KEY", &[0x30, 0]));
     let error = with_key(&garbage);
     assert!(error.to_string().contains("garbage.key: the private key is not usable"), "{error}");
     let error = setup_error(TlsOptions { cert: Some(certs.client_cert.clone()), ..trusting(&certs.ca) });
-    assert_eq!(error.to_string(), "--cert and --key go together");
+    assert!(error.to_string().contains("--cert goes with either --key or --key-command"), "{error}");
 }
 
 // F-91
@@ -498,4 +574,188 @@ async fn listening_with_tls_needs_a_good_certificate() {
     let tls = ServerTls { key: certs.client_key.clone(), ..server_tls(&certs) };
     let error = Listener::bind(&address, Some(&tls)).await.unwrap_err();
     assert!(matches!(error, ListenError::Setup(SetupError::KeyMismatch { .. })), "{error}");
+}
+
+fn serial(mut params: rcgen::CertificateParams, serial: u64) -> rcgen::CertificateParams {
+    params.serial_number = Some(serial.into());
+    params
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_refused() {
+    let certs = Certs::new();
+    let good = certs.authority.issue(&serial(params("good", &["localhost"]), 4));
+    let revoked = certs.authority.issue(&serial(params("revoked", &["localhost"]), 5));
+    let crl = certs.write("crl.pem", &certs.authority.crl(&[5], 3000));
+    let with = |crl: &Path| TlsOptions { crl: Some(crl.to_owned()), ..trusting(&certs.ca) };
+
+    let server = serve_identity(&certs, &good).await;
+    assert_echo(connect("localhost", server.port, with(&crl)).await.unwrap()).await;
+    let der = certs.path("crl.der");
+    let text = std::fs::read_to_string(&crl).unwrap();
+    std::fs::write(
+        &der,
+        rustls::pki_types::pem::PemObject::from_pem_slice(text.as_bytes())
+            .map(|crl: rustls::pki_types::CertificateRevocationListDer<'_>| crl.to_vec())
+            .unwrap(),
+    )
+    .unwrap();
+    for crl in [&crl, &der] {
+        for tls in [with(crl), TlsOptions { legacy: true, any_name: true, ..with(crl) }] {
+            let server = serve_identity(&certs, &revoked).await;
+            let fault = fault("localhost", server.port, tls).await;
+            assert_eq!(
+                fault.to_string(),
+                "the server certificate of \"CN=revoked\" has been revoked by \"CN=Test CA\""
+            );
+            let Err(HandshakeError::Tls(error)) = server.task.await.unwrap() else { panic!() };
+            assert!(error.to_string().contains("CertificateRevoked"), "{error}");
+        }
+    }
+    // Without the list it is good.
+    let server = serve_identity(&certs, &revoked).await;
+    assert_echo(connect("localhost", server.port, trusting(&certs.ca)).await.unwrap()).await;
+}
+
+// What cannot be looked up in a list counts as revoked.
+#[tokio::test]
+async fn a_list_that_says_nothing_about_the_certificate_is_not_enough() {
+    let certs = Certs::new();
+    let other = Authority::new("Other CA");
+    let twin = Authority::new("Test CA");
+    let identity = certs.authority.issue(&params("x", &["localhost"]));
+    let old = Identity::version_1(&params("localhost", &[]));
+    for (crl, expected) in [
+        (other.crl(&[], 3000), "there is no CRL of \"CN=Test CA\", which signed the server certificate"),
+        (certs.authority.crl(&[], 2021), "the CRL should have been replaced 2021-01-01 00:00 UTC ("),
+        (
+            twin.crl(&[], 3000),
+            "the CRL cannot be used for the certificates of \"CN=Test CA\": its signature is not by that CA",
+        ),
+    ] {
+        let crl = certs.write("crl.pem", &crl);
+        let tls = TlsOptions { crl: Some(crl), legacy: true, any_name: true, ..trusting(&certs.ca) };
+        let server = serve_identity(&certs, &identity).await;
+        let fault = fault("localhost", server.port, tls.clone()).await;
+        assert!(fault.to_string().starts_with(expected), "{fault}");
+        assert!(fault.hints()[0].contains("--crl"), "{:?}", fault.hints());
+        // Nobody can look a certificate of version 1 up.
+        let server = serve_identity(&certs, &old).await;
+        assert!(connect("localhost", server.port, tls).await.is_err());
+    }
+}
+
+#[test]
+fn wrong_crl_files_are_named() {
+    let certs = Certs::new();
+    let error = |text: &str| {
+        let crl = certs.write("crl", text);
+        setup_error(TlsOptions { crl: Some(crl), ..trusting(&certs.ca) }).to_string()
+    };
+    assert!(error("").ends_with("crl: the file is empty; a CRL in PEM form is wanted"), "{}", error(""));
+    let certificate = error(&certs.authority.pem());
+    assert!(certificate.ends_with("crl: this is a certificate, not a CRL in PEM form"), "{certificate}");
+    let damaged = error(&pem("X509 CRL", &[0x30, 0]));
+    assert!(damaged.contains("crl: the CRL is not usable: "), "{damaged}");
+    let crl = certs.write("crl", &certs.authority.crl(&[], 3000));
+    for tls in [
+        TlsOptions { crl: Some(crl.clone()), ..pinning(TlsPin::of(b"")) },
+        TlsOptions { crl: Some(crl.clone()), insecure: true, ..TlsOptions::default() },
+    ] {
+        assert!(matches!(setup_error(tls), SetupError::Combination(_)));
+    }
+    let leaf = certs.write("leaf.crt", &Identity::self_signed(&params("x", &["localhost"])).cert);
+    let tls = TlsOptions { crl: Some(crl), ..trusting(&leaf) };
+    assert!(setup_error(tls).to_string().contains("--crl needs the certificate of the CA"));
+}
+
+#[test]
+fn a_file_of_another_kind_is_called_what_it_is() {
+    let certs = Certs::new();
+    let with = |name: &str, bytes: &[u8]| {
+        let path = certs.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        let ca = setup_error(trusting(&path));
+        let key = setup_error(TlsOptions {
+            cert: Some(certs.client_cert.clone()),
+            key: Some(path.clone()),
+            ..trusting(&certs.ca)
+        });
+        let cert = setup_error(TlsOptions {
+            cert: Some(path.clone()),
+            key: Some(certs.client_key.clone()),
+            ..trusting(&certs.ca)
+        });
+        assert_eq!(ca.to_string(), cert.to_string());
+        [ca, key].map(|error| {
+            let text = error.to_string();
+            (text.rsplit_once(": ").unwrap().1.to_owned(), error.hints().concat())
+        })
+    };
+    let swapped = setup_error(trusting(&certs.client_key));
+    assert!(
+        swapped.to_string().ends_with("client.key: this is a private key, not a certificate in PEM form"),
+        "{swapped}"
+    );
+    assert_eq!(swapped.hints(), ["have --cert and --key been swapped?"]);
+    let [ca, key] = with("empty", b"\n");
+    assert_eq!(ca.0, "the file is empty; a certificate in PEM form is wanted");
+    assert_eq!(key.0, "the file is empty; a private key in PEM form is wanted");
+    let [ca, key] = with("client.p12", &[0x30, 0x82, 0x0A, 0x37, 2, 1, 3, 0x30, 0x82, 9, 0xFD]);
+    assert_eq!(ca.0, "this is a PKCS#12 file (.p12, .pfx), not a certificate in PEM form");
+    assert!(ca.1.contains("openssl pkcs12 -in ") && key.1.contains("--key-command 'openssl pkcs12 -in "));
+    let [ca, key] = with("ca.der", &certs.server.cert_der);
+    assert_eq!(ca.0, "this is DER, not PEM");
+    assert!(ca.1.contains("openssl x509 -inform der -in "), "{}", ca.1);
+    assert_eq!(key.0, "this is a certificate, not a private key in PEM form");
+    let [ca, _] = with("utf16.pem", b"\xFF\xFE-\0-\0");
+    assert_eq!(ca.0, "the file is UTF-16; PEM is ASCII");
+    let [ca, _] = with("store.jks", &[0xFE, 0xED, 0xFE, 0xED, 0, 0, 0, 2]);
+    assert_eq!(ca.0, "this is a Java key store, not a certificate in PEM form");
+    let [ca, _] = with("request.pem", pem("CERTIFICATE REQUEST", &[0x30, 0]).as_bytes());
+    assert_eq!(ca.0, "this is a request for a certificate, not a certificate in PEM form");
+}
+
+// A broker that has no TLS in common with us ends the handshake before it shows a certificate; one that asks for a
+// client certificate does so after it.
+#[tokio::test]
+async fn an_alert_before_any_answer_is_not_about_client_certificates() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(&[0x15, 3, 3, 0, 2, 2, 40]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let tls = TlsOptions { insecure: true, ..TlsOptions::default() };
+    let fault = fault("127.0.0.1", port, tls).await;
+    assert_eq!(fault, TlsFault::NothingInCommon);
+    assert!(!fault.hints().concat().contains("client certificate"), "{:?}", fault.hints());
+    within(peer).await.unwrap();
+}
+
+// As AWS IoT does for a wrong ALPN protocol or client identifier.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_broker_that_closes_after_the_handshake_is_not_asked_for_tls() {
+    let certs = Certs::new();
+    let address = Endpoint::listening("mqtts://127.0.0.1:0").unwrap();
+    let listener = Listener::bind(&address, Some(&server_tls(&certs))).await.unwrap();
+    let port = listener.local_address().port();
+    let peer = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap().handshake().await.unwrap();
+        // CONNECT, so that the end is no reset.
+        let _ = stream.read(&mut [0; 1000]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let run = crate::support::mqt::Mqt::new(["pub", "-V", "5", "-h", "127.0.0.1", "-t", "a", "-n", "-p"])
+        .args([&port.to_string(), "--cafile", certs.ca.to_str().unwrap()]);
+    let outcome = tokio::task::spawn_blocking(|| run.run()).await.unwrap();
+    within(peer).await.unwrap();
+    outcome.assert_code(7).assert_stderr_has("closed before CONNACK").assert_stderr_lacks("may expect TLS");
+    for text in ["--tls-alpn mqtt", "x-amzn-mqtt-ca", "--cert", "-i"] {
+        outcome.assert_stderr_has(text);
+    }
 }

@@ -291,7 +291,7 @@ pub struct TlsArgs {
 
     /// Trust the CA certificates in this file only
     ///
-    /// PEM, one or more certificates.
+    /// PEM, one or more certificates. The certificate of a self-signed broker can be given here too.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "read_value")]
     pub cafile: Option<PathBuf>,
@@ -310,19 +310,50 @@ pub struct TlsArgs {
     #[serde(deserialize_with = "read_flag")]
     pub tls_use_os_certs: Option<bool>,
 
+    /// Refuse certificates that this list of revoked certificates names
+    ///
+    /// PEM or DER; a PEM file may hold the CRLs of several CAs. One of them has to be from the CA that signed the
+    /// broker's certificate, and none may be out of date.
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "read_value")]
+    pub crl: Option<PathBuf>,
+
+    /// Accept old kinds of broker certificates, as mosquitto does
+    ///
+    /// Certificates of X.509 version 1, host names in the common name, DNS entries that are addresses, and CA
+    /// certificates in use as the broker's own. The signature of the CA, the dates and the name are still checked.
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    #[serde(deserialize_with = "read_flag")]
+    pub tls_legacy: Option<bool>,
+
     /// Show this client certificate to the broker
     ///
-    /// PEM, the certificate first and the chain behind it. Needs --key.
+    /// PEM, the certificate first and the chain behind it. Needs --key or --key-command.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "read_value")]
     pub cert: Option<PathBuf>,
 
     /// Use this private key for --cert
     ///
-    /// PEM, not encrypted.
+    /// PEM. The password of an encrypted key is read from --key-password-file, or asked for on the terminal.
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "read_value")]
     pub key: Option<PathBuf>,
+
+    /// Run this command for the private key of --cert
+    ///
+    /// The shell runs it at the first connect, and its standard output is the key (PEM): for PKCS#12 files, password
+    /// stores and vaults. It may take as long as --connect-timeout says.
+    #[arg(long, value_name = "COMMAND")]
+    #[serde(deserialize_with = "read_value")]
+    pub key_command: Option<String>,
+
+    /// Read the password of an encrypted private key from this file
+    ///
+    /// A trailing newline is removed. For keys in PKCS#8 form (BEGIN ENCRYPTED PRIVATE KEY).
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "read_value")]
+    pub key_password_file: Option<PathBuf>,
 
     /// Check the broker's certificate for this name instead of the host
     ///

@@ -52,7 +52,13 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
             Failure::new(Kind::Lost, format!("{endpoint}: closed before CONNACK")).keyword("connect"),
             source.as_ref(),
         )
-        .hint("wrong port? The port may expect TLS (mqtts://) or WebSocket (ws://), or the broker may not speak this protocol version (-V)"),
+        .hint(if endpoint.scheme().is_tls() {
+            "the TLS handshake succeeded, so the broker refused what followed: it may want another ALPN protocol \
+             (--tls-alpn mqtt; AWS IoT on port 443: x-amzn-mqtt-ca), a client certificate that it knows (--cert, \
+             --key), a client ID that its policy allows (-i; AWS IoT), or another protocol version (-V)"
+        } else {
+            "wrong port? The port may expect TLS (mqtts://) or WebSocket (ws://), or the broker may not speak this protocol version (-V)"
+        }),
         ClientError::OtherProtocol { protocol } => {
             Failure::new(Kind::Lost, format!("{endpoint}: this port speaks {protocol}, not plain MQTT"))
                 .keyword("connect")
@@ -98,6 +104,7 @@ fn with_io(failure: Failure, source: Option<&io::Error>) -> Failure {
 
 pub(super) fn from_connect(error: &ConnectError) -> Failure {
     let failure = match error {
+        ConnectError::Key(_) => Failure::usage(escape(&error.to_string())).keyword("config"),
         ConnectError::Lookup { .. } => Failure::new(Kind::Lookup, escape(&error.to_string())),
         ConnectError::Tls(_) => Failure::new(Kind::Tls, escape(&error.to_string())),
         ConnectError::WebSocket(WsFault::TextFrame | WsFault::Protocol(_)) => {

@@ -49,6 +49,7 @@ fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
             let reason = attempts.last().map_or_else(String::new, |(_, error)| system_reason(error));
             failure.old_text(format!("Error: {reason}"))
         }
+        ConnectError::Key(error) => end_by_setup(failure, error),
         ConnectError::Tls(_) => {
             let text = format!("Error: A TLS error occurred: {}", failure.what);
             failure.old_text(text)

@@ -102,6 +102,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         slow: false,
         answered: false,
         retained_set: RetainedSet::default(),
+        cleared_before: 0,
         clearing: HashMap::new(),
         served: false,
         granted: 0,
@@ -179,6 +180,8 @@ struct Subscriber<'a> {
     /// Every subscription and unsubscription was answered once.
     answered: bool,
     retained_set: RetainedSet,
+    /// How many retained messages were cleared before `--retained-only` last looked for more.
+    cleared_before: u64,
     /// Topics that `--remove-retained` has cleared, and how many echoes of that may come.
     clearing: HashMap<ByteString, u32>,
     /// That was so, if on an earlier connection: it has worked.
@@ -238,8 +241,26 @@ impl Subscriber<'_> {
                 }
                 () = sleep_until(timeout), if timeout.is_some() => self.end = Some(End::TimedOut),
                 () = sleep_until(idle), if idle.is_some() => self.end = Some(End::Idle),
-                () = sleep_until(quiet), if quiet.is_some() => self.end = Some(End::Done),
+                () = sleep_until(quiet), if quiet.is_some() => self.retained_set_is_complete(),
             }
+        }
+    }
+
+    /// Nothing retained has come for a while. Brokers that send a part of a large set only, or pass over some while others are
+    /// cleared, are asked again until nothing comes.
+    fn retained_set_is_complete(&mut self) {
+        let cleared = self.client.session_state().ledger().confirmed;
+        if !self.settings.remove_retained || cleared == self.cleared_before {
+            self.end = Some(End::Done);
+        } else if self.client.session_state().is_settled() {
+            self.cleared_before = cleared;
+            self.answered = false;
+            self.granted = 0;
+            self.retained_set = RetainedSet::Open;
+            self.client.session().subscribe_again();
+        } else {
+            // What is cleared must be gone before the next look.
+            self.retained_set = RetainedSet::QuietUntil(Instant::now() + SILENCE);
         }
     }
 

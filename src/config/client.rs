@@ -9,12 +9,13 @@ use crate::cli::ColorChoice;
 use crate::cli::connection::{ConnectionArgs, WillArgs};
 use crate::cli::property::properties_of;
 use crate::cli::values::{Expiry, PacketSize};
+use crate::connection::tls::mode_open_to_all;
 use crate::connection::{
     Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, Patience, TlsOptions, TransportOptions,
     VersionChoice,
 };
 use crate::error::Failure;
-use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Will};
+use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
 use crate::process::file;
 
 use super::environment::Environment;
@@ -87,7 +88,21 @@ pub(super) fn merge(
             .map_err(|failure| Failure { what: format!("{place}{}", failure.what), ..failure })?;
     }
     let args = layer::overlay(layer::overlay(typed.clone(), variables), saved);
+    if told {
+        warnings.extend(open_secret(&args));
+    }
     Ok(Merged { args, typed, own_broker, leads_elsewhere, warnings })
+}
+
+/// A file with a password that everybody may read.
+fn open_secret(args: &ConnectionArgs) -> Option<Warning> {
+    let files = [&args.login.password_file, &args.tls.key_password_file];
+    files.into_iter().flatten().find_map(|path| {
+        let mode = mode_open_to_all(path)?;
+        let text =
+            format!("{} is mode {mode:04o}: everybody on this machine can read the password", path.display());
+        Some(Warning { keyword: "password-perms", text })
+    })
 }
 
 /// Whether environment or the default profile lead clients to another broker than the one of this machine.
@@ -126,8 +141,10 @@ pub(super) fn resolve(
     let expiry = session.session_expiry.unwrap_or(if persistent { Expiry::NEVER } else { Expiry(0) });
     let keep_alive = session.keepalive.map_or(KEEP_ALIVE, |seconds| seconds.0);
     let retry = args.server.retry.map(|tries| tries.0);
+    let key_password =
+        if endpoint.scheme().is_tls() { login::key_password(&args.tls, environment)? } else { None };
     Ok(ClientOptions {
-        transport: transport(args, endpoint, keep_alive),
+        transport: transport(args, endpoint, keep_alive, key_password),
         version,
         client_id: match (&session.id, &session.id_prefix) {
             (Some(id), _) => Some(id.as_str().into()),
@@ -223,7 +240,12 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
 }
 
 /// The way to one broker.
-pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u16) -> TransportOptions {
+pub(super) fn transport(
+    args: &ConnectionArgs,
+    endpoint: Endpoint,
+    keep_alive: u16,
+    key_password: Option<Secret>,
+) -> TransportOptions {
     let server = &args.server;
     let scheme = endpoint.scheme();
     let own_rules = args.dialect.tool().is_none();
@@ -239,14 +261,14 @@ pub(super) fn transport(args: &ConnectionArgs, endpoint: Endpoint, keep_alive: u
             .then_some(crate::connection::NameServers::System),
         user_timeout: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
         proxy: server.proxy.clone().filter(|_| scheme != crate::connection::Scheme::Unix),
-        tls: if scheme.is_tls() { tls(args) } else { TlsOptions::default() },
+        tls: if scheme.is_tls() { tls(args, key_password) } else { TlsOptions::default() },
         ws_headers: if scheme.is_websocket() { server.ws_header.clone() } else { Vec::new() },
         endpoint,
         ..TransportOptions::default()
     }
 }
 
-fn tls(args: &ConnectionArgs) -> TlsOptions {
+fn tls(args: &ConnectionArgs, key_password: Option<Secret>) -> TlsOptions {
     let mosquitto = args.dialect.tool().is_some();
     let args = &args.tls;
     let insecure = args.insecure == Some(true);
@@ -254,12 +276,16 @@ fn tls(args: &ConnectionArgs) -> TlsOptions {
         ca_file: args.cafile.clone(),
         ca_path: args.capath.clone(),
         use_os_certs: args.tls_use_os_certs == Some(true),
+        crl: args.crl.clone(),
         cert: args.cert.clone(),
         key: args.key.clone(),
+        key_command: args.key_command.clone(),
+        key_password,
         alpn: args.tls_alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect(),
         version: args.tls_version.unwrap_or_default().into(),
         insecure: insecure && !mosquitto,
         any_name: insecure && mosquitto,
+        legacy: mosquitto || args.tls_legacy == Some(true),
         ciphers: args.ciphers.clone(),
         pins: args.tls_pin.clone(),
         key_log: args.tls_keylog.clone(),

@@ -8,6 +8,7 @@
 //! - A source of a password hides every source below it.
 //! - A user name hides the password that a lower layer gives for another user name.
 //! - `--srv` hides what it does not go with, and the other way round.
+//! - A source of a private key hides every source below it, with its password.
 //! - `-i` hides `-I` and the other way round; so do `-4` and `-6`.
 
 use std::fmt;
@@ -192,6 +193,9 @@ pub(super) fn overlay(mut upper: ConnectionArgs, mut lower: ConnectionArgs) -> C
     if has_password(&upper.login) || others_password {
         lower.login = LoginArgs { username: lower.login.username, ..LoginArgs::default() };
     }
+    if upper.tls.key.is_some() || upper.tls.key_command.is_some() {
+        (lower.tls.key, lower.tls.key_command, lower.tls.key_password_file) = (None, None, None);
+    }
     if upper.session.id.is_some() || upper.session.id_prefix.is_some() {
         lower.session.id = None;
         lower.session.id_prefix = None;
@@ -306,7 +310,7 @@ field_by_field! {
     }
     LoginArgs { username, password, password_file, password_stdin, password_command, password_prompt }
     TlsArgs {
-        tls, cafile, capath, tls_use_os_certs, cert, key, tls_server_name, tls_pin, tls_alpn, tls_version,
+        tls, cafile, capath, tls_use_os_certs, crl, tls_legacy, cert, key, key_command, key_password_file, tls_server_name, tls_pin, tls_alpn, tls_version,
         insecure, tls_keylog, no_tls, ciphers, psk, psk_identity, keyform, tls_engine, tls_engine_kpass_sha1,
     }
     SessionArgs {
@@ -382,6 +386,17 @@ mod tests {
         let got = overlay(layer(&[("url", "mqtt://a")]), lower);
         assert_eq!((got.server.host, got.server.port, got.server.ws, got.tls.tls), (None, None, None, None));
         assert!(got.tls.cafile.is_some());
+    }
+
+    #[test]
+    fn an_upper_key_hides_every_source_of_a_key_below() {
+        let lower = [("cert", "c"), ("key-command", "vault"), ("key-password-file", "f")];
+        let got = overlay(layer(&[("cert", "d"), ("key", "k")]), layer(&lower));
+        assert_eq!((got.tls.key_command, got.tls.key_password_file), (None, None));
+        let got = overlay(layer(&[("cert", "d")]), layer(&lower));
+        assert_eq!(got.tls.key_command.as_deref(), Some("vault"));
+        let got = overlay(layer(&[("key-command", "vault")]), layer(&[("cert", "c"), ("key", "k")]));
+        assert_eq!((got.tls.cert, got.tls.key), (Some("c".into()), None));
     }
 
     #[test]

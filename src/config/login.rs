@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::cli::connection::LoginArgs;
+use crate::cli::connection::{LoginArgs, TlsArgs};
 use crate::connection::PasswordSource;
+use crate::connection::tls::is_encrypted_key;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
 use crate::process::file;
@@ -41,6 +42,20 @@ pub(super) fn password(
         return Err(Failure::usage("the password is longer than 65535 bytes"));
     }
     Ok(Some(PasswordSource::Fixed(secret)))
+}
+
+/// The password of an encrypted private key: out of its file, or from whoever sits at the terminal.
+pub(super) fn key_password(tls: &TlsArgs, environment: &Environment<'_>) -> Result<Option<Secret>, Failure> {
+    match (&tls.key, &tls.key_password_file) {
+        (_, Some(path)) => read_file(path).map(Some),
+        (Some(key), None) if environment.stderr_is_terminal && is_encrypted_key(key) => {
+            let answer = (environment.ask)(&format!("Password of {}: ", key.display())).map_err(|error| {
+                Failure::usage("the password of the private key cannot be read").source(&error)
+            })?;
+            Ok(Some(Secret::new(answer)))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn read_file(path: &Path) -> Result<Secret, Failure> {

@@ -118,7 +118,21 @@ pub(super) fn check_connection(args: &ConnectionArgs) -> Result<(), Failure> {
             "or write the path into the URL, as in ws://HOST/PATH",
         ),
         (server.ipv4 == Some(true) && server.ipv6 == Some(true), "-4 does not go with -6", ""),
-        (tls.cert.is_some() != tls.key.is_some(), "--cert and --key go together: one is missing", ""),
+        (
+            tls.key.is_some() && tls.key_command.is_some(),
+            "--key does not go with --key-command: both are the private key",
+            "",
+        ),
+        (
+            tls.cert.is_some() != (tls.key.is_some() || tls.key_command.is_some()),
+            "--cert and --key go together: one is missing",
+            "the key can also come from --key-command",
+        ),
+        (
+            tls.key_password_file.is_some() && tls.cert.is_none(),
+            "--key-password-file needs --cert and --key",
+            "",
+        ),
         (session.id.is_some() && session.id_prefix.is_some(), "-i does not go with -I", ""),
         (
             session.disable_clean_session == Some(true) && never_found_again,
@@ -192,6 +206,8 @@ pub(super) fn check_transport(
     let tls = &typed.tls;
     let tls_typed = tls.cafile.is_some()
         || tls.capath.is_some()
+        || tls.crl.is_some()
+        || tls.tls_legacy == Some(true)
         || tls.cert.is_some()
         || !tls.tls_pin.is_empty()
         || tls.tls_use_os_certs == Some(true)

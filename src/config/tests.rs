@@ -148,7 +148,7 @@ fn a_broker_is_named_by_url_or_by_host_and_port() {
 #[test]
 fn tls_and_transport_options_reach_the_transport() {
     let line = "--tls --cafile ca --capath dir --tls-use-os-certs --cert c --key k --tls-alpn mqtt \
-                --tls-version tlsv1.3 --tls-server-name n --insecure --tls-keylog log -A 127.0.0.1 -6 \
+                --crl revoked --tls-legacy --tls-version tlsv1.3 --tls-server-name n --insecure --tls-keylog log -A 127.0.0.1 -6 \
                 --proxy socks5h://p -k 10"
         .replace("                ", "");
     let transport = client(&line).transport;
@@ -156,6 +156,8 @@ fn tls_and_transport_options_reach_the_transport() {
     assert_eq!(tls.ca_file.as_deref(), Some("ca".as_ref()));
     assert_eq!(tls.ca_path.as_deref(), Some("dir".as_ref()));
     assert_eq!((tls.cert.as_deref(), tls.key.as_deref()), (Some("c".as_ref()), Some("k".as_ref())));
+    assert_eq!((tls.crl.as_deref(), tls.legacy), (Some("revoked".as_ref()), true));
+    assert_eq!(client("--tls --cert c --key-command k").transport.tls.key_command.as_deref(), Some("k"));
     assert_eq!((tls.alpn, tls.version), (vec![b"mqtt".to_vec()], TlsVersion::Tls13));
     assert_eq!((tls.server_name.as_deref(), tls.insecure, tls.use_os_certs), (Some("n"), true, true));
     assert_eq!(tls.key_log.as_deref(), Some("log".as_ref()));
@@ -396,6 +398,53 @@ fn a_typed_password_is_warned_about_on_a_terminal_only() {
             _ => panic!("no settings"),
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_password_file_for_everybody_is_warned_about_once_on_a_terminal() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display();
+    let line = format!(
+        "mqt pub -t a -n -u me --password-file {path} --tls --cert c --key k --key-password-file {path}"
+    );
+    for (mode, terminal, expected) in [(0o644, true, 1), (0o640, true, 0), (0o644, false, 0)] {
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let around = Around { terminal, ..Around::default() };
+        let Ok(Settings::Publish(resolved)) = resolve(&line, &around) else { panic!("no settings") };
+        assert_eq!(resolved.warnings.len(), expected, "{mode:o} {:?}", resolved.warnings);
+        for warning in resolved.warnings {
+            assert_eq!(warning.keyword, "password-perms");
+            assert!(warning.text.contains("is mode 0644: everybody on this machine"), "{}", warning.text);
+        }
+    }
+}
+
+#[test]
+fn the_password_of_a_key_is_asked_for_where_it_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, label: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n")).unwrap();
+        path.display().to_string()
+    };
+    let encrypted = write("encrypted", "ENCRYPTED PRIVATE KEY");
+    let plain = write("plain", "PRIVATE KEY");
+    let password = folder.path().join("password");
+    fs::write(&password, "secret\r\n").unwrap();
+    let get = |terminal, more: &str| {
+        let around = Around { terminal, ..Around::default() };
+        let tls = client_in(&format!("--tls --cert c {more}"), &around).transport.tls;
+        tls.key_password.map(|password| String::from_utf8(password.expose().to_vec()).unwrap())
+    };
+    let asked = format!("answer to Password of {encrypted}: ");
+    assert_eq!(get(true, &format!("--key {encrypted}")), Some(asked));
+    assert_eq!(get(false, &format!("--key {encrypted}")), None);
+    assert_eq!(get(true, &format!("--key {plain}")), None);
+    let file = format!("--key-password-file {}", password.display());
+    assert_eq!(get(true, &format!("--key {encrypted} {file}")).as_deref(), Some("secret"));
+    assert_eq!(get(false, &format!("--key-command x {file}")).as_deref(), Some("secret"));
 }
 
 #[test]

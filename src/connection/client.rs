@@ -18,6 +18,7 @@ use crate::mqtt::{Property, ReasonCode, Version};
 
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
+use super::password::TOOK_TOO_LONG;
 use super::progress::{Life, Progress, Verdict};
 use super::reconnect::Backoff;
 use super::transport::SetupWarning;
@@ -359,6 +360,9 @@ impl Client {
             Some(host) => {
                 let reason = format!("no answer within {} s", after.as_secs_f64());
                 ConnectError::Lookup { host, reason }.into()
+            }
+            None if self.transport.waits_for_key() => {
+                ConnectError::Key(SetupError::KeyCommand(TOOK_TOO_LONG.to_owned())).into()
             }
             None => ClientError::ConnectTimeout { after },
         }

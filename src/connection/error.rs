@@ -45,22 +45,56 @@ pub enum SetupError {
         reason: String,
     },
     /// A file or folder has no certificate in it.
-    #[error("{}: no PEM certificate in it", path.display())]
+    #[error("{}: {}", path.display(), contents.instead_of("certificate"))]
     NoCertificate {
         /// The file or folder.
         path: PathBuf,
+        /// What is in it.
+        contents: Contents,
     },
     /// A file has no private key in it.
-    #[error("{}: no PEM private key in it", path.display())]
+    #[error("{}: {}", path.display(), contents.instead_of("private key"))]
     NoKey {
         /// The file.
         path: PathBuf,
+        /// What is in it.
+        contents: Contents,
     },
-    /// The private key is encrypted.
-    #[error("{}: the private key is encrypted, which mqt cannot read", path.display())]
+    /// A file has no list of revoked certificates in it.
+    #[error("{}: {}", path.display(), contents.instead_of("CRL"))]
+    NoCrl {
+        /// The file.
+        path: PathBuf,
+        /// What is in it.
+        contents: Contents,
+    },
+    /// A list of revoked certificates cannot be used.
+    #[error("{}: the CRL is not usable: {reason}", path.display())]
+    Crl {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The private key is encrypted, and there is no password.
+    #[error("{}: the private key is encrypted", path.display())]
     EncryptedKey {
         /// The file.
         path: PathBuf,
+    },
+    /// The private key is encrypted with another password.
+    #[error("{}: the password does not open the private key", path.display())]
+    KeyPassword {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The private key is encrypted in a way that cannot be undone here.
+    #[error("{}: the private key is encrypted with {what}, which mqt cannot open", path.display())]
+    KeyEncryption {
+        /// The file.
+        path: PathBuf,
+        /// The algorithm.
+        what: String,
     },
     /// The private key cannot be used.
     #[error("{}: the private key is not usable: {reason}", path.display())]
@@ -70,6 +104,9 @@ pub enum SetupError {
         /// Why.
         reason: String,
     },
+    /// The command for the private key gave none.
+    #[error("the key command {0}")]
+    KeyCommand(String),
     /// The private key is another one than that of the certificate.
     #[error("the private key in {} does not belong to the certificate in {}", key.display(), cert.display())]
     KeyMismatch {
@@ -108,14 +145,45 @@ impl SetupError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoCertificate { path } if !crate::process::file::is_folder(path) => vec![format!(
-                "if it is DER, convert it: openssl x509 -inform der -in {} -out ca.pem",
-                path.display()
-            )],
-            Self::EncryptedKey { path } => vec![format!(
-                "decrypt it into a file that only you can read: (umask 077; openssl pkey -in {} -out plain.key)",
-                path.display()
-            )],
+            Self::NoCertificate { path, contents } => {
+                let path = path.display();
+                match contents {
+                    Contents::DerCertificate => {
+                        vec![format!("convert it: openssl x509 -inform der -in {path} -out cert.pem")]
+                    }
+                    Contents::Pkcs12 => vec![
+                        format!("for --cert: openssl pkcs12 -in {path} -clcerts -nokeys -out client.crt"),
+                        format!("for --cafile: openssl pkcs12 -in {path} -cacerts -nokeys -out ca.crt"),
+                        format!("and the key: --key-command 'openssl pkcs12 -in {path} -nocerts -nodes'"),
+                    ],
+                    Contents::Key => vec!["have --cert and --key been swapped?".to_owned()],
+                    _ => Vec::new(),
+                }
+            }
+            Self::NoKey { path, contents } => match contents {
+                Contents::Certificate => vec!["have --cert and --key been swapped?".to_owned()],
+                Contents::DerKey => {
+                    vec![format!(
+                        "read it with --key-command 'openssl pkey -inform der -in {}'",
+                        path.display()
+                    )]
+                }
+                Contents::Pkcs12 => vec![format!(
+                    "read it with --key-command 'openssl pkcs12 -in {} -nocerts -nodes'",
+                    path.display()
+                )],
+                _ => Vec::new(),
+            },
+            Self::EncryptedKey { path } => vec![
+                "give its password with --key-password-file FILE".to_owned(),
+                format!("or have OpenSSL open it: --key-command 'openssl pkey -in {}'", path.display()),
+            ],
+            Self::KeyEncryption { path, .. } => {
+                vec![format!("have OpenSSL open it: --key-command 'openssl pkey -in {}'", path.display())]
+            }
+            Self::KeyCommand(_) => vec![
+                "run the command by hand: it has to print the private key (PEM) and exit with 0".to_owned(),
+            ],
             Self::NoSystemRoots { .. } => {
                 vec!["name the CA with --cafile FILE, or install the package ca-certificates".to_owned()]
             }
@@ -124,6 +192,55 @@ impl SetupError {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// What a file holds, in place of what was wanted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Nothing.
+    Empty,
+    /// A certificate, PEM.
+    Certificate,
+    /// A certificate, DER.
+    DerCertificate,
+    /// A private key, PEM.
+    Key,
+    /// A private key, DER.
+    DerKey,
+    /// A public key, PEM.
+    PublicKey,
+    /// A request for a certificate, PEM.
+    Request,
+    /// A list of revoked certificates, PEM.
+    Crl,
+    /// PKCS#12.
+    Pkcs12,
+    /// A key store of Java.
+    JavaKeyStore,
+    /// Text in UTF-16.
+    Utf16,
+    /// Anything else.
+    Other,
+}
+
+impl Contents {
+    fn instead_of(self, wanted: &str) -> String {
+        let found = match self {
+            Self::Empty => return format!("the file is empty; a {wanted} in PEM form is wanted"),
+            Self::Other => return format!("no PEM {wanted} in it"),
+            Self::Utf16 => return "the file is UTF-16; PEM is ASCII".to_owned(),
+            Self::DerCertificate if wanted == "certificate" => return "this is DER, not PEM".to_owned(),
+            Self::DerKey if wanted == "private key" => return "this is DER, not PEM".to_owned(),
+            Self::Certificate | Self::DerCertificate => "a certificate",
+            Self::Key | Self::DerKey => "a private key",
+            Self::PublicKey => "a public key",
+            Self::Request => "a request for a certificate",
+            Self::Crl => "a CRL",
+            Self::Pkcs12 => "a PKCS#12 file (.p12, .pfx)",
+            Self::JavaKeyStore => "a Java key store",
+        };
+        format!("this is {found}, not a {wanted} in PEM form")
     }
 }
 
@@ -150,6 +267,9 @@ pub enum ConnectError {
     /// TLS: exit status 8.
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    /// The private key that a command prints: exit status 1.
+    #[error(transparent)]
+    Key(SetupError),
     /// The WebSocket handshake: exit status 14.
     #[error(transparent)]
     WebSocket(#[from] WsFault),
@@ -211,6 +331,7 @@ impl ConnectError {
                 established || !matches!(fault, ProxyFault::Login(_) | ProxyFault::Forbidden(_))
             }
             Self::Tls(fault) => matches!(fault, TlsFault::Broken(_)),
+            Self::Key(_) => false,
             Self::WebSocket(fault) => {
                 established
                     || matches!(
@@ -232,6 +353,7 @@ impl ConnectError {
             }
             Self::Lookup { .. } | Self::Connect { .. } => Vec::new(),
             Self::Tls(fault) => fault.hints(),
+            Self::Key(error) => error.hints(),
             Self::WebSocket(fault) => fault.hints(),
             Self::Proxy { fault: ProxyFault::Login(_), .. } => {
                 vec!["user name and password of a proxy: --proxy SCHEME://USER:PASSWORD@HOST".to_owned()]

@@ -12,8 +12,8 @@ use super::ClientError;
 /// A password command may print so many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
 
-/// What a command did that gave no password before the deadline.
-const TOOK_TOO_LONG: &str = "did not end in the time for a connect (--connect-timeout)";
+/// What a command did that gave no password or key before the deadline.
+pub(super) const TOOK_TOO_LONG: &str = "did not end in the time for a connect (--connect-timeout)";
 
 /// Where the password comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,20 +34,23 @@ impl PasswordSource {
     pub async fn ask(self, deadline: Instant) -> Result<Secret, ClientError> {
         match self {
             Self::Fixed(secret) => Ok(secret),
-            Self::Command(command) => {
-                // Who asks on the terminal has to stay in the process group that the terminal listens to.
-                let process = run_in_shell(&command, !std::io::stderr().is_terminal());
-                timeout_at(deadline, heard(process))
-                    .await
-                    .unwrap_or_else(|_| Err(ClientError::PasswordCommand(TOOK_TOO_LONG.into())))
-            }
+            Self::Command(command) => timeout_at(deadline, output_of(&command))
+                .await
+                .unwrap_or_else(|_| Err(TOOK_TOO_LONG.to_owned()))
+                .and_then(password_in)
+                .map_err(ClientError::PasswordCommand),
         }
     }
 }
 
-/// Runs a command and takes what it prints, without the line end.
-async fn heard(mut process: tokio::process::Command) -> Result<Secret, ClientError> {
-    let failed = |what: String| ClientError::PasswordCommand(what);
+/// Runs a command line in the shell and takes what it prints. Dropping the future ends the command. The error goes on
+/// after the name of the command.
+pub(super) async fn output_of(command: &str) -> Result<Vec<u8>, String> {
+    // Who asks on the terminal has to stay in the process group that the terminal listens to.
+    heard(run_in_shell(command, !std::io::stderr().is_terminal())).await
+}
+
+async fn heard(mut process: tokio::process::Command) -> Result<Vec<u8>, String> {
     let child = process
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -55,15 +58,21 @@ async fn heard(mut process: tokio::process::Command) -> Result<Secret, ClientErr
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
+        .map_err(|error| format!("could not be started: {error}"))?;
     let mut group = ProcessGroup::of(&child);
-    let output =
-        child.wait_with_output().await.map_err(|error| failed(format!("could not be read: {error}")))?;
+    let output = child.wait_with_output().await.map_err(|error| format!("could not be read: {error}"))?;
     group.has_ended();
     if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
+        return Err(format!("failed: {}", output.status));
     }
-    let mut bytes = output.stdout;
+    if output.stdout.is_empty() {
+        return Err("printed nothing".into());
+    }
+    Ok(output.stdout)
+}
+
+/// The password in what a command has printed: without the line end.
+fn password_in(mut bytes: Vec<u8>) -> Result<Secret, String> {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -71,13 +80,10 @@ async fn heard(mut process: tokio::process::Command) -> Result<Secret, ClientErr
         }
     }
     if bytes.is_empty() {
-        return Err(failed("printed nothing".into()));
+        return Err("printed nothing".into());
     }
     if bytes.len() > PASSWORD_AT_MOST {
-        return Err(failed(format!(
-            "printed {} bytes; a password has at most {PASSWORD_AT_MOST}",
-            bytes.len()
-        )));
+        return Err(format!("printed {} bytes; a password has at most {PASSWORD_AT_MOST}", bytes.len()));
     }
     Ok(Secret::new(bytes))
 }

@@ -1,9 +1,12 @@
 //! TLS: trust, certificates, pins.
 
+mod algorithm;
 mod certificate;
 mod cipher;
 mod client;
+mod der;
 mod fault;
+mod key;
 mod pem;
 mod server;
 mod verify;
@@ -14,11 +17,14 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use thiserror::Error;
+
+use crate::mqtt::Secret;
 
 pub(super) use client::TlsClient;
 pub use fault::{TlsFault, speaks_tls};
+pub use key::{is_encrypted_key, mode_open_to_all};
 pub(super) use server::acceptor;
 
 /// The oldest protocol version to accept.
@@ -40,10 +46,16 @@ pub struct TlsOptions {
     pub ca_path: Option<PathBuf>,
     /// Trust the system's CAs besides `ca_file` and `ca_path`.
     pub use_os_certs: bool,
-    /// The PEM file of the client certificate and its chain; needs `key`.
+    /// A file of lists of revoked certificates, PEM or DER.
+    pub crl: Option<PathBuf>,
+    /// The PEM file of the client certificate and its chain; needs `key` or `key_command`.
     pub cert: Option<PathBuf>,
     /// The PEM file of the client's private key; needs `cert`.
     pub key: Option<PathBuf>,
+    /// The command that prints the client's private key (PEM), run by the shell at the first connect; in place of `key`.
+    pub key_command: Option<String>,
+    /// The password of the private key, if it is encrypted.
+    pub key_password: Option<Secret>,
     /// The protocols to offer by ALPN, the preferred one first.
     pub alpn: Vec<Vec<u8>>,
     /// The oldest protocol version to accept.
@@ -52,6 +64,8 @@ pub struct TlsOptions {
     pub insecure: bool,
     /// Verify the chain of certificates, but not that it is for this host.
     pub any_name: bool,
+    /// Accept what OpenSSL does and RFC 5280 does not: the host in the common name, version 1, a CA as the server.
+    pub legacy: bool,
     /// The names of the cipher suites to offer, separated by colons; all that there are without it.
     pub ciphers: Option<String>,
     /// Trust exactly the servers with one of these, whatever their chain and names are.

@@ -222,6 +222,12 @@ impl Transport {
         self.tcp.pending_lookup.host()
     }
 
+    /// Whether the command for the private key has not told it yet.
+    #[must_use]
+    pub fn waits_for_key(&self) -> bool {
+        self.tls.as_ref().is_some_and(TlsClient::waits_for_key)
+    }
+
     /// Where this leads.
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
@@ -236,6 +242,9 @@ impl Transport {
     pub async fn connect(&self) -> Result<Connected, ConnectError> {
         if let Some(Source(source)) = &self.source {
             return source().await;
+        }
+        if let Some(tls) = &self.tls {
+            tls.prepare().await.map_err(ConnectError::Key)?;
         }
         let endpoint = &self.endpoint;
         let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy, &self.srv) {

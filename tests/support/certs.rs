@@ -24,6 +24,25 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A list of revoked certificates, PEM, valid from 2020 to this year.
+    pub fn crl(&self, revoked: &[u64], until: i32) -> String {
+        let revoked = revoked.iter().map(|serial| rcgen::RevokedCertParams {
+            serial_number: (*serial).into(),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: 1_u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
     /// Signs a certificate for a new key.
     pub fn issue(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
@@ -56,6 +75,12 @@ impl Identity {
     pub fn self_signed(params: &CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         Self::new(params.self_signed(&key).unwrap().der().to_vec(), &key)
+    }
+
+    /// Signed by an issuer that need not be an authority.
+    pub fn signed_by(params: &CertificateParams, issuer: &CertifiedIssuer<'static, KeyPair>) -> Self {
+        let key = KeyPair::generate().unwrap();
+        Self::new(params.signed_by(&key, issuer).unwrap().der().to_vec(), &key)
     }
 
     /// Signed with its own key, and X.509 version 1: neither version nor extensions.

@@ -206,6 +206,63 @@ impl Drop for Mosquitto {
     }
 }
 
+/// A mosquitto with a TLS listener for each of some certificates. Killed when dropped.
+pub struct TlsListeners {
+    child: Child,
+    ports: Vec<u16>,
+    _folder: TempDir,
+}
+
+impl TlsListeners {
+    /// Listens with these certificates and keys; with `client_ca`, lets only clients with a certificate of it in.
+    /// `None`: mosquitto is not installed.
+    pub fn start(served: &[(PathBuf, PathBuf)], client_ca: Option<&Path>) -> Option<Self> {
+        let program = installed("mosquitto")?;
+        let folder = TempDir::new().unwrap();
+        let log = Arc::default();
+        for _ in 0..START_TRIES {
+            let ports: Vec<u16> = served.iter().map(|_| free_port()).collect();
+            let mut text = String::from("user root\nlog_dest stderr\nlog_type all\nallow_anonymous true\n");
+            for ((cert, key), port) in served.iter().zip(&ports) {
+                writeln!(text, "listener {port} 127.0.0.1").unwrap();
+                writeln!(text, "certfile {}\nkeyfile {}", cert.display(), key.display()).unwrap();
+                if let Some(ca) = client_ca {
+                    writeln!(text, "cafile {}\nrequire_certificate true", ca.display()).unwrap();
+                }
+            }
+            let config = folder.path().join("mosquitto.conf");
+            std::fs::write(&config, text).unwrap();
+            let mut child = Command::new(&program)
+                .arg("-c")
+                .arg(&config)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let running = follow(child.stderr.take().unwrap(), " running", Arc::clone(&log));
+            if running.recv_timeout(START_LIMIT).is_ok() {
+                return Some(Self { child, ports, _folder: folder });
+            }
+            drop(child.kill());
+            drop(child.wait());
+        }
+        panic!("mosquitto does not start:\n{}", log.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The ports, in the order of the certificates.
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+}
+
+impl Drop for TlsListeners {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 const SCHEMES: [Scheme; 4] = [Scheme::Mqtt, Scheme::Mqtts, Scheme::Ws, Scheme::Wss];
 
 impl Scheme {

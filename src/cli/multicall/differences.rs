@@ -89,6 +89,12 @@ pub const BEHAVIOUR: &[Difference] = &[
         "the TLS library, rustls, has certificates in files only",
     ),
     row(
+        "Certificates with keys of Ed448 or RSA-PSS",
+        "accepted",
+        "an error that says so",
+        "rustls does not have them",
+    ),
+    row(
         "--ciphers",
         "the language of OpenSSL",
         "names of suites, others are an error",

@@ -310,6 +310,7 @@ impl<'a> Reading<'a> {
             },
             Opt::CaFile => connection.tls.cafile = Some(value.into()),
             Opt::CaPath => connection.tls.capath = Some(value.into()),
+            Opt::Crl => connection.tls.crl = Some(value.into()),
             Opt::Cert => connection.tls.cert = Some(value.into()),
             Opt::Key => connection.tls.key = Some(value.into()),
             Opt::TlsVersion => {

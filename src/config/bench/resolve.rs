@@ -13,7 +13,7 @@ use crate::cli::bench::{
 use crate::cli::values::{ColorChoice, KeepAlive, Span};
 use crate::config::environment::Environment;
 use crate::config::settings::{BrokerSettings, UiSettings};
-use crate::config::{Resolved, Warning, broker, client, rules};
+use crate::config::{Resolved, Warning, broker, client, login, rules};
 use crate::connection::TransportOptions;
 use crate::error::Failure;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Place, QoS, TopicFilter, TopicName};
@@ -97,13 +97,18 @@ pub(in crate::config) fn run(
     if named || args.broker.is_empty() {
         brokers.push(client.transport.clone());
     }
+    let mut key_password = client.transport.tls.key_password.clone();
     for endpoint in &args.broker {
         rules::check_transport(&merged.typed, endpoint, false)?;
         if endpoint.user_name().is_some() || endpoint.password().is_some() {
             return Err(Failure::usage("--broker takes no user name and password in the URL")
                 .hint("-u and --password-file are for all brokers, --credentials for many users"));
         }
-        let mut transport = client::transport(&merged.args, endpoint.clone(), client.keep_alive);
+        if endpoint.scheme().is_tls() && key_password.is_none() {
+            key_password = login::key_password(&merged.args.tls, environment)?;
+        }
+        let password = key_password.clone();
+        let mut transport = client::transport(&merged.args, endpoint.clone(), client.keep_alive, password);
         transport.bind = None;
         brokers.push(transport);
     }

@@ -59,17 +59,17 @@ mod tests {
     use super::*;
 
     fn chosen(names: &str) -> Result<Vec<CipherSuite>, String> {
-        let mut provider = rustls::crypto::ring::default_provider();
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         choose(names, &mut provider).map_err(|error| error.to_string())?;
         Ok(provider.cipher_suites.iter().map(rustls::SupportedCipherSuite::suite).collect())
     }
 
     #[test]
     fn every_suite_of_the_library_has_a_name() {
-        for offered in rustls::crypto::ring::default_provider().cipher_suites {
+        for offered in rustls::crypto::aws_lc_rs::default_provider().cipher_suites {
             assert!(OPENSSL.iter().any(|(_, suite)| *suite == offered.suite()), "{offered:?}");
         }
-        assert_eq!(OPENSSL.len(), rustls::crypto::ring::default_provider().cipher_suites.len());
+        assert_eq!(OPENSSL.len(), rustls::crypto::aws_lc_rs::default_provider().cipher_suites.len());
     }
 
     #[test]

@@ -12,21 +12,25 @@ use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, KeyLog};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 use super::cipher;
 use super::fault::TlsFault;
-use super::pem::{Roots, read_identity};
-use super::verify::Verifier;
+use super::key::{KeyFromCommand, read_identity};
+use super::pem::{Roots, read_chain, read_crls};
+use super::verify::{Checks, Verifier, explained};
 use super::{TlsOptions, TlsVersion};
-use crate::connection::error::SetupError;
+use crate::connection::error::{ConnectError, SetupError};
 use crate::connection::transport::{SetupWarning, Stream};
 use crate::process::file;
 
 /// Options made ready to shake hands.
 #[derive(Clone)]
 pub(crate) struct TlsClient {
-    connector: TlsConnector,
+    config: Arc<ClientConfig>,
+    /// Where the private key comes from a command, it is asked for once, for all clones.
+    key: Option<Arc<(KeyFromCommand, OnceCell<Arc<ClientConfig>>)>>,
     server_name: ServerName<'static>,
 }
 
@@ -44,7 +48,7 @@ impl TlsClient {
         warnings: &mut Vec<SetupWarning>,
     ) -> Result<Self, SetupError> {
         let failed = |error: rustls::Error| SetupError::Tls(error.to_string());
-        let mut provider = rustls::crypto::ring::default_provider();
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         if let Some(names) = &options.ciphers {
             cipher::choose(names, &mut provider)?;
         }
@@ -59,13 +63,29 @@ impl TlsClient {
             .map_err(failed)?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match (&options.cert, &options.key) {
-            (Some(cert), Some(key)) => {
-                let identity = read_identity(cert, key, &provider, warnings)?;
+        let mut from_command = None;
+        let password = options.key_password.as_ref();
+        let mut config = match (&options.cert, &options.key, &options.key_command) {
+            (Some(cert), Some(key), None) => {
+                let identity = read_identity(cert, key, password, &provider, warnings)?;
                 builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity)))
             }
-            (None, None) => builder.with_no_client_auth(),
-            _ => return Err(SetupError::Combination("--cert and --key go together")),
+            (Some(cert), None, Some(command)) => {
+                from_command = Some(KeyFromCommand {
+                    cert: cert.clone(),
+                    chain: read_chain(cert)?,
+                    command: command.clone(),
+                    password: password.cloned(),
+                    provider: Arc::clone(&provider),
+                });
+                builder.with_no_client_auth()
+            }
+            (None, None, None) => builder.with_no_client_auth(),
+            _ => {
+                return Err(SetupError::Combination(
+                    "--cert goes with either --key or --key-command, and these with --cert",
+                ));
+            }
         };
         config.alpn_protocols.clone_from(&options.alpn);
         if let Some(path) = &options.key_log {
@@ -83,17 +103,43 @@ impl TlsClient {
         let bare = name.split_once('%').map_or(name, |(address, _)| address);
         let server_name = ServerName::try_from(bare.to_owned())
             .map_err(|_| SetupError::ServerName { name: name.to_owned() })?;
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
+        let key = from_command.map(|key| Arc::new((key, OnceCell::new())));
+        Ok(Self { config: Arc::new(config), key, server_name })
     }
 
-    pub(crate) async fn connect(&self, stream: Stream) -> Result<Stream, TlsFault> {
+    /// Runs the command for the private key, if there is one that has not told it yet: before the network is
+    /// kept waiting.
+    pub(crate) async fn prepare(&self) -> Result<(), SetupError> {
+        self.ready().await.map(|_| ())
+    }
+
+    /// Whether the command for the private key has not told it yet.
+    pub(crate) fn waits_for_key(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| !key.1.initialized())
+    }
+
+    async fn ready(&self) -> Result<Arc<ClientConfig>, SetupError> {
+        let Some(key) = &self.key else { return Ok(Arc::clone(&self.config)) };
+        let (command, ready) = &**key;
+        let ready = ready.get_or_try_init(|| async {
+            let identity = command.ask().await?;
+            let mut config = ClientConfig::clone(&self.config);
+            config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(identity));
+            Ok(Arc::new(config))
+        });
+        ready.await.map(Arc::clone)
+    }
+
+    pub(crate) async fn connect(&self, stream: Stream) -> Result<Stream, ConnectError> {
+        let connector = TlsConnector::from(self.ready().await.map_err(ConnectError::Key)?);
         let stream = FirstBytes { stream, bytes: [0; 4], len: 0 };
-        let connect = self.connector.connect(self.server_name.clone(), stream).into_fallible();
-        match connect.await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err((error, stream)) => {
+        let connect = connector.connect(self.server_name.clone(), stream).into_fallible();
+        match explained(connect).await {
+            (Ok(stream), _) => Ok(Box::new(stream)),
+            (Err(_), Some(fault)) => Err(fault.into()),
+            (Err((error, stream)), None) => {
                 let answer = stream.bytes.get(..stream.len).unwrap_or_default();
-                Err(TlsFault::of_handshake(&error, answer))
+                Err(TlsFault::of_handshake(&error, answer).into())
             }
         }
     }
@@ -105,9 +151,9 @@ fn verifier(
 ) -> Result<Verifier, SetupError> {
     let own_authorities = options.ca_file.is_some() || options.ca_path.is_some();
     if !options.pins.is_empty() {
-        if options.insecure || own_authorities || options.use_os_certs {
+        if options.insecure || own_authorities || options.use_os_certs || options.crl.is_some() {
             return Err(SetupError::Combination(
-                "--tls-pin replaces every other trust: it goes with neither --insecure nor any CA option",
+                "--tls-pin replaces every other trust: it goes with neither --insecure nor any CA option nor --crl",
             ));
         }
         return Ok(Verifier::pins(options.pins.clone(), provider));
@@ -119,13 +165,18 @@ fn verifier(
     if let Some(path) = &options.ca_path {
         roots.add_folder(path)?;
     }
+    let crl = options.crl.as_deref().map(|path| Ok((path, read_crls(path)?))).transpose()?;
     if options.insecure {
+        if crl.is_some() {
+            return Err(SetupError::Combination("--insecure checks nothing, so --crl does not go with it"));
+        }
         return Ok(Verifier::anybody(provider));
     }
     if options.use_os_certs || !own_authorities {
         roots.add_system()?;
     }
-    Verifier::authorities(roots.into_store(), options.any_name, provider)
+    let checks = Checks { any_name: options.any_name, legacy: options.legacy };
+    Verifier::authorities(roots.into_anchors(), crl, checks, provider)
 }
 
 /// Keeps the first bytes that a peer sends, to tell what it speaks if it is not TLS.

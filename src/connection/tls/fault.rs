@@ -3,7 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 use thiserror::Error;
 
 use super::TlsPin;
@@ -77,6 +77,85 @@ pub enum TlsFault {
         /// Its pin.
         pin: TlsPin,
     },
+    /// The server certificate names the address as if it were a DNS name.
+    #[error(
+        "the server certificate has {address} as a DNS name; to connect by address it needs an IP entry in its \
+         subjectAltName"
+    )]
+    DnsForAddress {
+        /// The address.
+        address: String,
+        /// Its pin.
+        pin: TlsPin,
+    },
+    /// The certificate that signed the server's is given as trusted, and is not that of a CA.
+    #[error("the server certificate is signed by {issuer:?}, whose own certificate is not that of a CA")]
+    NotAnAuthority {
+        /// Who signed it.
+        issuer: String,
+        /// Its pin.
+        pin: TlsPin,
+    },
+    /// A key of a kind that cannot be used.
+    #[error("{whose} has {what}, which mqt cannot verify")]
+    UnsupportedKey {
+        /// The owner: the server certificate, or a CA.
+        whose: String,
+        /// The kind of key.
+        what: String,
+    },
+    /// A signature of a kind that cannot be used.
+    #[error("the server certificate, or a CA's, is signed with {what}, which mqt cannot verify")]
+    UnsupportedSignature {
+        /// The algorithm.
+        what: String,
+    },
+    /// The server does not prove that it has the key of its certificate.
+    #[error("the broker's signature does not fit its certificate: it does not have the private key")]
+    KeyNotHeld,
+    /// The server certificate is for something else.
+    #[error("the server certificate is not for a server (extendedKeyUsage: {presented})")]
+    WrongPurpose {
+        /// What it is for.
+        presented: String,
+        /// Its pin.
+        pin: TlsPin,
+    },
+    /// The server certificate is revoked.
+    #[error("the server certificate of {subject:?} has been revoked by {issuer:?}")]
+    Revoked {
+        /// Whose certificate it is.
+        subject: String,
+        /// Who signed it.
+        issuer: String,
+    },
+    /// No list of revoked certificates is by the signer of the server certificate.
+    #[error("there is no CRL of {issuer:?}, which signed the server certificate")]
+    NoCrl {
+        /// Who signed it.
+        issuer: String,
+    },
+    /// The list of revoked certificates is too old.
+    #[error("the CRL should have been replaced {} ({} ago)", date(*next_update), span(now.saturating_sub(*next_update)))]
+    CrlExpired {
+        /// When the next one was due, in seconds since 1970.
+        next_update: u64,
+        /// The clock of this machine, in seconds since 1970.
+        now: u64,
+    },
+    /// The list of revoked certificates cannot be used.
+    #[error("the CRL cannot be used for the certificates of {issuer:?}: {reason}")]
+    UnusableCrl {
+        /// Who signed the server certificate.
+        issuer: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server found nothing in what was offered that it can do.
+    #[error(
+        "the broker and mqt have no way of TLS in common: handshake_failure, before it showed a certificate"
+    )]
+    NothingInCommon,
     /// The server certificate has none of the pins.
     #[error("the server certificate does not match the pin; it has {certificate}")]
     PinMismatch {
@@ -110,8 +189,13 @@ impl TlsFault {
             Some(rustls::Error::InvalidMessage(message)) => match plain_protocol(answer) {
                 Some(protocol) => Self::PlainPeer(protocol),
                 None if *message == InvalidMessage::InvalidContentType => Self::PlainPeer("something"),
-                None => Self::Other(format!("the peer's TLS is wrong: {message:?}")),
+                None => Self::of_rustls(&rustls::Error::InvalidMessage(*message)),
             },
+            Some(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure))
+                if answer.first() == Some(&ALERT) =>
+            {
+                Self::NothingInCommon
+            }
             Some(error) => Self::of_rustls(error),
             None => Self::Broken(match error.kind() {
                 io::ErrorKind::UnexpectedEof => "closed by the peer".to_owned(),
@@ -129,20 +213,31 @@ impl TlsFault {
         match error {
             rustls::Error::AlertReceived(alert) => Self::of_alert(*alert),
             rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
-                other.0.downcast_ref::<Self>().cloned().unwrap_or_else(|| {
-                    Self::Other(format!("the server certificate is not usable: {}", other.0))
-                })
+                Self::Other(format!("the server certificate is not usable: {}", words(&other.0)))
             }
             rustls::Error::InvalidCertificate(error) => {
-                Self::Other(format!("the server certificate is not usable: {error}"))
+                Self::Other(format!("the server certificate is not usable: {}", words(error)))
             }
-            error => Self::Other(error.to_string()),
+            rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+                Self::Alert("protocol_version".to_owned())
+            }
+            rustls::Error::PeerIncompatible(what) => {
+                Self::Other(format!("the broker's TLS does not go with that of mqt: {}", words(what)))
+            }
+            rustls::Error::InvalidMessage(what) => {
+                Self::Other(format!("the broker's TLS is wrong: {}", words(what)))
+            }
+            rustls::Error::PeerMisbehaved(what) => {
+                Self::Other(format!("the broker breaks the rules of TLS: {}", words(what)))
+            }
+            rustls::Error::General(text) => Self::Other(format!("TLS: {text}")),
+            error => Self::Other(format!("TLS: {}", words(error))),
         }
     }
 
     fn of_alert(alert: AlertDescription) -> Self {
         use AlertDescription as Alert;
-        let text = format!("{alert:?}");
+        let text = alert_name(alert);
         match alert {
             Alert::CertificateRequired | Alert::NoCertificate => Self::ClientCertificateRequired,
             Alert::BadCertificate
@@ -169,14 +264,6 @@ impl TlsFault {
             CertificateError::NotValidYetContext { time, not_before } => {
                 Self::NotYetValid { not_before: not_before.as_secs(), now: time.as_secs() }
             }
-            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-                Self::NoSubjectAltName { pin }
-            }
-            CertificateError::NotValidForNameContext { expected, presented } => Self::WrongName {
-                expected: expected.to_str().into_owned(),
-                presented: presented.iter().map(|name| bare_name(name)).collect(),
-                pin,
-            },
             CertificateError::UnknownIssuer => Self::UnknownIssuer { subject, issuer, pin },
             // The names fit and the keys do not.
             CertificateError::BadSignature
@@ -187,14 +274,44 @@ impl TlsFault {
                     Self::OtherIssuer { issuer, pin }
                 }
             }
-            // rustls passes these two on as webpki names them.
-            CertificateError::Other(other) if other.0.to_string() == "CaUsedAsEndEntity" => {
-                Self::CaUsedAsEndEntity { pin }
+            CertificateError::Revoked => Self::Revoked { subject, issuer },
+            CertificateError::UnknownRevocationStatus => Self::NoCrl { issuer },
+            CertificateError::ExpiredRevocationListContext { time, next_update } => {
+                Self::CrlExpired { next_update: next_update.as_secs(), now: time.as_secs() }
             }
-            CertificateError::Other(other) if other.0.to_string() == "UnsupportedCertVersion" => {
-                Self::OldCertificate { pin }
+            CertificateError::InvalidPurposeContext { presented, .. } => {
+                let presented: Vec<String> = presented.iter().map(ToString::to_string).collect();
+                Self::WrongPurpose { presented: presented.join(", "), pin }
             }
-            error => Self::Other(format!("the server certificate is not usable: {error}")),
+            CertificateError::InvalidPurpose => {
+                Self::WrongPurpose { presented: "without serverAuth".to_owned(), pin }
+            }
+            CertificateError::BadEncoding => {
+                Self::Other("what the server sends as its certificate is not one".to_owned())
+            }
+            // rustls passes these on as webpki names them.
+            CertificateError::Other(other) => {
+                let name = other.0.to_string();
+                match name.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default() {
+                    "CaUsedAsEndEntity" => Self::CaUsedAsEndEntity { pin },
+                    "UnsupportedCertVersion" => Self::OldCertificate { pin },
+                    "EndEntityUsedAsCa" => Self::NotAnAuthority { issuer, pin },
+                    "NameConstraintViolation" => Self::Other(
+                        "the server certificate has a name that its CA may not sign (name constraints)"
+                            .to_owned(),
+                    ),
+                    "PathLenConstraintViolated" => Self::Other(
+                        "more CAs stand between the server certificate and the trusted one than that allows"
+                            .to_owned(),
+                    ),
+                    "UnsupportedCriticalExtension" => Self::Other(
+                        "the server certificate, or a CA's, has a critical extension that mqt does not know"
+                            .to_owned(),
+                    ),
+                    _ => Self::Other(format!("the server certificate is not usable: {}", words(&name))),
+                }
+            }
+            error => Self::Other(format!("the server certificate is not usable: {}", words(&error))),
         }
     }
 
@@ -216,13 +333,62 @@ impl TlsFault {
                 vec![
                     "issue a new server certificate with its names as subjectAltName".to_owned(),
                     pin_it(pin),
+                    "with your own CA in --cafile, --tls-legacy accepts it as mosquitto does".to_owned(),
                 ]
+            }
+            Self::DnsForAddress { address, pin } => {
+                vec![
+                    format!("issue a new server certificate with subjectAltName IP:{address}"),
+                    pin_it(pin),
+                    "or accept it as mosquitto does: --tls-legacy".to_owned(),
+                ]
+            }
+            Self::NotAnAuthority { pin, .. } => {
+                vec![
+                    "--cafile needs the certificate of the CA (basicConstraints CA:TRUE), not that of a server"
+                        .to_owned(),
+                    pin_it(pin),
+                ]
+            }
+            Self::UnsupportedKey { .. } => {
+                vec![
+                    "keys that can be verified: RSA of 2048 to 8192 bits, EC on P-256, P-384 or P-521, Ed25519"
+                        .to_owned(),
+                ]
+            }
+            Self::UnsupportedSignature { .. } => {
+                vec!["sign it with SHA-256, SHA-384 or SHA-512".to_owned()]
+            }
+            Self::WrongPurpose { pin, .. } => {
+                vec![
+                    "is this a client certificate? the broker needs one with serverAuth, or without extendedKeyUsage"
+                        .to_owned(),
+                    pin_it(pin),
+                ]
+            }
+            Self::NoCrl { .. } | Self::CrlExpired { .. } | Self::UnusableCrl { .. } => {
+                vec!["get the current CRL of that CA and give it with --crl FILE".to_owned()]
+            }
+            Self::NothingInCommon => {
+                vec![
+                    "the key of the broker's certificate may be one that mqt cannot verify: Ed448, DSA, RSA-PSS, EC on \
+                     another curve than P-256, P-384 and P-521"
+                        .to_owned(),
+                    "or the broker has no cipher suite with ECDHE and AES-GCM or ChaCha20, or none of --ciphers"
+                        .to_owned(),
+                ]
+            }
+            Self::UnknownIssuer { subject, issuer, pin } if subject == issuer => {
+                vec!["trust the certificate itself: --cafile FILE".to_owned(), pin_it(pin)]
             }
             Self::UnknownIssuer { pin, .. } => {
                 vec!["trust the CA that signed it: --cafile FILE".to_owned(), pin_it(pin)]
             }
             Self::OtherIssuer { pin, .. } => {
-                vec!["was the CA made anew? --cafile needs its new certificate".to_owned(), pin_it(pin)]
+                vec![
+                    "has the CA been regenerated since? --cafile needs its new certificate".to_owned(),
+                    pin_it(pin),
+                ]
             }
             Self::PinMismatch { .. } => {
                 vec!["either the broker has a new certificate, or this is not your broker".to_owned()]
@@ -231,18 +397,52 @@ impl TlsFault {
             Self::ClientCertificateRejected(_) => {
                 vec!["check --cert: is it current, and signed by the CA that the broker trusts?".to_owned()]
             }
-            Self::Alert(alert) if alert == "HandshakeFailure" => {
+            Self::Alert(alert) if alert == "handshake_failure" => {
                 vec!["the broker may require a client certificate: --cert FILE --key FILE".to_owned()]
             }
-            Self::Alert(alert) if alert == "ProtocolVersion" => {
+            Self::Alert(alert) if alert == "protocol_version" => {
                 vec!["the broker speaks no TLS version that was offered; 1.2 is the oldest one".to_owned()]
             }
             Self::PlainPeer(_) | Self::Broken(_) => {
                 vec!["is this the TLS port? plain MQTT is usually at 1883, TLS at 8883".to_owned()]
             }
-            Self::Alert(_) | Self::Other(_) => Vec::new(),
+            Self::Alert(_) | Self::Other(_) | Self::KeyNotHeld | Self::Revoked { .. } => Vec::new(),
         }
     }
+}
+
+/// The content type of a record with an alert.
+const ALERT: u8 = 0x15;
+
+/// The first name in the debug text of a library, in words: `UnsupportedCriticalExtension(…)` becomes `unsupported
+/// critical extension`.
+pub(super) fn words(what: &impl std::fmt::Debug) -> String {
+    let text = format!("{what:?}");
+    let text = text.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+    let name = text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+    spaced(name, ' ')
+}
+
+/// An alert by its name in the standard (RFC 8446, section 6).
+fn alert_name(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::Unknown(number) => format!("alert {number}"),
+        alert => spaced(&format!("{alert:?}"), '_'),
+    }
+}
+
+/// `CamelCase` in small letters, with something in between.
+fn spaced(name: &str, between: char) -> String {
+    let mut spaced = String::new();
+    let mut before = false;
+    for letter in name.chars() {
+        if letter.is_uppercase() && before {
+            spaced.push(between);
+        }
+        before = !letter.is_uppercase();
+        spaced.extend(letter.to_lowercase());
+    }
+    spaced
 }
 
 /// What a peer speaks that does not speak TLS, by the first bytes that it sent.
@@ -259,12 +459,6 @@ fn plain_protocol(answer: &[u8]) -> Option<&'static str> {
 #[must_use]
 pub fn speaks_tls(answer: &[u8]) -> bool {
     matches!(answer, [0x15 | 0x16, 3, 0..=4, ..])
-}
-
-/// `DnsName("a.example")` → `a.example`.
-fn bare_name(name: &str) -> String {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-    inner.trim_matches('"').to_owned()
 }
 
 fn signer(subject: &str, issuer: &str) -> String {
@@ -333,8 +527,14 @@ mod tests {
         assert_eq!(plain_protocol(&[0x15, 3, 3]), None);
         assert!(speaks_tls(&[0x15, 3, 3, 0, 2, 2, 10]));
         assert!(!speaks_tls(&[0x20, 2, 0, 0]));
-        assert_eq!(bare_name("DnsName(\"a.example\")"), "a.example");
-        assert_eq!(bare_name("IpAddress(::1)"), "::1");
-        assert_eq!(bare_name("x"), "x");
+    }
+
+    #[test]
+    fn names_of_a_library_become_words() {
+        assert_eq!(words(&InvalidMessage::MessageTooLarge), "message too large");
+        assert_eq!(words(&"UnsupportedCriticalExtension(x)"), "unsupported critical extension");
+        assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
+        assert_eq!(alert_name(AlertDescription::BadCertificate), "bad_certificate");
+        assert_eq!(alert_name(AlertDescription::from(200)), "alert 200");
     }
 }

@@ -2,31 +2,28 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
-};
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::{CertificateError, RootCertStore};
 use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
-use crate::connection::error::SetupError;
-use crate::connection::transport::SetupWarning;
+use super::der;
+use super::fault::words;
+use super::verify::Anchors;
+use crate::connection::error::{Contents, SetupError};
 use crate::process::file;
 
 /// One `-----BEGIN …-----` block.
-struct Block {
-    label: String,
-    der: Zeroizing<Vec<u8>>,
+pub(super) struct Block {
+    pub(super) label: String,
+    pub(super) der: Zeroizing<Vec<u8>>,
     /// The line of its BEGIN, counted from 1.
     line: usize,
-    /// It says `Proc-Type: 4,ENCRYPTED`.
-    encrypted: bool,
+    /// It says `Proc-Type: 4,ENCRYPTED`; `der` is empty then.
+    pub(super) encrypted: bool,
 }
 
 impl Block {
@@ -35,23 +32,22 @@ impl Block {
     }
 }
 
-fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SetupError> {
+pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SetupError> {
     match file::read(path) {
         Ok(bytes) => Ok(Zeroizing::new(bytes)),
         Err(error) => Err(SetupError::File { path: path.to_owned(), error }),
     }
 }
 
-fn read_blocks(path: &Path) -> Result<Vec<Block>, SetupError> {
-    blocks(&read_file(path)?).map_err(|(line, problem)| SetupError::Pem {
-        path: path.to_owned(),
-        line,
-        problem,
-    })
+/// The blocks of a file that was read.
+pub(super) fn blocks_of(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, SetupError> {
+    blocks(bytes).map_err(|(line, problem)| SetupError::Pem { path: path.to_owned(), line, problem })
 }
 
 /// All blocks of a file; text around them is allowed, anything wrong inside of one is not.
 fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
+    // PowerShell writes a byte order mark.
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let mut blocks = Vec::new();
     let mut open: Option<(Block, Zeroizing<String>)> = None;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -101,22 +97,65 @@ fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
     }
 }
 
+/// What a file without the wanted block holds.
+pub(super) fn contents(bytes: &[u8], blocks: &[Block]) -> Contents {
+    if let Some(block) = blocks.first() {
+        return match block.label.as_str() {
+            _ if block.is_certificate() => Contents::Certificate,
+            label if label.ends_with("PRIVATE KEY") => Contents::Key,
+            label if label.ends_with("PUBLIC KEY") => Contents::PublicKey,
+            label if label.ends_with("CERTIFICATE REQUEST") => Contents::Request,
+            "X509 CRL" => Contents::Crl,
+            _ => Contents::Other,
+        };
+    }
+    let sequence = |bytes| {
+        der::only(bytes, der::SEQUENCE).or_else(|| {
+            // PKCS#12 files may be too long for a reader of certificates, or of BER.
+            Some(bytes).filter(|bytes: &&[u8]| bytes.first() == Some(&der::SEQUENCE))
+        })
+    };
+    match bytes {
+        bytes if bytes.trim_ascii().is_empty() => Contents::Empty,
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Contents::Utf16,
+        [0xFE, 0xED, 0xFE, 0xED, ..] => Contents::JavaKeyStore,
+        bytes if Certificate::read(&CertificateDer::from(bytes)).is_some() => Contents::DerCertificate,
+        bytes if sequence(bytes).is_some() => {
+            // Its version is 3, and that of a private key 0 or 1.
+            let front = bytes.get(..8).unwrap_or(bytes);
+            let version = |number: u8| front.windows(3).any(|three| three == [der::INTEGER, 1, number]);
+            if version(3) {
+                Contents::Pkcs12
+            } else if version(0) || version(1) {
+                Contents::DerKey
+            } else {
+                Contents::Other
+            }
+        }
+        _ => Contents::Other,
+    }
+}
+
 /// The certificates to trust.
 pub(super) struct Roots {
-    store: RootCertStore,
-    seen: HashSet<Vec<u8>>,
+    authorities: RootCertStore,
+    given: HashSet<Vec<u8>>,
+    /// Those that were given and may not sign others.
+    others: Vec<CertificateDer<'static>>,
 }
 
 impl Roots {
     pub(super) fn new() -> Self {
-        Self { store: RootCertStore::empty(), seen: HashSet::new() }
+        Self { authorities: RootCertStore::empty(), given: HashSet::new(), others: Vec::new() }
     }
 
     /// Adds every certificate of a file.
     pub(super) fn add_file(&mut self, path: &Path) -> Result<(), SetupError> {
-        let blocks = read_blocks(path)?;
+        let bytes = read_file(path)?;
+        let blocks = blocks_of(path, &bytes)?;
         if !blocks.iter().any(Block::is_certificate) {
-            return Err(SetupError::NoCertificate { path: path.to_owned() });
+            let contents = contents(&bytes, &blocks);
+            return Err(SetupError::NoCertificate { path: path.to_owned(), contents });
         }
         self.add(path, &blocks)
     }
@@ -128,16 +167,11 @@ impl Roots {
         for file in file::files_in(folder).map_err(failed)? {
             let bytes = read_file(&file)?;
             if memchr::memmem::find(&bytes, b"-----BEGIN ").is_some() {
-                let blocks = blocks(&bytes).map_err(|(line, problem)| SetupError::Pem {
-                    path: file.clone(),
-                    line,
-                    problem,
-                })?;
-                self.add(&file, &blocks)?;
+                self.add(&file, &blocks_of(&file, &bytes)?)?;
             }
         }
-        if self.store.is_empty() {
-            return Err(SetupError::NoCertificate { path: folder.to_owned() });
+        if self.given.is_empty() {
+            return Err(SetupError::NoCertificate { path: folder.to_owned(), contents: Contents::Other });
         }
         Ok(())
     }
@@ -145,11 +179,23 @@ impl Roots {
     fn add(&mut self, path: &Path, blocks: &[Block]) -> Result<(), SetupError> {
         for block in blocks.iter().filter(|block| block.is_certificate()) {
             // Folders hold each certificate twice: by its own name and by its hash.
-            if self.seen.insert(block.der.to_vec()) {
-                self.store.add(CertificateDer::from(block.der.to_vec())).map_err(|error| {
-                    let reason = error.to_string();
+            if !self.given.insert(block.der.to_vec()) {
+                continue;
+            }
+            let der = CertificateDer::from(block.der.to_vec());
+            match Certificate::read(&der) {
+                // The certificate of a server vouches for itself and for no other.
+                Some(own) if !own.is_authority() => self.others.push(der),
+                _ => self.authorities.add(der).map_err(|error| {
+                    let reason = match error {
+                        rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => {
+                            "it is damaged".to_owned()
+                        }
+                        rustls::Error::InvalidCertificate(error) => words(&error),
+                        error => words(&error),
+                    };
                     SetupError::Certificate { path: path.to_owned(), line: block.line, reason }
-                })?;
+                })?,
             }
         }
         Ok(())
@@ -158,7 +204,7 @@ impl Roots {
     /// Adds what the system trusts.
     pub(super) fn add_system(&mut self) -> Result<(), SetupError> {
         let found = rustls_native_certs::load_native_certs();
-        let (added, _) = self.store.add_parsable_certificates(found.certs);
+        let (added, _) = self.authorities.add_parsable_certificates(found.certs);
         if added == 0 {
             let reasons = found.errors.iter().map(ToString::to_string).collect();
             return Err(SetupError::NoSystemRoots { reasons });
@@ -166,77 +212,57 @@ impl Roots {
         Ok(())
     }
 
-    pub(super) fn into_store(self) -> Arc<RootCertStore> {
-        Arc::new(self.store)
+    /// All of them, for the certificates of clients: webpki takes each for an authority.
+    pub(super) fn into_store(mut self) -> Result<RootCertStore, rustls::Error> {
+        for der in self.others {
+            self.authorities.add(der)?;
+        }
+        Ok(self.authorities)
+    }
+
+    pub(super) fn into_anchors(self) -> Anchors {
+        let subjects = self.others.iter().filter_map(Certificate::read).map(|own| own.subject.to_vec());
+        let others = subjects.collect();
+        Anchors { authorities: self.authorities, given: self.given, others }
     }
 }
 
-/// Reads a certificate chain and its private key and checks that they belong together.
-pub(super) fn read_identity(
-    cert: &Path,
-    key: &Path,
-    provider: &CryptoProvider,
-    warnings: &mut Vec<SetupWarning>,
-) -> Result<CertifiedKey, SetupError> {
-    let blocks = read_blocks(cert)?;
-    let chain: Vec<CertificateDer<'static>> = blocks
-        .iter()
-        .filter(|block| block.is_certificate())
-        .map(|block| CertificateDer::from(block.der.to_vec()))
-        .collect();
-    let line = blocks.iter().find(|block| block.is_certificate()).map_or(1, |block| block.line);
-    let Some(end_entity) = chain.first() else {
-        return Err(SetupError::NoCertificate { path: cert.to_owned() });
+/// Reads a certificate and its chain.
+pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let bytes = read_file(path)?;
+    let blocks = blocks_of(path, &bytes)?;
+    let certificates: Vec<&Block> = blocks.iter().filter(|block| block.is_certificate()).collect();
+    let Some(first) = certificates.first() else {
+        let contents = contents(&bytes, &blocks);
+        return Err(SetupError::NoCertificate { path: path.to_owned(), contents });
     };
-    let certificate = Certificate::read(end_entity).ok_or_else(|| SetupError::Certificate {
-        path: cert.to_owned(),
-        line,
-        reason: "this is not an X.509 certificate".to_owned(),
-    })?;
-    let signing_key = provider.key_provider.load_private_key(read_key(key)?).map_err(|error| {
-        let reason = match error {
-            rustls::Error::General(reason) => reason,
-            error => error.to_string(),
-        };
-        SetupError::Key { path: key.to_owned(), reason }
-    })?;
-    if signing_key.public_key().is_some_and(|public| public.as_ref() != certificate.public_key_info) {
-        return Err(SetupError::KeyMismatch { cert: cert.to_owned(), key: key.to_owned() });
+    let line = first.line;
+    let chain: Vec<_> =
+        certificates.into_iter().map(|block| CertificateDer::from(block.der.to_vec())).collect();
+    if chain.first().is_none_or(|own| Certificate::read(own).is_none()) {
+        return Err(SetupError::Certificate {
+            path: path.to_owned(),
+            line,
+            reason: "it is damaged".to_owned(),
+        });
     }
-    warnings.extend(open_to_all(key));
-    Ok(CertifiedKey::new(chain, signing_key))
+    Ok(chain)
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, SetupError> {
-    for block in read_blocks(path)? {
-        if block.encrypted || block.label == "ENCRYPTED PRIVATE KEY" {
-            return Err(SetupError::EncryptedKey { path: path.to_owned() });
+/// Reads lists of revoked certificates, PEM or DER.
+pub(super) fn read_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, SetupError> {
+    let bytes = read_file(path)?;
+    let blocks = blocks_of(path, &bytes)?;
+    let crls: Vec<Vec<u8>> =
+        blocks.iter().filter(|block| block.label == "X509 CRL").map(|block| block.der.to_vec()).collect();
+    let crls = match contents(&bytes, &blocks) {
+        Contents::Other if blocks.is_empty() && bytes.first() == Some(&der::SEQUENCE) => vec![bytes.to_vec()],
+        contents if crls.is_empty() => {
+            return Err(SetupError::NoCrl { path: path.to_owned(), contents });
         }
-        let der = block.der.to_vec();
-        match block.label.as_str() {
-            "PRIVATE KEY" => return Ok(PrivatePkcs8KeyDer::from(der).into()),
-            "RSA PRIVATE KEY" => return Ok(PrivatePkcs1KeyDer::from(der).into()),
-            "EC PRIVATE KEY" => return Ok(PrivateSec1KeyDer::from(der).into()),
-            _ => {}
-        }
-    }
-    Err(SetupError::NoKey { path: path.to_owned() })
-}
-
-#[cfg(unix)]
-fn open_to_all(path: &Path) -> Option<SetupWarning> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = file::metadata(path).ok()?.permissions().mode() & 0o7777;
-    (mode & 0o004 != 0).then(|| SetupWarning {
-        keyword: "key-perms",
-        text: format!("{} is mode {mode:04o}: everybody on this machine can read the key", path.display()),
-    })
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_path: &Path) -> Option<SetupWarning> {
-    None
+        _ => crls,
+    };
+    Ok(crls.into_iter().map(CertificateRevocationListDer::from).collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
 use tokio_rustls::TlsAcceptor;
 
-use super::pem::{Roots, read_identity};
+use super::key::read_identity;
+use super::pem::Roots;
 use crate::connection::error::SetupError;
 use crate::connection::listen::ServerTls;
 use crate::connection::transport::SetupWarning;
@@ -18,8 +19,8 @@ pub(crate) fn acceptor(
     warnings: &mut Vec<SetupWarning>,
 ) -> Result<TlsAcceptor, SetupError> {
     let failed = |error: rustls::Error| SetupError::Tls(error.to_string());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let identity = read_identity(&options.cert, &options.key, &provider, warnings)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let identity = read_identity(&options.cert, &options.key, None, &provider, warnings)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(failed)?;
@@ -27,7 +28,8 @@ pub(crate) fn acceptor(
         Some(path) => {
             let mut roots = Roots::new();
             roots.add_file(path)?;
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into_store(), provider).build();
+            let roots = Arc::new(roots.into_store().map_err(failed)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
             builder.with_client_cert_verifier(verifier.map_err(|error| SetupError::Tls(error.to_string()))?)
         }
         None => builder.with_no_client_auth(),

@@ -1,30 +1,395 @@
 //! Who is believed to be the broker: by the authorities, by pins, or anybody.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-    verify_tls13_signature_with_raw_key,
+use rustls::client::{
+    ServerCertVerifierBuilder, VerifierBuilderError, WebPkiServerVerifier, verify_server_name,
 };
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertRevocationListError, CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
+};
 
-use super::TlsPin;
-use super::certificate::Certificate;
-use super::fault::TlsFault;
+use super::algorithm::{signature_name, unusable_key};
+use super::certificate::{self, Certificate};
+use super::fault::{TlsFault, words};
+use super::{TlsPin, der};
 use crate::connection::error::SetupError;
+
+tokio::task_local! {
+    /// Why the certificate of this handshake was rejected. The error of rustls has no room for it that leaves the
+    /// alert to the peer alone.
+    static REJECTION: RefCell<Option<TlsFault>>;
+}
+
+/// Shakes hands, and tells why the certificate was rejected if it was.
+pub(super) async fn explained<F: Future>(handshake: F) -> (F::Output, Option<TlsFault>) {
+    let explained = async {
+        let outcome = handshake.await;
+        (outcome, REJECTION.with(RefCell::take))
+    };
+    REJECTION.scope(RefCell::new(None), explained).await
+}
+
+fn reject(error: Error, fault: TlsFault) -> Error {
+    // Outside of a handshake nobody asks.
+    let _ = REJECTION.try_with(|rejection| rejection.replace(Some(fault)));
+    error
+}
 
 /// What makes a server certificate good.
 #[derive(Debug)]
 enum Trust {
-    /// A chain to one of these authorities, a current date and the right name, unless any name will do.
-    Authorities { inner: Arc<WebPkiServerVerifier>, any_name: bool },
+    Authorities(Authorities),
     /// The certificate or its key is one of these; that the peer holds the key is still verified.
     Pins(Vec<TlsPin>),
     /// Nothing: every certificate is good.
     Anybody,
+}
+
+/// Certificates to trust.
+#[derive(Debug)]
+pub(super) struct Anchors {
+    /// Those that may sign others.
+    pub(super) authorities: RootCertStore,
+    /// All that were given, in full: each is trusted as the server's own.
+    pub(super) given: HashSet<Vec<u8>>,
+    /// The subjects of those that were given and may not sign others.
+    pub(super) others: HashSet<Vec<u8>>,
+}
+
+/// Lists of revoked certificates, and the file that they are from.
+pub(super) type Crl<'a> = (&'a Path, Vec<CertificateRevocationListDer<'static>>);
+
+/// How strict to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Checks {
+    /// Any name will do.
+    pub(super) any_name: bool,
+    /// What OpenSSL accepts besides: names in the common name, version 1, a CA as server.
+    pub(super) legacy: bool,
+}
+
+/// A chain to an authority or the very certificate that was given; a current date and the right name.
+#[derive(Debug)]
+struct Authorities {
+    anchors: Anchors,
+    /// All have to agree. None where nobody may sign for others.
+    chain: Vec<Arc<WebPkiServerVerifier>>,
+    /// Revocation is checked too.
+    revocation: bool,
+    checks: Checks,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Authorities {
+    fn new(
+        anchors: Anchors,
+        crl: Option<Crl<'_>>,
+        checks: Checks,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, SetupError> {
+        let roots = Arc::new(anchors.authorities.clone());
+        let builder =
+            || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+        let revocation = crl.is_some();
+        let (path, builders) = match (roots.is_empty(), crl) {
+            (true, None) => (None, vec![]),
+            (true, Some(_)) => {
+                return Err(SetupError::Combination(
+                    "--crl needs the certificate of the CA in --cafile or --capath",
+                ));
+            }
+            (false, None) => (None, vec![builder()]),
+            // Every list is obeyed that says something about a certificate of the chain, and one has to be by the CA
+            // that signed the server's.
+            (false, Some((path, crls))) => {
+                let builder = || builder().with_crls(crls.clone()).enforce_revocation_expiration();
+                let chain = builder().allow_unknown_revocation_status();
+                (Some(path), vec![chain, builder().only_check_end_entity_revocation()])
+            }
+        };
+        let chain = builders.into_iter().map(ServerCertVerifierBuilder::build);
+        let chain = chain.collect::<Result<_, _>>().map_err(|error| match (error, path) {
+            (VerifierBuilderError::InvalidCrl(error), Some(path)) => {
+                SetupError::Crl { path: path.to_owned(), reason: crl_reason(&error) }
+            }
+            (error, _) => SetupError::Tls(error.to_string()),
+        })?;
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Self { anchors, chain, revocation, checks, algorithms })
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Err(error) = self.by_chain(end_entity, intermediates, server_name, now) else { return Ok(()) };
+        if is_wrong_name(&error) {
+            let by_common_name = || {
+                Certificate::read(end_entity).is_some_and(|own| self.is_for(&own, server_name, intermediates))
+            };
+            return if self.checks.any_name || by_common_name() { Ok(()) } else { Err(error) };
+        }
+        if is_about_revocation(&error) {
+            return Err(error);
+        }
+        let Some(own) = Certificate::read(end_entity) else { return Err(error) };
+        let trusted = self.anchors.given.contains(end_entity.as_ref());
+        if !trusted {
+            // Revocation is webpki's to check, and it does not read these.
+            if !self.checks.legacy || self.revocation || !(own.version < 3 || is_authority_as_server(&error))
+            {
+                return Err(error);
+            }
+            self.verify_signature(&own)?;
+            if !own.is_for_servers() {
+                return Err(CertificateError::InvalidPurpose.into());
+            }
+        }
+        is_current(&own, now)?;
+        if self.checks.any_name || self.is_for(&own, server_name, intermediates) {
+            return Ok(());
+        }
+        match ParsedCertificate::try_from(end_entity) {
+            Ok(parsed) => verify_server_name(&parsed, server_name),
+            // It was not its age that spoke against it.
+            Err(_) if self.checks.legacy => {
+                let expected = server_name.to_owned();
+                Err(CertificateError::NotValidForNameContext { expected, presented: Vec::new() }.into())
+            }
+            Err(_) => Err(error),
+        }
+    }
+
+    /// By webpki. An error about the name comes last: everything else is in order then.
+    fn by_chain(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if self.chain.is_empty() {
+            ParsedCertificate::try_from(end_entity)?;
+            return Err(CertificateError::UnknownIssuer.into());
+        }
+        let mut outcome = Ok(());
+        for verifier in &self.chain {
+            match verifier.verify_server_cert(end_entity, intermediates, server_name, &[], now) {
+                Err(error) if !is_wrong_name(&error) => return Err(error),
+                result => outcome = result.map(|_| ()),
+            }
+        }
+        outcome
+    }
+
+    /// Whether the certificate is for the host as OpenSSL sees it, if that counts.
+    fn is_for(
+        &self,
+        own: &Certificate<'_>,
+        server_name: &ServerName<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> bool {
+        // webpki holds the common name against no constraint.
+        self.checks.legacy && !self.is_constrained(own, intermediates) && own.is_for(&server_name.to_str())
+    }
+
+    /// Whether an authority that may have signed it is restricted to some names.
+    fn is_constrained(&self, own: &Certificate<'_>, intermediates: &[CertificateDer<'_>]) -> bool {
+        let read = |der| Certificate::read(der);
+        let issuers: Vec<&[u8]> = intermediates
+            .iter()
+            .filter_map(read)
+            .map(|intermediate| intermediate.issuer)
+            .chain([own.issuer])
+            .collect();
+        let mut authorities = self.anchors.authorities.roots.iter();
+        intermediates.iter().any(|der| read(der).is_none_or(|found| found.has_name_constraints()))
+            || authorities.any(|authority| {
+                authority.name_constraints.is_some() && issuers.contains(&authority.subject.as_ref())
+            })
+    }
+
+    /// Verifies that an authority itself has signed the certificate.
+    fn verify_signature(&self, own: &Certificate<'_>) -> Result<(), Error> {
+        let mut error = CertificateError::UnknownIssuer;
+        for authority in &self.anchors.authorities.roots {
+            let Some((key_algorithm, key)) = der::public_key(&authority.subject_public_key_info) else {
+                continue;
+            };
+            // Constraints on names are webpki's to check.
+            if authority.subject.as_ref() != own.issuer || authority.name_constraints.is_some() {
+                continue;
+            }
+            let signed = self.algorithms.all.iter().any(|algorithm| {
+                algorithm.signature_alg_id().as_ref() == own.signature_algorithm
+                    && algorithm.public_key_alg_id().as_ref() == key_algorithm
+                    && algorithm.verify_signature(key, own.to_be_signed, own.signature).is_ok()
+            });
+            if signed {
+                return Ok(());
+            }
+            error = CertificateError::BadSignature;
+        }
+        Err(error.into())
+    }
+
+    /// The sentence for a rejection.
+    fn explain(
+        &self,
+        error: &Error,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+    ) -> TlsFault {
+        let pin = TlsPin::of(end_entity);
+        let own = Certificate::read(end_entity);
+        let (subject, issuer) = own.as_ref().map(|own| (own.subject(), own.issuer())).unwrap_or_default();
+        let error = match error {
+            Error::InvalidCertificate(error) => error,
+            Error::InvalidCertRevocationList(error) => {
+                return TlsFault::UnusableCrl { issuer, reason: crl_reason(error) };
+            }
+            error => return TlsFault::Other(words(error)),
+        };
+        match error {
+            CertificateError::NotValidForNameContext { expected, .. } => {
+                let names = own.as_ref().map(Certificate::names).unwrap_or_default();
+                let expected = expected.to_str().into_owned();
+                if matches!(server_name, ServerName::IpAddress(_)) && names.contains(&expected) {
+                    return TlsFault::DnsForAddress { address: expected, pin };
+                }
+                let common = own.as_ref().filter(|own| self.checks.legacy && own.common_name_counts());
+                let common = common.and_then(Certificate::common_name);
+                let presented: Vec<String> = names.into_iter().chain(common).collect();
+                if presented.is_empty() {
+                    return TlsFault::NoSubjectAltName { pin };
+                }
+                return TlsFault::WrongName { expected, presented, pin };
+            }
+            CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                if let Some(fault) = own.as_ref().and_then(|own| self.unusable_signer(own, intermediates)) {
+                    return fault;
+                }
+            }
+            CertificateError::UnknownIssuer
+                if own.as_ref().is_some_and(|own| self.anchors.others.contains(own.issuer)) =>
+            {
+                return TlsFault::NotAnAuthority { issuer, pin };
+            }
+            // That it is of an old kind matters once somebody trusts it.
+            CertificateError::Other(_)
+                if own.as_ref().is_some_and(|own| own.issuer == own.subject)
+                    && !self.anchors.given.contains(end_entity.as_ref()) =>
+            {
+                return TlsFault::UnknownIssuer { subject, issuer, pin };
+            }
+            CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
+                return TlsFault::UnsupportedSignature { what: signature_name(signature_algorithm_id) };
+            }
+            _ => {}
+        }
+        TlsFault::of_certificate(error.clone(), subject, issuer, pin)
+    }
+
+    /// A signer of the chain whose key is of a kind that cannot be used.
+    fn unusable_signer(
+        &self,
+        own: &Certificate<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Option<TlsFault> {
+        let chain: Vec<Certificate<'_>> = intermediates.iter().filter_map(Certificate::read).collect();
+        let fault = |subject: &[u8], what| TlsFault::UnsupportedKey {
+            whose: format!("the CA {:?}", certificate::name(subject)),
+            what,
+        };
+        let sent = chain.iter().find_map(|signer| {
+            unusable_key(signer.key_algorithm, signer.key).map(|what| fault(signer.subject, what))
+        });
+        sent.or_else(|| {
+            self.anchors.authorities.roots.iter().find_map(|authority| {
+                let subject = authority.subject.as_ref();
+                let signs = own.issuer == subject || chain.iter().any(|signed| signed.issuer == subject);
+                let (algorithm, key) = der::public_key(&authority.subject_public_key_info)?;
+                unusable_key(algorithm, key).filter(|_| signs).map(|what| fault(subject, what))
+            })
+        })
+    }
+}
+
+fn is_wrong_name(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
+}
+
+fn is_about_revocation(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertRevocationList(_)
+            | Error::InvalidCertificate(
+                CertificateError::Revoked
+                    | CertificateError::UnknownRevocationStatus
+                    | CertificateError::ExpiredRevocationList
+                    | CertificateError::ExpiredRevocationListContext { .. }
+            )
+    )
+}
+
+/// rustls passes this one on as webpki names it.
+fn is_authority_as_server(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::Other(other)) if other.0.to_string() == "CaUsedAsEndEntity"
+    )
+}
+
+fn is_current(own: &Certificate<'_>, now: UnixTime) -> Result<(), Error> {
+    let (not_before, not_after) = own.validity().ok_or(CertificateError::BadEncoding)?;
+    let since = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+    if now.as_secs() < not_before {
+        let not_before = since(not_before);
+        Err(CertificateError::NotValidYetContext { time: now, not_before }.into())
+    } else if now.as_secs() > not_after {
+        let not_after = since(not_after);
+        Err(CertificateError::ExpiredContext { time: now, not_after }.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// Why a list of revoked certificates is of no use.
+fn crl_reason(error: &CertRevocationListError) -> String {
+    match error {
+        CertRevocationListError::BadSignature => "its signature is not by that CA".to_owned(),
+        CertRevocationListError::IssuerInvalidForCrl => {
+            "that CA may not sign it (keyUsage lacks cRLSign)".to_owned()
+        }
+        CertRevocationListError::UnsupportedCrlVersion => {
+            "it is of version 1; RFC 5280 demands version 2, with a cRLNumber".to_owned()
+        }
+        CertRevocationListError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
+            format!("it is signed with {}", signature_name(signature_algorithm_id))
+        }
+        error => words(error),
+    }
 }
 
 /// Verifies the certificate of a server and explains a rejection.
@@ -36,13 +401,12 @@ pub(super) struct Verifier {
 
 impl Verifier {
     pub(super) fn authorities(
-        roots: Arc<RootCertStore>,
-        any_name: bool,
+        anchors: Anchors,
+        crl: Option<Crl<'_>>,
+        checks: Checks,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, SetupError> {
-        let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-        let inner = inner.map_err(|error| SetupError::Tls(error.to_string()))?;
-        Ok(Self::new(Trust::Authorities { inner, any_name }, provider))
+        Ok(Self::new(Trust::Authorities(Authorities::new(anchors, crl, checks, provider)?), provider))
     }
 
     pub(super) fn pins(pins: Vec<TlsPin>, provider: &CryptoProvider) -> Self {
@@ -64,39 +428,30 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match &self.trust {
-            Trust::Anybody => Ok(ServerCertVerified::assertion()),
+            Trust::Anybody => {}
             Trust::Pins(pins) => {
                 let certificate = TlsPin::of(end_entity);
                 let key = Certificate::read(end_entity).map(|parts| TlsPin::of(parts.public_key_info));
-                if pins.iter().any(|pin| *pin == certificate || Some(*pin) == key) {
-                    Ok(ServerCertVerified::assertion())
-                } else {
-                    Err(rejected(TlsFault::PinMismatch { certificate }))
+                if !pins.iter().any(|pin| *pin == certificate || Some(*pin) == key) {
+                    let fault = TlsFault::PinMismatch { certificate };
+                    return Err(reject(
+                        CertificateError::Other(OtherError(Arc::new(fault.clone()))).into(),
+                        fault,
+                    ));
                 }
             }
-            Trust::Authorities { inner, any_name } => inner
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .or_else(|error| match error {
-                    // The name comes last: everything else is in order.
-                    Error::InvalidCertificate(
-                        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-                    ) if *any_name => Ok(ServerCertVerified::assertion()),
-                    error => Err(error),
-                })
-                .map_err(|error| match error {
-                    Error::InvalidCertificate(error) => {
-                        let parts = Certificate::read(end_entity);
-                        let (subject, issuer) =
-                            parts.map(|parts| (parts.subject(), parts.issuer())).unwrap_or_default();
-                        rejected(TlsFault::of_certificate(error, subject, issuer, TlsPin::of(end_entity)))
-                    }
-                    error => error,
-                }),
+            Trust::Authorities(authorities) => {
+                authorities.verify(end_entity, intermediates, server_name, now).map_err(|error| {
+                    let fault = authorities.explain(&error, end_entity, intermediates, server_name);
+                    reject(error, fault)
+                })?;
+            }
         }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -106,8 +461,7 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.trust {
-            Trust::Authorities { .. } => verify_tls12_signature(message, cert, dss, &self.algorithms),
-            Trust::Pins(_) => self.verify_with_key(message, cert, dss),
+            Trust::Authorities { .. } | Trust::Pins(_) => self.verify_with_key(message, cert, dss),
             Trust::Anybody => Ok(HandshakeSignatureValid::assertion()),
         }
     }
@@ -119,12 +473,12 @@ impl ServerCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.trust {
-            Trust::Authorities { .. } => verify_tls13_signature(message, cert, dss, &self.algorithms),
-            Trust::Pins(_) => {
+            Trust::Authorities { .. } | Trust::Pins(_) => {
                 // By the bare key, as the certificate may be of a version that rustls does not read.
                 let parts = Certificate::read(cert).ok_or(CertificateError::BadEncoding)?;
                 let key = SubjectPublicKeyInfoDer::from(parts.public_key_info);
                 verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
+                    .map_err(|error| bad_signature(error, &parts))
             }
             Trust::Anybody => Ok(HandshakeSignatureValid::assertion()),
         }
@@ -152,13 +506,16 @@ impl Verifier {
         if valid {
             Ok(HandshakeSignatureValid::assertion())
         } else {
-            Err(CertificateError::BadSignature.into())
+            Err(bad_signature(CertificateError::BadSignature.into(), &parts))
         }
     }
 }
 
-/// rustls has no room for an explanation but this one; the alert for the peer becomes
-/// `certificate_unknown`.
-fn rejected(fault: TlsFault) -> Error {
-    CertificateError::Other(OtherError(Arc::new(fault))).into()
+/// The peer's signature in the handshake is not one by the key of its certificate, or by one that cannot be used.
+fn bad_signature(error: Error, parts: &Certificate<'_>) -> Error {
+    let fault = match unusable_key(parts.key_algorithm, parts.key) {
+        Some(what) => TlsFault::UnsupportedKey { whose: "the server certificate".to_owned(), what },
+        None => TlsFault::KeyNotHeld,
+    };
+    reject(error, fault)
 }

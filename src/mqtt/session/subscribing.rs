@@ -27,6 +27,15 @@ impl Session {
         }
     }
 
+    /// Subscribes to everything again, which brings the retained messages once more. The answers come as
+    /// [`Event::Subscribed`].
+    pub fn subscribe_again(&mut self) {
+        self.subscribed = 0;
+        if self.phase == Phase::Connected {
+            self.send_requests();
+        }
+    }
+
     /// Unsubscribes now, or after the next CONNACK, and forgets what [`Self::subscribe`] was told about these
     /// filters. The answer comes as [`Event::Unsubscribed`].
     pub fn unsubscribe(&mut self, filters: Vec<TopicFilter>, properties: Properties) {
