@@ -403,6 +403,7 @@ class Ejabberd(Broker):
     keeps = False
     lacks = {
         ("shared subscription",): "it has none",
+        ("clear 3,000 retained",): "it sends 1,000 retained messages for a subscription, mosquitto's clients get no more",
         ("refused publish, QoS 0",): "it drops without a word what is denied",
         ("refused publish, QoS 1", "3.1.1"): "it acknowledges what it does not deliver",
         ("refused publish, QoS 2", "3.1.1"): "it acknowledges what it does not deliver",
@@ -504,6 +505,9 @@ class Amqtt(Broker):
     keeps = False
     lacks = {
         ("session",): "it keeps nothing for a session that is away",
+        ("refused publish, QoS 0",): "it drops without a word what is denied",
+        **{(check,): "it acknowledges what it does not deliver" for check in
+           ("refused publish, QoS 1", "refused publish, QoS 2", "refused among others")},
         **{(check,): "it loses half of what comes quickly" for check in ("shared subscription", "clear 3,000 retained")},
         **{(f"lines, QoS {qos}{buffer}",): "it loses half of what comes quickly, with mosquitto's clients too"
            for qos in (0, 1, 2) for buffer in ("", ", --buffer")},
