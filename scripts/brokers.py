@@ -403,6 +403,7 @@ class Ejabberd(Broker):
     keeps = False
     lacks = {
         ("shared subscription",): "it has none",
+        ("clear 3,000 retained",): "it sends 1,000 retained messages for a subscription, mosquitto's clients get no more",
         ("refused publish, QoS 0",): "it drops without a word what is denied",
         ("refused publish, QoS 1", "3.1.1"): "it acknowledges what it does not deliver",
         ("refused publish, QoS 2", "3.1.1"): "it acknowledges what it does not deliver",
@@ -502,9 +503,15 @@ class Amqtt(Broker):
     versions = ("3.1.1",)
     # It keeps nothing for a session that is away.
     keeps = False
+    lines = 5000
     lacks = {
         ("session",): "it keeps nothing for a session that is away",
-        **{(check,): "it loses half of what comes quickly" for check in ("shared subscription", "clear 3,000 retained")},
+        ("refused publish, QoS 0",): "it drops without a word what is denied",
+        **{(check,): "it acknowledges what it does not deliver" for check in
+           ("refused publish, QoS 1", "refused publish, QoS 2", "refused among others")},
+        **{(check,): "it loses half of what comes quickly" for check in ("shared subscription", "clear 3,000 retained", "restart in a stream")},
+        ("will",): "it sends a subscriber what was retained for the one before, mosquitto's clients too",
+        ("take-over",): "it lets two clients have one identifier",
         **{(f"lines, QoS {qos}{buffer}",): "it loses half of what comes quickly, with mosquitto's clients too"
            for qos in (0, 1, 2) for buffer in ("", ", --buffer")},
     }
