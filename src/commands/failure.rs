@@ -89,6 +89,7 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
             .cause(format!("{endpoint}: the connection is closed again and again right after CONNACK"))
             .hint("--retry keeps trying"),
         ClientError::Unencodable(what) => Failure::usage(format!("CONNECT cannot be sent: {}", escape(what))),
+        ClientError::PasswordFile { .. } => Failure::usage(escape(&error.to_string())).keyword("file"),
         ClientError::PasswordCommand(what) => Failure::usage(format!("the password command {}", escape(what)))
             .keyword("config")
             .hint("run the command by hand: it has to print the password and exit with 0"),

@@ -37,6 +37,7 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
         ClientError::Denied { .. }
         | ClientError::TakenOver
         | ClientError::Unencodable(_)
+        | ClientError::PasswordFile { .. }
         | ClientError::PasswordCommand(_) => failure,
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::connection::{LoginArgs, TlsArgs};
 use crate::connection::PasswordSource;
+use crate::connection::password::without_line_end;
 use crate::connection::tls::is_encrypted_key;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
@@ -41,7 +42,13 @@ pub(super) fn password(
     if secret.expose().len() > MAX_STRING_LENGTH {
         return Err(Failure::usage("the password is longer than 65535 bytes"));
     }
-    Ok(Some(PasswordSource::Fixed(secret)))
+    Ok(Some(match &login.password_file {
+        // A pipe, as of a process substitution, tells it once.
+        Some(path) if login.password.is_none() && file::metadata(path).is_ok_and(|found| found.is_file()) => {
+            PasswordSource::File(path.clone())
+        }
+        _ => PasswordSource::Fixed(secret),
+    }))
 }
 
 /// The password of an encrypted private key: out of its file, or from whoever sits at the terminal.
@@ -63,17 +70,6 @@ fn read_file(path: &Path) -> Result<Secret, Failure> {
         Failure::usage(format!("the password file {} cannot be read", path.display())).source(&error)
     })?;
     Ok(without_line_end(bytes))
-}
-
-/// Cuts one LF or CR LF off the end.
-fn without_line_end(mut bytes: Vec<u8>) -> Secret {
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-    }
-    Secret::new(bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The defaults of the mosquitto clients, where they are not those of mqt.
 
-use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use crate::cli::multicall::Outside;
 use crate::connection::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
 use crate::mqtt::{Property, Version};
 use crate::output::{Template, TemplateError};
+use crate::process::file;
 
 /// How long a connect may take: about what TCP itself allows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
@@ -69,10 +69,10 @@ impl Outside for Surroundings {
     }
 
     fn unreadable(&self, path: &Path) -> Option<io::Error> {
-        match fs::metadata(path) {
+        match file::metadata(path) {
             // Opening a pipe could wait, and would take from it.
             Ok(found) if found.is_file() || found.is_dir() => {
-                File::open(path).and_then(|mut file| file.read(&mut [0])).err()
+                file::open(path).and_then(|mut file| file.read(&mut [0])).err()
             }
             Ok(_) => None,
             Err(error) => Some(error),
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(kind(folder.path()), Some(io::ErrorKind::IsADirectory));
         let path = folder.path().join("file");
         assert_eq!(kind(&path), Some(io::ErrorKind::NotFound));
-        fs::write(&path, "x").unwrap();
+        std::fs::write(&path, "x").unwrap();
         assert_eq!(kind(&path), None);
     }
 }

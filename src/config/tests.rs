@@ -101,7 +101,7 @@ fn endpoint(more: &str) -> String {
 fn password(client: &ClientOptions) -> Option<&[u8]> {
     match client.password.as_ref()? {
         PasswordSource::Fixed(secret) => Some(secret.expose()),
-        PasswordSource::Command(_) => None,
+        PasswordSource::Command(_) | PasswordSource::File(_) => None,
     }
 }
 

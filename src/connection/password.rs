@@ -1,6 +1,7 @@
 //! Where the password of a connection comes from, and the command that tells it.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::mqtt::Secret;
 
 use super::ClientError;
+use super::error::reason;
+use crate::process::file;
 
 /// A password command may print so many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
@@ -23,6 +26,8 @@ pub enum PasswordSource {
     /// The standard output of this command line (run by the shell), asked again at each connect.
     /// One trailing line end is cut off.
     Command(String),
+    /// This file, read again at each connect: passwords change while a program runs. One trailing line end is cut off.
+    File(PathBuf),
 }
 
 impl PasswordSource {
@@ -30,7 +35,7 @@ impl PasswordSource {
     /// the deadline.
     ///
     /// # Errors
-    /// [`ClientError::PasswordCommand`].
+    /// [`ClientError::PasswordCommand`] and [`ClientError::PasswordFile`].
     pub async fn ask(self, deadline: Instant) -> Result<Secret, ClientError> {
         match self {
             Self::Fixed(secret) => Ok(secret),
@@ -39,6 +44,15 @@ impl PasswordSource {
                 .unwrap_or_else(|_| Err(TOOK_TOO_LONG.to_owned()))
                 .and_then(password_in)
                 .map_err(ClientError::PasswordCommand),
+            Self::File(path) => {
+                let name = path.display().to_string();
+                let reading = tokio::task::spawn_blocking(move || file::read(&path));
+                let bytes = match timeout_at(deadline, reading).await {
+                    Ok(Ok(read)) => read.map_err(|error| reason(&error)),
+                    Ok(Err(_)) | Err(_) => Err("it does not answer".to_owned()),
+                };
+                bytes.map(without_line_end).map_err(|why| ClientError::PasswordFile { name, reason: why })
+            }
         }
     }
 }
@@ -72,20 +86,27 @@ async fn heard(mut process: tokio::process::Command) -> Result<Vec<u8>, String> 
 }
 
 /// The password in what a command has printed: without the line end.
-fn password_in(mut bytes: Vec<u8>) -> Result<Secret, String> {
+fn password_in(bytes: Vec<u8>) -> Result<Secret, String> {
+    let password = without_line_end(bytes);
+    match password.expose().len() {
+        0 => Err("printed nothing".into()),
+        length if length > PASSWORD_AT_MOST => {
+            Err(format!("printed {length} bytes; a password has at most {PASSWORD_AT_MOST}"))
+        }
+        _ => Ok(password),
+    }
+}
+
+/// Cuts one LF or CR LF off the end.
+#[must_use]
+pub fn without_line_end(mut bytes: Vec<u8>) -> Secret {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
             bytes.pop();
         }
     }
-    if bytes.is_empty() {
-        return Err("printed nothing".into());
-    }
-    if bytes.len() > PASSWORD_AT_MOST {
-        return Err(format!("printed {} bytes; a password has at most {PASSWORD_AT_MOST}", bytes.len()));
-    }
-    Ok(Secret::new(bytes))
+    Secret::new(bytes)
 }
 
 /// A command line for the shell of this system. With `own_group` it has on unix a process group of its own: what it has

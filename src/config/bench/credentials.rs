@@ -93,6 +93,7 @@ mod tests {
         let password = |source: PasswordSource| match source {
             PasswordSource::Fixed(secret) => String::from_utf8(secret.expose().to_vec()).unwrap(),
             PasswordSource::Command(command) => command,
+            PasswordSource::File(path) => path.display().to_string(),
         };
         read(&path).map(|users| {
             users

@@ -76,6 +76,14 @@ pub enum ClientError {
     /// The password command gave no password.
     #[error("the password command {0}")]
     PasswordCommand(String),
+    /// The password file cannot be read any more.
+    #[error("the password file {name} cannot be read: {reason}")]
+    PasswordFile {
+        /// Its name.
+        name: String,
+        /// What the system says.
+        reason: String,
+    },
 }
 
 impl ClientError {
@@ -118,7 +126,7 @@ impl ClientError {
                         | ReasonCode::MAXIMUM_CONNECT_TIME
                 ),
             },
-            Self::OtherProtocol { .. } | Self::PasswordCommand(_) => established,
+            Self::OtherProtocol { .. } | Self::PasswordCommand(_) | Self::PasswordFile { .. } => established,
             Self::Denied { .. } | Self::TakenOver | Self::Unencodable(_) => false,
         }
     }

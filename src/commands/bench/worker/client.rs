@@ -238,6 +238,9 @@ impl Client {
                             drop(driver);
                             worker.online.set(worker.online.get().saturating_sub(1));
                             worker.connection_lost(&error, || self.failure(&error));
+                            if error.is_violation() {
+                                self.session.give_up_exactly_once();
+                            }
                             let lasted = Duration::from_nanos(worker.now().saturating_sub(since));
                             // Two clients never have one identifier here.
                             let life = Life {
