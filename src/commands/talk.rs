@@ -69,6 +69,13 @@ impl<'a> Talk<'a> {
         if self.ui.settings().dialect.tool().is_some() {
             return;
         }
+        if let Notice::Steps(steps) = &notice {
+            for (at, what) in steps {
+                let after = format!("{:.1}", at.as_secs_f64() * 1_000.0);
+                self.ui.debug(&format!("{after:>6} ms  {what}"));
+            }
+            return;
+        }
         let Told { is_warning, keyword, text } = self.tell(notice);
         if is_warning {
             self.ui.warning(keyword, &text);
@@ -103,6 +110,10 @@ impl<'a> Talk<'a> {
             Notice::Back { after, session_present } => {
                 let session = if session_present { "the session goes on" } else { "a new session" };
                 (false, "back", format!("connected again after {}; {session}", Span(after)))
+            }
+            Notice::Steps(steps) => {
+                let steps: Vec<_> = steps.iter().map(|(_, what)| escape(what)).collect();
+                (false, "connect", steps.join("; "))
             }
             Notice::Futile { asked } => (
                 true,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 use crate::mqtt::session::{Asked, Credentials, Session, SessionError, SessionOptions};
 use crate::mqtt::{Property, ReasonCode, Version};
 
+use super::diary::Step;
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
 use super::password::TOOK_TOO_LONG;
@@ -55,6 +56,8 @@ pub enum Notice {
         /// The pause.
         pause: Duration,
     },
+    /// The steps of connecting, with [`SessionChoices::trace`].
+    Steps(Vec<Step>),
     /// Connected again.
     Back {
         /// How long there was no connection.
@@ -147,13 +150,16 @@ impl Client {
 
     /// Prepares a client whose streams come from this transport, whatever the options say about the way.
     #[must_use]
-    pub fn over(transport: Transport, mut options: ClientOptions, choices: SessionChoices) -> Self {
+    pub fn over(mut transport: Transport, mut options: ClientOptions, choices: SessionChoices) -> Self {
         match options.connect_properties.maximum_packet_size() {
             Some(size) => options.max_packet_size = *size,
             None if options.max_packet_size < LARGEST_PACKET => {
                 options.connect_properties.push(Property::MaximumPacketSize(options.max_packet_size));
             }
             None => {}
+        }
+        if choices.trace {
+            transport.keep_diary();
         }
         let client_id = options
             .client_id
@@ -371,6 +377,8 @@ impl Client {
     fn online(&mut self) {
         let State::Handshake(driver, _) = std::mem::replace(&mut self.state, State::Closed) else { return };
         self.backoff.connected();
+        self.transport.note(|| format!("MQTT {}: CONNACK", self.version));
+        self.tell_steps();
         if self.session.connections() > 1 {
             self.reconnects = self.reconnects.saturating_add(1);
             self.notices.push_back(Notice::Back {
@@ -379,6 +387,13 @@ impl Client {
             });
         }
         self.state = State::Online(driver, Online { since: Instant::now(), achieved: self.achieved() });
+    }
+
+    fn tell_steps(&mut self) {
+        let steps = self.transport.take_steps();
+        if !steps.is_empty() {
+            self.notices.push_back(Notice::Steps(steps));
+        }
     }
 
     /// A count that grows with what need not be done again on the next connection. A retained message does not count: it
@@ -458,6 +473,7 @@ impl Client {
             && error.is_violation();
         self.session.lost();
         self.state = State::Closed;
+        self.tell_steps();
         if self.options.version == VersionChoice::Auto
             && self.version == Version::V5
             && !self.session.was_established()

@@ -1,6 +1,7 @@
 //! The shared connection module: from an address to a stream of events, the same for every command.
 
 pub mod client;
+mod diary;
 pub mod driver;
 pub mod endpoint;
 pub mod error;
@@ -18,6 +19,7 @@ mod unix;
 pub mod websocket;
 
 pub use client::{Client, ClientError, Notice, SessionChoices};
+pub use diary::Step;
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use error::{ConnectError, ProxyFault, SetupError, stream_fault};
 pub use options::{Attempts, ClientOptions, Pace, Patience, VersionChoice};

@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-use super::error::ConnectError;
+use super::diary::Diary;
+use super::error::{ConnectError, reason};
 
 /// How long an address may try before the next one starts too (RFC 8305, section 5).
 pub const HEAD_START: Duration = Duration::from_millis(250);
@@ -69,6 +70,8 @@ pub(super) struct TcpOptions {
     pub(super) head_start: Duration,
     /// What the resolver is asked for now.
     pub(super) pending_lookup: PendingLookup,
+    /// The steps of connecting.
+    pub(super) diary: Diary,
 }
 
 /// Connects to the first address of `host` that answers. Dropping the future closes what was begun.
@@ -82,7 +85,15 @@ pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Resu
         known => known.to_vec(),
     };
     let addresses = interleave(found);
-    let stream = race(addresses, options.head_start, |address| connect_to(address, local.as_deref()))
+    let attempt = async |address| {
+        let outcome = connect_to(address, local.as_deref()).await;
+        options.diary.note(|| match &outcome {
+            Ok(_) => format!("TCP {address}: connected"),
+            Err(error) => format!("TCP {address}: {}", reason(error)),
+        });
+        outcome
+    };
+    let stream = race(addresses, options.head_start, attempt)
         .await
         .map_err(|attempts| ConnectError::connect(host, port, attempts))?;
     let failed = |source| ConnectError::connect(host, port, vec![(host.to_owned(), source)]);
@@ -121,7 +132,10 @@ pub(super) async fn lookup(
             .to_vec()
     } else {
         match options.pending_lookup.during(host, resolve(host, port)).await {
-            Ok(addresses) => addresses,
+            Ok(addresses) => {
+                options.diary.note(|| format!("{host}: {} addresses", addresses.len()));
+                addresses
+            }
             Err(error) => return Err(ConnectError::lookup(host, &error)),
         }
     };
@@ -168,10 +182,7 @@ async fn connect_to(address: SocketAddr, local: Option<&[SocketAddr]>) -> io::Re
             ));
         };
         socket.bind(*local).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("local address {}: {}", local.ip(), super::error::reason(&error)),
-            )
+            io::Error::new(error.kind(), format!("local address {}: {}", local.ip(), reason(&error)))
         })?;
     }
     let stream = socket.connect(address).await?;

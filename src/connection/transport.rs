@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::diary::{Diary, Step};
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::proxy::Proxy;
@@ -148,9 +149,32 @@ impl Transport {
         let tls =
             scheme.is_tls().then(|| TlsClient::new(&tls, endpoint.host(), &mut warnings)).transpose()?;
         let pending_lookup = PendingLookup::default();
-        let tcp =
-            TcpOptions { addresses: Vec::new(), bind, family, user_timeout, head_start, pending_lookup };
+        let tcp = TcpOptions {
+            addresses: Vec::new(),
+            bind,
+            family,
+            user_timeout,
+            head_start,
+            pending_lookup,
+            diary: Diary::default(),
+        };
         Ok(Self { source: None, endpoint, tcp, proxy, srv, tls, ws_headers, warnings })
+    }
+
+    /// Writes the steps of each connect down from now on, to be taken with [`Self::take_steps`].
+    pub fn keep_diary(&mut self) {
+        self.tcp.diary = Diary::kept();
+    }
+
+    /// The steps of connecting since they were last taken; none without [`Self::keep_diary`].
+    #[must_use]
+    pub fn take_steps(&self) -> Vec<Step> {
+        self.tcp.diary.take()
+    }
+
+    /// Writes a step down that belongs to a connect.
+    pub(super) fn note(&self, text: impl FnOnce() -> String) {
+        self.tcp.diary.note(text);
     }
 
     /// Takes its streams from a function: for streams within a process, as simulations have them.
@@ -247,6 +271,7 @@ impl Transport {
             tls.prepare().await.map_err(ConnectError::Key)?;
         }
         let endpoint = &self.endpoint;
+        self.tcp.diary.begin();
         let (mut stream, peer): (Stream, String) = match (endpoint.scheme(), &self.proxy, &self.srv) {
             (Scheme::Unix, _, _) => super::unix::connect(endpoint.socket_path()).await?,
             (_, Some(proxy), _) => proxy.connect(endpoint.host(), endpoint.port(), &self.tcp).await?,
@@ -258,10 +283,11 @@ impl Transport {
             }
         };
         if let Some(tls) = &self.tls {
-            stream = tls.connect(stream).await?;
+            stream = tls.connect(stream, &self.tcp.diary).await?;
         }
         if endpoint.scheme().is_websocket() {
             stream = websocket::connect(stream, endpoint, &self.ws_headers).await?;
+            self.note(|| format!("WebSocket {}: agreed", endpoint.http_path()));
         }
         Ok(Connected { stream, peer })
     }

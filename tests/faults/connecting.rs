@@ -346,3 +346,35 @@ fn a_proxy_that_is_not_there() {
         everything(1).args(["--proxy", &proxy]).run().assert_code(code).assert_stderr_has(&error);
     }
 }
+
+#[test]
+fn debug_shows_the_way_to_the_broker() {
+    let listener = Scripted::listen();
+    let running = publish(listener.port()).args(["-t", "a", "-m", "x", "-d", "-V", "5"]).start();
+    let mut peer = listener.accept_and_say(CONNACK);
+    peer.expect("30 (`a` 00 'x')");
+    peer.goodbye();
+    drop(peer);
+    let outcome = running.wait();
+    let address = format!("127.0.0.1:{}", listener.port());
+    outcome.assert_code(0).assert_stderr_has(&format!(" ms  TCP {address}: connected"));
+    outcome.assert_stderr_has(" ms  MQTT 5: CONNACK");
+}
+
+#[test]
+fn a_password_file_is_read_at_each_connect() {
+    let listener = Scripted::listen();
+    let mqt = subscribe(listener.port()).args(["-t", "a", "-u", "me", "-V", "311"]);
+    let file = mqt.home_file("password", "old\n");
+    let mut running = mqt.args(["--password-file", file.to_str().unwrap()]).start();
+    let (mut peer, connect) = listener.accept_connect();
+    assert!(connect.ends_with(b"\x00\x03old"), "{}", hex(&connect));
+    peer.send(CONNACK_311);
+    let request = peer.packet();
+    peer.send(&format!("90 ({} 00)", hex(&request[2..4])));
+    std::fs::write(&file, "new\n").unwrap();
+    drop(peer);
+    let (_peer, connect) = listener.accept_connect();
+    assert!(connect.ends_with(b"\x00\x03new"), "{}", hex(&connect));
+    assert!(running.is_running());
+}

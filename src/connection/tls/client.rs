@@ -15,12 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
+use super::certificate::Certificate;
 use super::cipher;
 use super::fault::TlsFault;
 use super::key::{KeyFromCommand, read_identity};
 use super::pem::{Roots, read_chain, read_crls};
 use super::verify::{Checks, Verifier, explained};
 use super::{TlsOptions, TlsVersion};
+use crate::connection::diary::Diary;
 use crate::connection::error::{ConnectError, SetupError};
 use crate::connection::transport::{SetupWarning, Stream};
 use crate::process::file;
@@ -130,12 +132,15 @@ impl TlsClient {
         ready.await.map(Arc::clone)
     }
 
-    pub(crate) async fn connect(&self, stream: Stream) -> Result<Stream, ConnectError> {
+    pub(crate) async fn connect(&self, stream: Stream, diary: &Diary) -> Result<Stream, ConnectError> {
         let connector = TlsConnector::from(self.ready().await.map_err(ConnectError::Key)?);
         let stream = FirstBytes { stream, bytes: [0; 4], len: 0 };
         let connect = connector.connect(self.server_name.clone(), stream).into_fallible();
         match explained(connect).await {
-            (Ok(stream), _) => Ok(Box::new(stream)),
+            (Ok(stream), _) => {
+                diary.note(|| agreed_on(stream.get_ref().1));
+                Ok(Box::new(stream))
+            }
             (Err(_), Some(fault)) => Err(fault.into()),
             (Err((error, stream)), None) => {
                 let answer = stream.bytes.get(..stream.len).unwrap_or_default();
@@ -143,6 +148,23 @@ impl TlsClient {
             }
         }
     }
+}
+
+/// Version, cipher suite and the certificate of the server, in words.
+fn agreed_on(session: &rustls::ClientConnection) -> String {
+    let version = session.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+    let suite = session.negotiated_cipher_suite();
+    let suite = suite.and_then(|suite| suite.suite().as_str()).unwrap_or("an unknown suite");
+    let own = session.peer_certificates().and_then(<[_]>::first).and_then(Certificate::read);
+    let certificate = own.map_or_else(String::new, |certificate| {
+        format!(
+            "; certificate \"{}\" of \"{}\" for {}",
+            certificate.subject(),
+            certificate.issuer(),
+            certificate.names().join(", ")
+        )
+    });
+    format!("{}, {suite}{certificate}", version.replace("v1_", " 1."))
 }
 
 fn verifier(

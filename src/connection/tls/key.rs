@@ -148,7 +148,7 @@ fn public_part(key: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn is_encrypted_key(path: &Path) -> bool {
     // What is not a file can be read once only.
-    path.is_file()
+    file::metadata(path).is_ok_and(|found| found.is_file())
         && read_file(path)
             .and_then(|bytes| blocks_of(path, &bytes))
             .is_ok_and(|blocks: Vec<Block>| blocks.iter().any(|block| block.label == "ENCRYPTED PRIVATE KEY"))
