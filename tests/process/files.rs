@@ -31,6 +31,8 @@ const READ_OR_WRITTEN: &[(&str, &str)] = &[
     ("mqt", "bench merge FIFO FIFO"),
     ("mqt", "broker -p 0 --password-file FIFO"),
     ("mqt", "broker -p 0 --tls-port 0 --cert FIFO --key FIFO"),
+    ("mqt", "sub -p PORT -t a --tls --crl FIFO"),
+    ("mqt", "sub -p PORT -t a --tls --cert x --key x --key-password-file FIFO"),
     ("mosquitto_pub", "-p PORT -t a -f FIFO"),
     ("mosquitto_sub", "-p PORT -t a --cafile FIFO"),
     ("mosquitto_rr", "-p PORT -t a -e b -f FIFO"),
