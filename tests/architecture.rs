@@ -200,6 +200,12 @@ fn modules_name_only_what_they_may() {
     }
 }
 
+/// The code before the tests, which stand at the end of a file.
+fn without_tests(code: &str) -> &str {
+    let ends = ["#[cfg(test)]\nmod ", "#[cfg(all(test, unix))]\nmod "].map(|mark| code.find(mark));
+    &code[..ends.into_iter().flatten().min().unwrap_or(code.len())]
+}
+
 /// Files are opened by `process::file`, where a signal ends what blocks; besides it, what cannot block for ever: files
 /// of the system, sockets, descriptors that are open already, and commands that listen to no signal.
 #[test]
@@ -229,9 +235,7 @@ fn files_are_opened_in_one_place() {
     ];
     let mut found = BTreeSet::new();
     for source in sources() {
-        // Tests stand at the end of a file, or in one of their own.
-        let code = source.code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let code = code.split("#[cfg(all(test, unix))]\nmod ").next().unwrap_or_default();
+        let code = without_tests(&source.code);
         if source.path.ends_with("tests.rs") || source.path.contains("/tests/") {
             continue;
         }
@@ -244,6 +248,20 @@ fn files_are_opened_in_one_place() {
         }
     }
     assert!(found.contains("process/file.rs"), "{found:?}");
+}
+
+/// Where the system gives no thread, these panic.
+#[test]
+fn a_thread_that_cannot_be_started_is_an_error() {
+    for source in sources().iter().filter(|source| !source.path.ends_with("tests.rs")) {
+        let code = without_tests(&source.code);
+        for call in ["spawn_blocking", "lookup_host", "thread::spawn(", "tokio::fs"] {
+            // Modules that are made for tests as a whole.
+            let is_test =
+                ["watch/safety.rs", "hostile_peer.rs"].iter().any(|name| source.path.ends_with(name));
+            assert!(is_test || !code.contains(call), "src/{} names {call}", source.path);
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::connection::thread::in_thread;
+
 /// One read asks for so many bytes.
 const BLOCK: usize = 128 * 1024;
 /// So many blocks may wait.
@@ -210,12 +212,7 @@ pub(super) fn read_whole(input: impl Read) -> io::Result<Bytes> {
 /// # Errors
 /// Reading failed, or the thread cannot be started.
 pub(super) async fn read_whole_in_thread(input: impl Read + Send + 'static) -> io::Result<Bytes> {
-    let (sender, bytes) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name("stdin".into()).spawn(move || {
-        // Nobody may wait for it any more.
-        drop(sender.send(read_whole(input)));
-    })?;
-    bytes.await.unwrap_or_else(|_| Err(io::Error::other("the thread that reads has died")))
+    in_thread("stdin", move || read_whole(input)).await.and_then(std::convert::identity)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod reconnect;
 mod srv;
 pub mod tcp;
+pub(crate) mod thread;
 pub mod tls;
 mod transport;
 mod unix;

@@ -10,6 +10,7 @@ use crate::mqtt::Secret;
 
 use super::ClientError;
 use super::error::reason;
+use super::thread::in_thread;
 use crate::process::file;
 
 /// A password command may print so many bytes.
@@ -46,10 +47,10 @@ impl PasswordSource {
                 .map_err(ClientError::PasswordCommand),
             Self::File(path) => {
                 let name = path.display().to_string();
-                let reading = tokio::task::spawn_blocking(move || file::read(&path));
+                let reading = in_thread("password", move || file::read_aside(&path));
                 let bytes = match timeout_at(deadline, reading).await {
-                    Ok(Ok(read)) => read.map_err(|error| reason(&error)),
-                    Ok(Err(_)) | Err(_) => Err("it does not answer".to_owned()),
+                    Ok(read) => read.and_then(std::convert::identity).map_err(|error| reason(&error)),
+                    Err(_) => Err("it does not answer".to_owned()),
                 };
                 bytes.map(without_line_end).map_err(|why| ClientError::PasswordFile { name, reason: why })
             }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::diary::Diary;
 use super::error::{ConnectError, reason};
+use super::thread::in_thread;
 
 /// How long an address may try before the next one starts too (RFC 8305, section 5).
 pub const HEAD_START: Duration = Duration::from_millis(250);
@@ -105,16 +106,11 @@ pub(super) async fn connect(host: &str, port: u16, options: &TcpOptions) -> Resu
     Ok(stream)
 }
 
-/// Asks the system, which blocks, in a thread. That of the runtime would panic where no thread can be started.
+/// Asks the system, which blocks.
 async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let (sender, answer) = tokio::sync::oneshot::channel();
     let name = (host.to_owned(), port);
-    std::thread::Builder::new().name("lookup".to_owned()).spawn(move || {
-        let addresses = std::net::ToSocketAddrs::to_socket_addrs(&name);
-        // Nobody may wait for it any more.
-        drop(sender.send(addresses.map(Iterator::collect)));
-    })?;
-    answer.await.unwrap_or_else(|_| Err(io::Error::other("the lookup has died")))
+    let call = move || std::net::ToSocketAddrs::to_socket_addrs(&name).map(Iterator::collect);
+    in_thread("lookup", call).await.and_then(std::convert::identity)
 }
 
 /// The addresses of a name. Addresses and `localhost` need no resolver, so no thread is started for them.

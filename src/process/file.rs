@@ -31,6 +31,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     interruptible(|| fs::read(path))
 }
 
+/// [`read`] for a thread that is not waited for: whoever wants the bytes looks at signals meanwhile, so that they need not
+/// end the process.
+///
+/// # Errors
+/// As [`fs::read`].
+pub fn read_aside(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+}
+
 /// All of a file that is UTF-8.
 ///
 /// # Errors

@@ -64,7 +64,12 @@ fn a_thread_that_cannot_be_started_is_named() {
     let stage = Stage::new();
     stage.call("mqt", "pub -p PORT -t kept -m kept -r -q 1").run().assert_code(0);
     let lookups = [("mqt", "pub -h host.invalid -t a -m x"), ("mosquitto_sub", "-h host.invalid -t a")];
-    for (program, line) in SHORT.iter().filter(|(_, line)| !line.contains("--serve")).chain(&lookups) {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "secret").unwrap();
+    let login = format!("pub -p PORT -t a -m x -u u --password-file {}", secret.to_str().unwrap());
+    let short = SHORT.iter().filter(|(_, line)| !line.contains("--serve"));
+    for (program, line) in short.chain(&lookups).chain(&[("mqt", login.as_str())]) {
         let outcome = stage.call(program, line).env("RUST_MIN_STACK", "900000000000000").stdin("x\n").run();
         assert_is_named(&outcome, "no threads");
     }
