@@ -461,7 +461,11 @@ impl Drop for Shell {
 /// by this test brings.
 fn untraced(output: &str) -> String {
     let of_the_test = |line: &str| {
-        line.starts_with("> ") || line.starts_with("< ") || line.ends_with(", exit 130 (interrupted)\n")
+        line.starts_with("> ")
+            || line.starts_with("< ")
+            // A step of connecting.
+            || (line.starts_with("  ") && line.contains(" ms  "))
+            || line.ends_with(", exit 130 (interrupted)\n")
     };
     output.split_inclusive('\n').filter(|line| !of_the_test(line)).collect()
 }
