@@ -39,6 +39,22 @@ impl Environment<'static> {
         Self { variable: &|_| None, names: &Vec::new, config_dir: None, ..Self::of_process() }
     }
 
+    /// One with nothing in it, for tests.
+    #[cfg(test)]
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            variable: &|_| None,
+            names: &Vec::new,
+            config_dir: None,
+            stderr_is_terminal: false,
+            is_interactive: false,
+            read_stdin: &|| Ok(Vec::new()),
+            ask: &|_| Ok(String::new()),
+            process_id: 1,
+        }
+    }
+
     /// The real one.
     #[must_use]
     pub fn of_process() -> Self {

@@ -26,16 +26,7 @@ const ROUNDS: u32 = 2_000;
 const ENOUGH: Duration = Duration::from_secs(20);
 
 fn settings() -> WatchSettings {
-    let environment = Environment {
-        variable: &|_| None,
-        names: &Vec::new,
-        config_dir: None,
-        stderr_is_terminal: false,
-        is_interactive: false,
-        read_stdin: &|| Ok(Vec::new()),
-        ask: &|_| Ok(String::new()),
-        process_id: 1,
-    };
+    let environment = Environment::empty();
     match parse(["mqt", "watch", "--once", "--retry"].map(Into::into)).unwrap() {
         Request::Watch(args) => watch(*args, &environment).unwrap().settings,
         other => panic!("{other:?}"),

@@ -7,16 +7,7 @@ use crate::cli::{Request, parse};
 use crate::config::{Environment, Resolved, bench};
 
 fn settings(line: &str) -> BenchSettings {
-    let environment = Environment {
-        variable: &|_| None,
-        names: &Vec::new,
-        config_dir: None,
-        stderr_is_terminal: false,
-        is_interactive: false,
-        read_stdin: &|| Ok(Vec::new()),
-        ask: &|_| Ok(String::new()),
-        process_id: 42,
-    };
+    let environment = Environment::empty();
     match parse(["mqt", "bench"].into_iter().chain(line.split_whitespace()).map(OsString::from)) {
         Ok(Request::Bench(args)) => {
             let Resolved { settings, .. } = bench(args.load, &environment).unwrap();

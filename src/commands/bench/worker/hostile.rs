@@ -15,16 +15,7 @@ use super::*;
 const CLIENTS: u64 = 3_100;
 
 fn settings(line: &str) -> BenchSettings {
-    let environment = Environment {
-        variable: &|_| None,
-        names: &Vec::new,
-        config_dir: None,
-        stderr_is_terminal: false,
-        is_interactive: false,
-        read_stdin: &|| Ok(Vec::new()),
-        ask: &|_| Ok(String::new()),
-        process_id: 1,
-    };
+    let environment = Environment::empty();
     match parse(["mqt", "bench"].into_iter().chain(line.split(' ')).map(Into::into)).unwrap() {
         Request::Bench(args) => bench(args.load, &environment).unwrap().settings,
         other => panic!("{other:?}"),
