@@ -478,9 +478,7 @@ impl Subscriber<'_> {
         if self.settings.view == View::Rate {
             return false;
         }
-        // mosquitto_sub prints its own echoes, but none ends it here.
-        let printed = self.is_mosquitto() && self.settings.retained != RetainedChoice::Only;
-        if self.is_own_echo(message) && !printed {
+        if self.is_own_echo(message) {
             return false;
         }
         if self.settings.retained == RetainedChoice::Only {
