@@ -9,7 +9,7 @@ use crate::connection::error::reason as io_reason;
 use crate::connection::{ClientError, ConnectError, Endpoint, ProxyFault, SetupError, WsFault};
 use crate::error::{Failure, Kind};
 use crate::mqtt::codec::DecodeError;
-use crate::mqtt::session::{Asked, Refusal, SessionError};
+use crate::mqtt::session::{Asked, REFUSED_BY_CLOSING, Refusal, SessionError};
 use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter, Version};
 use crate::output::sanitize::{escape, escape_bytes};
 
@@ -280,6 +280,9 @@ fn referenced(failure: Failure, server_reference: Option<&ByteString>) -> Failur
 
 /// A subscription that the broker refuses.
 pub(super) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Option<&str>) -> Failure {
+    if reason_string == Some(REFUSED_BY_CLOSING) {
+        return denied_by_closing(&format!("SUBSCRIBE \"{}\"", escape(filter)), "");
+    }
     let kind = match reason {
         ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
         | ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED

@@ -17,7 +17,7 @@ use crate::output::sanitize::escape;
 use crate::output::units::Many;
 use crate::ui::Ui;
 
-use super::super::failure::{from_client, from_refusal, from_setup};
+use super::super::failure::{from_client, from_refusal, from_setup, from_suback};
 use super::super::random_seed;
 use super::super::signals::{Signal, Signals};
 use super::super::talk::Talk;
@@ -278,10 +278,9 @@ impl<'a> Watcher<'a> {
     ) {
         for (subscription, reason) in results {
             if reason.is_error() {
-                let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
-                let text = format!("subscribe \"{}\": {reason}{said}", escape(&subscription.filter));
-                self.warn(text.clone());
-                self.failure = Some(Failure::new(Kind::Denied, text));
+                let failure = from_suback(&subscription.filter, reason, reason_string);
+                self.warn(failure.what.clone());
+                self.failure = Some(failure);
             } else {
                 self.granted += 1;
             }

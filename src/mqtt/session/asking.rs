@@ -13,6 +13,10 @@ use super::outgoing::{Flow, Stage};
 use super::{Event, Phase, Refusal, Session, SessionError};
 use crate::mqtt::{PacketId, QoS, ReasonCode, TopicFilter};
 
+/// The reason string of [`Event::Subscribed`] for topic filters that the server refuses by closing the connection.
+pub const REFUSED_BY_CLOSING: &str =
+    "the broker closes the connection each time instead of answering SUBSCRIBE";
+
 /// A request that wants an answer of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -245,9 +249,7 @@ impl Session {
                 let refused = self.forget_subscriptions(filters);
                 self.events.push_back(Event::Subscribed {
                     results: refused.into_iter().map(|one| (one, ReasonCode::UNSPECIFIED_ERROR)).collect(),
-                    reason_string: Some(
-                        "the broker closes the connection each time instead of answering SUBSCRIBE".into(),
-                    ),
+                    reason_string: Some(REFUSED_BY_CLOSING.into()),
                 });
             }
             Asked::Unsubscribe { filters } => {

@@ -20,7 +20,7 @@ mod subscribing;
 mod tests;
 mod tolerance;
 
-pub use asking::Asked;
+pub use asking::{Asked, REFUSED_BY_CLOSING};
 pub use event::{Event, SessionError, UnknownWhy};
 pub use keep_alive::KeepAlive;
 pub use ledger::Ledger;
