@@ -385,6 +385,9 @@ impl Splitter {
         match self.step(byte) {
             Step::On => {
                 self.pass(byte);
+                if matches!(self.expect, Expect::Text { escaped: false, .. }) {
+                    self.pass_text();
+                }
                 None
             }
             Step::End => {
@@ -514,6 +517,15 @@ impl Splitter {
         self.blank = byte == b'\n' || (self.blank && matches!(byte, b' ' | b'\t' | b'\r'));
     }
 
+    /// Goes past what means nothing but itself in a string: most of a long object.
+    fn pass_text(&mut self) {
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| matches!(byte, ..0x20 | b'"' | b'\\')).unwrap_or(rest.len());
+        let text = rest.get(..length).unwrap_or_default();
+        self.place.column += text.iter().filter(|byte| !matches!(byte, 0x80..=0xbf)).count() as u64;
+        self.at += length;
+    }
+
     /// Whether the byte belongs to the object.
     fn step(&mut self, byte: u8) -> Step {
         if self.expect == Expect::Scalar {
@@ -578,6 +590,9 @@ fn after(place: InputPlace, byte: u8) -> InputPlace {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::super::parse_message;
     use super::*;
 
@@ -774,5 +789,44 @@ mod tests {
         assert!(found(&[nested(MAX_DEPTH + 1).as_bytes()], 10_000)[0].starts_with("line 1: = [["));
         let deeper = found(&[nested(MAX_DEPTH + 2).as_bytes()], 10_000);
         assert!(deeper[0].contains("nesting of at most 1000 levels expected"), "{deeper:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
+        /// What is nearly JSON is found alike however it is cut.
+        #[test]
+        fn nearly_json_is_the_same_in_every_cut(
+            text in "\u{feff}?([\\[\\]{},:\"\\\\ \n0é]|\\{\\}|\"qos\":|\\{\"qos\":1\\}\n|\n  \\{|\\},?\n){0,12}",
+            cuts in (0_usize..40, 0_usize..40),
+            largest in 4_usize..40,
+        ) {
+            let bytes = text.as_bytes();
+            let first = cuts.0.min(bytes.len());
+            let second = (first + cuts.1).min(bytes.len());
+            let whole = found(&[bytes], largest);
+            prop_assert_eq!(&found(&[&bytes[..first], &bytes[first..second], &bytes[second..]], largest), &whole);
+            prop_assert_eq!(&found(&bytes.chunks(1).collect::<Vec<_>>(), largest), &whole);
+        }
+
+        /// An independent parser finds the same in a sequence of objects.
+        #[test]
+        fn agrees_with_an_independent_parser(
+            payloads in proptest::collection::vec(".{0,10}", 0..6),
+            between in "[ \n\r\t]{0,3}",
+            pretty: bool,
+        ) {
+            let objects: Vec<serde_json::Value> =
+                payloads.iter().map(|payload| serde_json::json!({ "payload": payload })).collect();
+            let text = |object: &serde_json::Value| {
+                if pretty { serde_json::to_string_pretty(object) } else { serde_json::to_string(object) }.expect("JSON")
+            };
+            let texts: Vec<String> = objects.iter().map(text).collect();
+            for input in [texts.join(&between), text(&serde_json::Value::Array(objects))] {
+                let payload = |line: String| line.split_once(": = ").map(|(_, payload)| payload.to_owned());
+                let all: Option<Vec<String>> = found(&[input.as_bytes()], 1_000).into_iter().map(payload).collect();
+                prop_assert_eq!(all.as_ref(), Some(&payloads));
+            }
+        }
     }
 }
