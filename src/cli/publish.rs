@@ -91,8 +91,9 @@ pub struct PublishArgs {
 
     /// Publish each JSON object on standard input
     ///
-    /// One object a line, as `mqt sub --json` prints them without --pretty; empty lines are passed over: topic, qos, retain, payload or payload_base64,
-    /// properties. What an object lacks comes from -t, -q and -r.
+    /// One object a line, as `mqt sub --json` prints them, or over many lines, one behind another, or in arrays: topic, qos, retain,
+    /// payload or payload_base64, properties. What an object lacks comes from -t, -q and -r. After a broken object
+    /// --on-error=skip goes on at the next line on which one can begin.
     #[arg(long, group = "source")]
     pub json: bool,
 

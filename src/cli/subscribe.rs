@@ -177,7 +177,7 @@ pub struct SubscribeArgs {
 
     /// Indent JSON over several lines
     ///
-    /// With --json, or %j and %J in -F. For people: `mqt pub --json` reads one object a line.
+    /// With --json, or %j and %J in -F. `mqt pub --json` reads it, too.
     #[arg(long, help_heading = "Output")]
     pub pretty: bool,
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -11,12 +11,15 @@ use crate::config::{Dialect, OnError, PublishSettings, Source};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::Ledger;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
-use crate::output::json::{JsonMessage, JsonMessageError, parse_message, parse_recorded};
+use crate::output::json::{
+    Found, InputFault, InputPlace, JsonMessage, JsonMessageError, parse_message, parse_recorded,
+};
 use crate::output::sanitize::escape;
 use crate::process::file;
 use crate::ui::Amount;
 
 use super::input::{Record, Records, read_whole_in_thread};
+use super::objects::{Fetch, Objects};
 use super::publish::{file_payload, too_large};
 use super::recording::{self, Pace};
 
@@ -43,7 +46,10 @@ enum Origin {
     Stream {
         records: Records,
         kind: RecordKind,
-        /// For a recording: when each record is due.
+    },
+    Objects {
+        objects: Box<Objects>,
+        /// For a recording: when each message is due.
         timing: Option<Box<Timing>>,
     },
 }
@@ -56,23 +62,21 @@ struct Timing {
 
 /// A message of a recording.
 struct Held {
+    begins: InputPlace,
     message: JsonMessage,
     due: Instant,
 }
 
 impl Timing {
     /// Takes the message that is held, once it is due.
-    fn take_due(&mut self) -> Option<JsonMessage> {
+    fn take_due(&mut self) -> Option<(InputPlace, JsonMessage)> {
         let now = Instant::now();
-        self.held.take_if(|held| held.due <= now).map(|held| held.message)
+        self.held.take_if(|held| held.due <= now).map(|held| (held.begins, held.message))
     }
 
-    /// Reads a line and holds its message.
-    fn hold(&mut self, line: &[u8]) -> Result<(), JsonMessageError> {
-        let (recorded, message) = parse_recorded(line)?;
+    fn hold(&mut self, begins: InputPlace, recorded: SystemTime, message: JsonMessage) {
         let (_, due) = self.pace.due(recorded, Instant::now());
-        self.held = Some(Held { message, due });
-        Ok(())
+        self.held = Some(Held { begins, message, due });
     }
 }
 
@@ -81,8 +85,6 @@ enum RecordKind {
     Payload { crlf: bool },
     /// Topic, separator, payload.
     Split { separator: Bytes, crlf: bool },
-    /// A JSON object.
-    Json,
 }
 
 /// The messages to publish.
@@ -98,6 +100,8 @@ pub(super) struct Feed {
     /// The same payload for further topics.
     queued: VecDeque<Message>,
     left_out: LeftOut,
+    /// Of objects: where they begin.
+    lines: Lines,
     published: u64,
     stopped: bool,
     failure: Option<Failure>,
@@ -127,20 +131,17 @@ impl Feed {
                     Some(separator) => RecordKind::Split { separator: separator.clone(), crlf: *crlf },
                     None => RecordKind::Payload { crlf: *crlf },
                 };
-                Origin::Stream { records: Records::read(Stdin, *delimiter), kind, timing: None }
+                Origin::Stream { records: Records::read(Stdin, *delimiter), kind }
             }
-            Source::JsonLines => {
-                Origin::Stream { records: Records::read(Stdin, b'\n'), kind: RecordKind::Json, timing: None }
-            }
-            Source::Recording(replay) => Origin::Stream {
-                records: recording::open(&replay.file)?,
-                kind: RecordKind::Json,
+            Source::JsonLines => Origin::Objects { objects: Box::new(Objects::read(Stdin)), timing: None },
+            Source::Recording(replay) => Origin::Objects {
+                objects: Box::new(recording::open(&replay.file)?),
                 timing: Some(Box::new(Timing { pace: Pace::new(replay.speed.factor()), held: None })),
             },
         };
         let input_size = match (&origin, &settings.source) {
             (_, Source::Recording(replay)) => file::metadata(&replay.file).ok().map(|file| file.len()),
-            (Origin::Stream { .. }, _) => stdin_size(),
+            (Origin::Stream { .. } | Origin::Objects { .. }, _) => stdin_size(),
             (Origin::Repeated { .. }, _) => None,
         };
         let current = Message {
@@ -160,6 +161,7 @@ impl Feed {
             on_error: settings.on_error,
             queued: VecDeque::new(),
             left_out: LeftOut::default(),
+            lines: Lines::default(),
             published: 0,
             stopped: false,
             failure: None,
@@ -198,47 +200,13 @@ impl Feed {
                 *left -= 1;
                 payload.clone()
             }
-            Origin::Stream { records, kind, timing } => match loop {
-                if let Some(timing) = timing.as_mut().filter(|timing| timing.held.is_some()) {
-                    let line = records.number();
-                    return match timing.take_due() {
-                        Some(message) => self.json(message, line),
-                        None => Fetched::Nothing,
-                    };
-                }
-                let next = records.next();
-                let Some(Record::Bytes(record)) = &next else { break next };
-                if !matches!(kind, RecordKind::Json) {
-                    break next;
-                }
-                // Between two objects an empty line means nothing.
-                if record.trim_ascii().is_empty() {
-                    self.consumed += record.len() as u64 + 1;
-                    continue;
-                }
-                let Some(timing) = timing else { break next };
-                self.consumed += record.len() as u64 + 1;
-                if let Err(error) = timing.hold(record) {
-                    let line = records.number();
-                    return self.bad_json(&error, line);
-                }
-            } {
+            Origin::Objects { .. } => return self.next_object(),
+            Origin::Stream { records, kind } => match records.next() {
                 None => return Fetched::Nothing,
-                Some(Record::Failed(error)) => {
-                    let source = if timing.is_some() { "the recording" } else { "standard input" };
-                    self.stopped = true;
-                    self.failure = Some(Failure::usage(format!("{source}: {error}")).keyword("file"));
-                    return Fetched::Nothing;
-                }
+                Some(Record::Failed(error)) => return self.unread("standard input", &error),
                 Some(Record::TooLong) => {
                     let line = records.number();
-                    return self.bad(
-                        Failure::new(
-                            Kind::TooLarge,
-                            format!("line {line}: longer than {MAX_REMAINING_LENGTH} bytes, the most that MQTT carries"),
-                        )
-                        .keyword("line-too-long"),
-                    );
+                    return self.bad(too_long(format_args!("line {line}")));
                 }
                 Some(Record::Bytes(record)) => {
                     self.consumed += record.len() as u64 + 1;
@@ -253,13 +221,6 @@ impl Feed {
                                     self.fetched(message)
                                 }
                                 Err(failure) => self.bad(failure(line)),
-                            };
-                        }
-                        RecordKind::Json => {
-                            let line = records.number();
-                            return match parse_message(&record) {
-                                Ok(json) => self.json(json, line),
-                                Err(error) => self.bad_json(&error, line),
                             };
                         }
                     }
@@ -286,27 +247,74 @@ impl Feed {
         }
     }
 
-    fn bad_json(&mut self, error: &JsonMessageError, line: u64) -> Fetched<'_> {
-        let failure = Failure::usage(format!("line {line}: {}", escape(&error.to_string()))).keyword("json");
-        self.bad(match error {
-            JsonMessageError::NoTime => {
+    fn next_object(&mut self) -> Fetched<'_> {
+        let Origin::Objects { objects, timing } = &mut self.origin else { return Fetched::Nothing };
+        let (begins, object) = loop {
+            let found = match timing.as_mut() {
+                None => match objects.next(parse_message) {
+                    None => return Fetched::Nothing,
+                    Some(Fetch::Failed(_, error)) => return self.unread("standard input", &error),
+                    Some(Fetch::Found(found)) => found,
+                },
+                Some(timing) if timing.held.is_some() => match timing.take_due() {
+                    None => return Fetched::Nothing,
+                    Some((begins, message)) => break (begins, Ok(message)),
+                },
+                Some(timing) => match objects.next(parse_recorded) {
+                    None => return Fetched::Nothing,
+                    Some(Fetch::Failed(_, error)) => return self.unread("the recording", &error),
+                    Some(Fetch::Found(Found { begins, object: Ok((recorded, message)) })) => {
+                        timing.hold(begins, recorded, message);
+                        continue;
+                    }
+                    Some(Fetch::Found(Found { begins, object: Err(fault) })) => break (begins, Err(fault)),
+                },
+            };
+            break (found.begins, found.object);
+        };
+        self.consumed = objects.consumed();
+        match object {
+            Ok(message) => self.json(message, begins),
+            Err(fault) => self.bad_json(&fault, begins),
+        }
+    }
+
+    /// The input cannot be read any further.
+    fn unread(&mut self, source: &str, error: &std::io::Error) -> Fetched<'_> {
+        self.stopped = true;
+        self.failure = Some(Failure::usage(format!("{source}: {error}")).keyword("file"));
+        Fetched::Nothing
+    }
+
+    fn bad_json(&mut self, fault: &InputFault, begins: InputPlace) -> Fetched<'_> {
+        let failure = Failure::usage(format!("{begins}: {}", escape(&fault.to_string()))).keyword("json");
+        self.bad(match fault {
+            InputFault::Utf16 => Failure::usage("the input is UTF-16")
+                .keyword("json")
+                .hint("convert it: iconv -f UTF-16 -t UTF-8"),
+            InputFault::TooLong => too_long(begins),
+            InputFault::Syntax { .. } if self.on_error == OnError::Stop => {
+                failure.hint("jq -c . tells whether it is JSON, and prints one object a line")
+            }
+            InputFault::Message(JsonMessageError::NoTime) => {
                 failure.hint("mqt pub --json < FILE publishes at once, without --replay")
             }
-            _ => failure,
+            InputFault::Syntax { .. } | InputFault::Message(_) => failure,
         })
     }
 
-    fn json(&mut self, json: JsonMessage, line: u64) -> Fetched<'_> {
+    fn json(&mut self, json: JsonMessage, begins: InputPlace) -> Fetched<'_> {
         let topic = match (json.topic, self.topics.first()) {
             (Some(topic), _) => topic,
             (None, Some(topic)) => topic.clone(),
             (None, None) => {
                 return self.bad(
-                    Failure::usage(format!("line {line}: \"topic\" is missing, and -t gives none"))
+                    Failure::usage(format!("{begins}: \"topic\" is missing, and -t gives none"))
                         .keyword("topic"),
                 );
             }
         };
+        self.lines.add(self.published + 1, begins.line);
         let mut properties = self.properties.clone();
         for property in &json.properties {
             match property {
@@ -335,7 +343,10 @@ impl Feed {
     }
 
     fn bad(&mut self, failure: Failure) -> Fetched<'_> {
-        self.left_out.add(self.published);
+        // A message is told by where its object begins, others by counting.
+        if !matches!(self.origin, Origin::Objects { .. }) {
+            self.left_out.add(self.published);
+        }
         match self.on_error {
             OnError::Stop => {
                 self.stopped = true;
@@ -348,13 +359,14 @@ impl Feed {
 
     /// Waits until [`Self::next`] may have something. Cancel-safe.
     pub async fn ready(&mut self, drained: bool) {
-        if let Origin::Stream { timing: Some(timing), .. } = &self.origin
+        if let Origin::Objects { timing: Some(timing), .. } = &self.origin
             && let Some(held) = &timing.held
         {
             return tokio::time::sleep_until(held.due).await;
         }
         match &mut self.origin {
             Origin::Stream { records, .. } => records.ready().await,
+            Origin::Objects { objects, .. } => objects.ready().await,
             Origin::Repeated { not_before: Some(time), .. } => tokio::time::sleep_until(*time).await,
             // Waits for the confirmation of the round before.
             Origin::Repeated { delay, stepwise, .. } if (*stepwise || !delay.is_zero()) && !drained => {
@@ -368,7 +380,8 @@ impl Feed {
     pub fn may_end(&self) -> bool {
         self.queued.is_empty()
             && match &self.origin {
-                Origin::Stream { timing: Some(timing), .. } if timing.held.is_some() => false,
+                Origin::Objects { timing: Some(timing), .. } if timing.held.is_some() => false,
+                Origin::Objects { objects, .. } => objects.is_empty(),
                 Origin::Stream { records, .. } => records.is_empty(),
                 Origin::Repeated { .. } => false,
             }
@@ -380,7 +393,8 @@ impl Feed {
             && (self.stopped
                 || match &self.origin {
                     Origin::Repeated { left, .. } => *left == 0,
-                    Origin::Stream { timing: Some(timing), .. } if timing.held.is_some() => false,
+                    Origin::Objects { timing: Some(timing), .. } if timing.held.is_some() => false,
+                    Origin::Objects { objects, .. } => objects.is_at_end(),
                     Origin::Stream { records, .. } => records.is_at_end(),
                 })
     }
@@ -389,7 +403,7 @@ impl Feed {
     pub fn is_stream(&self) -> bool {
         self.topics.len() > 1
             || match &self.origin {
-                Origin::Stream { .. } => true,
+                Origin::Stream { .. } | Origin::Objects { .. } => true,
                 Origin::Repeated { .. } => self.published > 1,
             }
     }
@@ -398,6 +412,7 @@ impl Feed {
     pub fn records(&self) -> u64 {
         match &self.origin {
             Origin::Stream { records, .. } => records.number(),
+            Origin::Objects { objects, .. } => objects.number(),
             Origin::Repeated { .. } => self.published,
         }
     }
@@ -415,10 +430,11 @@ impl Feed {
 
     /// Where the input of a publish stood; `None` when there is no input to point at.
     pub fn place(&self, ticket: u64) -> Option<String> {
-        let Origin::Stream { kind, .. } = &self.origin else { return None };
-        let topics = match kind {
-            RecordKind::Payload { .. } => self.topics.len().max(1) as u64,
-            _ => 1,
+        let topics = match &self.origin {
+            Origin::Repeated { .. } => return None,
+            Origin::Objects { .. } => return self.lines.of(ticket).map(|line| format!("line {line}")),
+            Origin::Stream { kind: RecordKind::Payload { .. }, .. } => self.topics.len().max(1) as u64,
+            Origin::Stream { kind: RecordKind::Split { .. }, .. } => 1,
         };
         let left_out = self.left_out.before(ticket);
         Some(format!("line {}", ticket.saturating_sub(1) / topics + 1 + left_out))
@@ -431,7 +447,7 @@ impl Feed {
                 Some(Amount::Messages(left.saturating_mul(self.topics.len().max(1) as u64)))
             }
             Origin::Repeated { .. } => None,
-            Origin::Stream { .. } => self.input_size.map(Amount::Bytes),
+            Origin::Stream { .. } | Origin::Objects { .. } => self.input_size.map(Amount::Bytes),
         }
     }
 
@@ -439,7 +455,7 @@ impl Feed {
     pub fn position(&self, ledger: &Ledger) -> u64 {
         match &self.origin {
             Origin::Repeated { .. } => ledger.asked - ledger.open(),
-            Origin::Stream { .. } => self.consumed,
+            Origin::Stream { .. } | Origin::Objects { .. } => self.consumed,
         }
     }
 }
@@ -501,6 +517,54 @@ impl LeftOut {
         let runs = self.runs.iter().take_while(|(before, _)| *before < ticket);
         self.earlier + runs.map(|(_, count)| count).sum::<u64>()
     }
+}
+
+/// The lines on which the objects of the last publishes begin, as far as these may still be refused. As many lines from
+/// one to the next as before cost nothing.
+#[derive(Debug, Default)]
+struct Lines(VecDeque<Run>);
+
+/// Publishes whose objects begin as many lines apart.
+#[derive(Debug)]
+struct Run {
+    first: u64,
+    line: u64,
+    /// Lines from one to the next, once there is a second.
+    step: Option<u64>,
+}
+
+impl Run {
+    fn line(&self, ticket: u64) -> u64 {
+        self.line + ticket.saturating_sub(self.first).saturating_mul(self.step.unwrap_or(0))
+    }
+}
+
+impl Lines {
+    /// The next publish.
+    fn add(&mut self, ticket: u64, line: u64) {
+        match self.0.back_mut() {
+            Some(run) if run.step.is_none() => run.step = Some(line.saturating_sub(run.line)),
+            Some(run) if run.line(ticket) == line => {}
+            _ => self.0.push_back(Run { first: ticket, line, step: None }),
+        }
+        while self.0.get(1).is_some_and(|second| second.first + REFUSABLE < ticket) {
+            self.0.pop_front();
+        }
+    }
+
+    fn of(&self, ticket: u64) -> Option<u64> {
+        let after = self.0.partition_point(|run| run.first <= ticket);
+        self.0.get(after.checked_sub(1)?).map(|run| run.line(ticket))
+    }
+}
+
+/// A record at this place is too long.
+fn too_long(place: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        Kind::TooLarge,
+        format!("{place}: longer than {MAX_REMAINING_LENGTH} bytes, the most that MQTT carries"),
+    )
+    .keyword("line-too-long")
 }
 
 fn without_cr(mut record: Bytes, crlf: bool) -> Bytes {
@@ -578,6 +642,34 @@ fn stdin_size() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_of_objects_are_kept_in_bounded_memory() {
+        let mut lines = Lines::default();
+        // A gap, several in a line, then five lines each.
+        for (index, line) in [1, 2, 5, 5, 5, 6].into_iter().enumerate() {
+            lines.add(index as u64 + 1, line);
+        }
+        let line = |ticket| 6 + 5 * (ticket - 6);
+        for ticket in 7..1_000 {
+            lines.add(ticket, line(ticket));
+        }
+        assert_eq!(
+            (1..=7).map(|ticket| lines.of(ticket).unwrap()).collect::<Vec<_>>(),
+            [1, 2, 5, 5, 5, 6, 11]
+        );
+        assert_eq!(lines.of(999), Some(line(999)));
+        assert!(lines.0.len() < 6, "{lines:?}");
+        assert_eq!(lines.of(0), None);
+        // No two alike.
+        for ticket in 1_000..500_000 {
+            lines.add(ticket, ticket * ticket);
+        }
+        assert!(lines.0.len() as u64 <= REFUSABLE + 2);
+        for ticket in [499_999, 499_998, 500_000 - REFUSABLE] {
+            assert_eq!(lines.of(ticket), Some(ticket * ticket));
+        }
+    }
 
     #[test]
     fn records_that_were_left_out_are_counted_in_bounded_memory() {

@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 use crate::connection::thread::in_thread;
 
 /// One read asks for so many bytes.
-const BLOCK: usize = 128 * 1024;
+pub(super) const BLOCK: usize = 128 * 1024;
 /// So many blocks may wait.
-const WAITING: usize = 4;
+pub(super) const WAITING: usize = 4;
 /// The largest payload that fits into a packet, and so the largest record, in bytes.
-const LARGEST: usize = crate::mqtt::MAX_REMAINING_LENGTH;
+pub(super) const LARGEST: usize = crate::mqtt::MAX_REMAINING_LENGTH;
 
 /// A piece of input.
 #[derive(Debug)]
@@ -188,7 +188,8 @@ fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mps
     }
 }
 
-fn read_some(input: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
+/// Reads once, however often a signal comes between.
+pub(super) fn read_some(input: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
     loop {
         match input.read(space) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

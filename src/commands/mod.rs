@@ -14,6 +14,7 @@ mod latency;
 mod local_broker;
 mod mosquitto;
 mod nearness;
+mod objects;
 pub mod old_manual;
 pub mod profile;
 pub mod publish;

@@ -9,13 +9,13 @@ use crate::connection::error::reason;
 use crate::error::Failure;
 use crate::process::file;
 
-use super::input::Records;
+use super::objects::Objects;
 
-/// Opens a recording, a message a line.
+/// Opens a recording.
 ///
 /// # Errors
 /// There is no such file, or it cannot be read.
-pub fn open(path: &Path) -> Result<Records, Failure> {
+pub fn open(path: &Path) -> Result<Objects, Failure> {
     let failed = |error: std::io::Error| {
         Failure::usage(format!("{}: {}", path.display(), reason(&error)))
             .keyword("file")
@@ -25,7 +25,7 @@ pub fn open(path: &Path) -> Result<Records, Failure> {
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(Failure::usage(format!("{}: it is a folder", path.display())).keyword("file"));
     }
-    Ok(Records::read(file, b'\n'))
+    Ok(Objects::read(file))
 }
 
 /// When the messages of a recording are due.

@@ -111,6 +111,26 @@ fn f43_a_denied_publish() {
     }
 }
 
+/// It is told by the line on which its object begins, empty lines and objects that were left out before it or not.
+#[test]
+fn f43_a_denied_object_is_told_by_its_line() {
+    let mqt = to(&["--json", "-q", "1", "-M", "1", "--on-error=skip"])
+        .stdin("\n{\n\"topic\":\"a\"}\nno JSON\n{\n\"topic\":\"b\"\n}{\"topic\":\"c\"}");
+    let outcome = published(
+        mqt,
+        CONNACK,
+        &[
+            ("32 (`a` 0001 00)", "40 03 0001 87"),
+            ("32 (`b` 0002 00)", "40 03 0002 87"),
+            ("32 (`c` 0003 00)", "40 03 0003 87"),
+        ],
+    );
+    outcome.assert_code(1).assert_stderr_has("error[json]: line 4: not a JSON object");
+    for place in ["publish \"a\" (line 2)", "publish \"b\" (line 5)", "publish \"c\" (line 7)"] {
+        outcome.assert_stderr_has(place);
+    }
+}
+
 #[test]
 fn f43_lines_go_on_after_a_denied_one() {
     let mqt = to(&["-t", "a", "-l", "-q", "1", "-M", "1"]).stdin("x\ny\nz\n");

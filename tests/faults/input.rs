@@ -163,6 +163,54 @@ fn json_lines() {
     assert_packets(&sent(mqt, &listener, CONNACK), &["30 (`a` (03 `t` 26 `k` `v`) 'x')"]);
 }
 
+/// However the objects are laid out, as jq, editors and other programs write them.
+#[test]
+fn json_in_every_layout() {
+    let packets = &["30 (`a` 'x')", "30 (`b` '{' 0A '}')"];
+    for input in [
+        "{\n  \"topic\": \"a\",\n  \"payload\": \"x\"\n}\n{\n  \"topic\": \"b\",\n  \"payload\": {\n}\n}\n",
+        "[{\"topic\":\"a\",\"payload\":\"x\"},{\"topic\":\"b\",\"payload\":{\n}}]",
+        "[\r\n  {\"topic\":\"a\",\"payload\":\"x\"},\r\n  {\"topic\":\"b\",\"payload\":{\n}}\r\n]\r\n",
+        "{\"topic\":\"a\",\"payload\":\"x\"}{\"topic\":\"b\",\"payload\":\"{\\n}\"}",
+        "\u{feff}{\"topic\":\"a\",\"payload\":\"x\"}\r\n\r\n{\"topic\":\"b\",\"payload\":\"{\\n\\u007d\"}\r\n",
+    ] {
+        assert_sends(&["--json"], input.as_bytes(), packets);
+    }
+}
+
+#[test]
+fn broken_json_is_told_with_its_place() {
+    let broker = TestBroker::start();
+    let run = |options: &[&str], stdin: &[u8]| {
+        publish(broker.port())
+            .args(["--json", "-q", "1", "--summary=json"])
+            .args(options)
+            .stdin(stdin.to_vec())
+            .run()
+    };
+    let pretty =
+        b"{\n  \"topic\": \"a\"\n}\n{\n  \"topic\": \"b\"\n  \"qos\": 1\n}\n{\n  \"topic\": \"c\"\n}\n";
+    let place = "error[json]: line 4: not a JSON object: ',' or '}' expected at line 6, column 3";
+    let stopped = run(&[], pretty);
+    stopped.assert_code(1).assert_stderr_has(place).assert_stderr_has("jq -c .");
+    assert_eq!(summary(&stopped)["confirmed"], 1, "{stopped}");
+    let skipped = run(&["--on-error=skip"], pretty);
+    skipped.assert_code(1).assert_stderr_has(place);
+    assert_eq!(summary(&skipped)["confirmed"], 2, "{skipped}");
+    // The input broke off.
+    for torn in ["{\"topic\":\"a\"}{\"topic\":", "[{\"topic\":\"a\"}"] {
+        let outcome = run(&[], torn.as_bytes());
+        outcome.assert_code(1).assert_stderr_has("error[json]: line 1, column 1");
+        assert_eq!(summary(&outcome)["confirmed"], 1, "{outcome}");
+    }
+    let utf16: Vec<u8> = "\u{feff}{\"topic\":\"a\"}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for options in [&[][..], &["--on-error=skip"]] {
+        let outcome = run(options, &utf16);
+        outcome.assert_code(1).assert_stderr_has("UTF-16").assert_stderr_has("iconv -f UTF-16 -t UTF-8");
+        assert_eq!(summary(&outcome)["sent"], 0, "{outcome}");
+    }
+}
+
 /// Whatever `mqt sub --json` prints, `mqt pub --json` publishes.
 #[test]
 fn json_goes_from_one_broker_to_another() {

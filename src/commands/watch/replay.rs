@@ -4,25 +4,25 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::commands::input::{Record, Records};
+use crate::commands::objects::{Fetch, Objects};
 use crate::commands::recording::{self, Pace};
 use crate::config;
 use crate::connection::error::reason;
 use crate::error::Failure;
 use crate::mqtt::Message;
 use crate::mqtt::packet::Publish;
-use crate::output::json::{JsonMessage, parse_recorded};
+use crate::output::json::{Found, InputPlace, JsonMessage, parse_recorded};
 use crate::output::units::count_of;
 
 /// A recording that is being shown.
 pub struct Replay {
-    records: Records,
+    objects: Objects,
     pace: Pace,
     next: Option<(Duration, Instant, Publish)>,
     /// How many lines were left out, for they cannot be replayed.
     skipped: u64,
     /// The first of them, and what is wrong with it.
-    first_fault: Option<(u64, String)>,
+    first_fault: Option<(InputPlace, String)>,
     /// How many messages were read.
     read: u64,
     into: Duration,
@@ -36,7 +36,7 @@ impl Replay {
     /// There is no such file, or it cannot be read.
     pub fn open(replay: &config::Replay) -> Result<Self, Failure> {
         Ok(Self {
-            records: recording::open(&replay.file)?,
+            objects: recording::open(&replay.file)?,
             pace: Pace::new(replay.speed.factor()),
             next: None,
             skipped: 0,
@@ -68,9 +68,9 @@ impl Replay {
     /// What was left out; `None` when every line was a message.
     #[must_use]
     pub fn skipped(&self) -> Option<String> {
-        let (line, fault) = self.first_fault.as_ref()?;
+        let (place, fault) = self.first_fault.as_ref()?;
         let count = count_of(self.skipped, "line");
-        Some(format!("{count} of the recording left out; the first is line {line}: {fault}"))
+        Some(format!("{count} of the recording left out; the first is {place}: {fault}"))
     }
 
     /// Whether there was nothing to show, though there were lines.
@@ -85,8 +85,8 @@ impl Replay {
             if let Some((_, due, _)) = &self.next {
                 return tokio::time::sleep_until(*due).await;
             }
-            self.records.ready().await;
-            if !self.read() && self.records.is_at_end() {
+            self.objects.ready().await;
+            if !self.read() && self.objects.is_at_end() {
                 self.ended = true;
                 return;
             }
@@ -105,10 +105,9 @@ impl Replay {
 
     /// Reads the next message, if one is there.
     fn read(&mut self) -> bool {
-        while let Some(record) = self.records.next() {
-            let fault = match record {
-                Record::Bytes(line) if line.trim_ascii().is_empty() => continue,
-                Record::Bytes(line) => match parse_recorded(&line) {
+        while let Some(fetch) = self.objects.next(parse_recorded) {
+            let (place, fault) = match fetch {
+                Fetch::Found(Found { begins, object }) => match object {
                     Ok((recorded, JsonMessage { topic: Some(topic), payload, qos, retain, properties })) => {
                         let message = Message {
                             topic,
@@ -122,14 +121,13 @@ impl Replay {
                         self.read += 1;
                         return true;
                     }
-                    Ok(_) => "\"topic\" is missing".to_owned(),
-                    Err(error) => error.to_string(),
+                    Ok(_) => (begins, "\"topic\" is missing".to_owned()),
+                    Err(fault) => (begins, fault.to_string()),
                 },
-                Record::TooLong => "it is longer than any MQTT packet".to_owned(),
-                Record::Failed(error) => reason(&error),
+                Fetch::Failed(at, error) => (at, reason(&error)),
             };
             self.skipped += 1;
-            self.first_fault.get_or_insert((self.records.number(), fault));
+            self.first_fault.get_or_insert((place, fault));
         }
         false
     }

@@ -9,9 +9,11 @@ mod message;
 mod number;
 mod reader;
 mod scanner;
+mod splitter;
 
 pub use reader::{JsonMessage, JsonMessageError, parse_message, parse_recorded};
 pub use scanner::{SyntaxError, Token};
+pub use splitter::{Found, InputFault, InputPlace, Splitter};
 
 pub use message::user_properties;
 
