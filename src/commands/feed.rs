@@ -287,11 +287,18 @@ impl Feed {
     }
 
     fn bad_json(&mut self, fault: &InputFault, begins: InputPlace) -> Fetched<'_> {
+        if *fault == InputFault::Utf16 {
+            // Nothing of it can be read, whatever --on-error says.
+            self.stopped = true;
+            self.failure = Some(
+                Failure::usage("the input is UTF-16")
+                    .keyword("json")
+                    .hint("convert it: iconv -f UTF-16 -t UTF-8"),
+            );
+            return Fetched::Nothing;
+        }
         let failure = Failure::usage(format!("{begins}: {}", escape(&fault.to_string()))).keyword("json");
         self.bad(match fault {
-            InputFault::Utf16 => Failure::usage("the input is UTF-16")
-                .keyword("json")
-                .hint("convert it: iconv -f UTF-16 -t UTF-8"),
             InputFault::TooLong => too_long(begins),
             InputFault::Syntax { .. } if self.on_error == OnError::Stop => {
                 failure.hint("jq -c . tells whether it is JSON, and prints one object a line")
@@ -299,7 +306,7 @@ impl Feed {
             InputFault::Message(JsonMessageError::NoTime) => {
                 failure.hint("mqt pub --json < FILE publishes at once, without --replay")
             }
-            InputFault::Syntax { .. } | InputFault::Message(_) => failure,
+            InputFault::Syntax { .. } | InputFault::Message(_) | InputFault::Utf16 => failure,
         })
     }
 

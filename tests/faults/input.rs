@@ -207,6 +207,7 @@ fn broken_json_is_told_with_its_place() {
     for options in [&[][..], &["--on-error=skip"]] {
         let outcome = run(options, &utf16);
         outcome.assert_code(1).assert_stderr_has("UTF-16").assert_stderr_has("iconv -f UTF-16 -t UTF-8");
+        assert!(!outcome.stderr().contains("--on-error"), "{outcome}");
         assert_eq!(summary(&outcome)["sent"], 0, "{outcome}");
     }
 }
@@ -214,7 +215,7 @@ fn broken_json_is_told_with_its_place() {
 /// Whatever `mqt sub --json` prints, `mqt pub --json` publishes.
 #[test]
 fn json_goes_from_one_broker_to_another() {
-    let (old, new) = (TestBroker::start(), TestBroker::start());
+    let (old, new, newer) = (TestBroker::start(), TestBroker::start(), TestBroker::start());
     let seed = |topic: &str, options: &[&str]| {
         publish(old.port()).args(["-t", topic, "-r", "-q", "2"]).args(options).run().assert_code(0);
     };
@@ -233,9 +234,11 @@ fn json_goes_from_one_broker_to_another() {
             .args(format)
             .run()
     };
-    let exported = read(&old, &["--json"]);
-    exported.assert_code(0);
-    publish(new.port()).arg("--json").stdin(exported.stdout.clone()).run().assert_code(0);
+    for (broker, options) in [(&new, &["--json"][..]), (&newer, &["--json", "--pretty"])] {
+        let exported = read(&old, options);
+        exported.assert_code(0);
+        publish(broker.port()).arg("--json").stdin(exported.stdout.clone()).run().assert_code(0);
+    }
     let lines = |broker: &TestBroker| {
         let outcome = read(broker, &["-F", "%t %q %r %l %x %D %P"]);
         outcome.assert_code(0);
@@ -244,6 +247,7 @@ fn json_goes_from_one_broker_to_another() {
         lines
     };
     assert_eq!(lines(&old), lines(&new));
+    assert_eq!(lines(&old), lines(&newer));
 }
 
 #[test]
