@@ -324,7 +324,7 @@ impl Case {
         wait_until("the end of the connections", || recorder.records().iter().all(|record| record.ended));
         let stdout = outcome.stdout.escape_ascii().to_string();
         Some(Seen {
-            stdout: plain_times(&plain_id(&stdout.replace(&process.to_string(), "PID"))),
+            stdout: plain_id(&plain_times(&stdout).replace(&process.to_string(), "PID")),
             exit: outcome.code().map_or("a signal".to_owned(), |code| code.to_string()),
             connections: recorder
                 .records()
