@@ -2,7 +2,7 @@
 //! says what is missing when descriptors run out.
 //!
 //! [`signal`] decides what a signal does: before a command listens, and while it is inside of a call that may block,
-//! the default action stays. [`file`] is the only way to files by name, and every call in it is such a call: a FIFO
+//! the default action stays. [`mod@file`] is the only way to files by name, and every call in it is such a call: a FIFO
 //! that nobody opens, or a mount that hangs, cannot keep the program from being ended.
 
 pub mod descriptors;
