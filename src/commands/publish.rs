@@ -79,6 +79,7 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
         progress,
         nearness,
         refusal: None,
+        refused_outright: false,
         shown: 0,
         stop: None,
         late: false,
@@ -100,6 +101,8 @@ struct Publisher<'a> {
     nearness: Nearness,
     /// The gravest refusal.
     refusal: Option<Failure>,
+    /// A refusal had a reason code, or was one of the limits: not the closing of a connection alone.
+    refused_outright: bool,
     shown: u64,
     /// A signal came: no more is read, and what is on its way has time until then.
     stop: Option<(Signal, Instant)>,
@@ -229,6 +232,7 @@ impl Publisher<'_> {
                 Event::Refused { ticket, topic, refusal } => {
                     let place = self.feed.place(ticket);
                     let failure = from_refusal(&refusal, &topic, place.as_deref());
+                    self.refused_outright |= !matches!(refusal, Refusal::Closed { .. });
                     if matches!(refusal, Refusal::Closed { .. }) && self.settings.on_error == OnError::Stop {
                         self.feed.stop();
                     }
@@ -332,7 +336,7 @@ impl Publisher<'_> {
             self.talk.ui.warning("repeated", &text);
         }
         // What was asked to be left out is a part of the run, unless it was all of it.
-        if self.settings.on_error == OnError::Skip && ledger.confirmed > 0 {
+        if self.settings.on_error == OnError::Skip && ledger.confirmed > 0 && !self.refused_outright {
             for failure in failures.iter_mut().filter(|failure| failure.keyword == DENIED_BY_CLOSING) {
                 failure.kind = Kind::Partial;
             }
