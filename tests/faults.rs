@@ -2,6 +2,7 @@
 
 mod connecting;
 mod denied;
+mod files;
 mod input;
 #[cfg(unix)]
 mod output;

@@ -126,7 +126,7 @@ fn mqt_reads_options_files_too() {
     Mqt::new(["pub", "-t", "a", "-n", "-o", "/nowhere/at-all"])
         .run()
         .assert_code(1)
-        .assert_stderr_has("the options file /nowhere/at-all cannot be read");
+        .assert_stderr_has("error[file]: /nowhere/at-all: no such file");
 }
 
 /// A line without a value never takes the next line for it.

@@ -709,7 +709,7 @@ fn a_file_of_another_kind_is_called_what_it_is() {
     assert!(ca.1.contains("openssl x509 -inform der -in "), "{}", ca.1);
     assert_eq!(key.0, "this is a certificate, not a private key in PEM form");
     let [ca, _] = with("utf16.pem", b"\xFF\xFE-\0-\0");
-    assert_eq!(ca.0, "the file is UTF-16; PEM is ASCII");
+    assert_eq!(ca.0, "UTF-16 text; save it as UTF-8");
     let [ca, _] = with("store.jks", &[0xFE, 0xED, 0xFE, 0xED, 0, 0, 0, 2]);
     assert_eq!(ca.0, "this is a Java key store, not a certificate in PEM form");
     let [ca, _] = with("request.pem", pem("CERTIFICATE REQUEST", &[0x30, 0]).as_bytes());

@@ -1,11 +1,10 @@
 //! The password file: a line `user:password` for every user.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::mqtt::Secret;
-use crate::process::file;
+use crate::process::text_file::{self, FileError, TextFile};
 
 /// The users and their passwords, as plain text: for development, not for production.
 ///
@@ -20,13 +19,8 @@ pub struct PasswordFile {
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordFileError {
     /// It could not be read.
-    #[error("the password file {} cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] FileError),
     /// A line is wrong.
     #[error("line {line} of the password file {why}")]
     Line {
@@ -43,9 +37,7 @@ impl PasswordFile {
     /// # Errors
     /// The file cannot be read, or one of its lines is wrong.
     pub fn read(path: &Path) -> Result<Self, PasswordFileError> {
-        let text = file::read_to_string(path)
-            .map_err(|source| PasswordFileError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text)
+        Self::parse(TextFile::read(path, text_file::DATA)?.text())
     }
 
     /// Reads the text of a password file.

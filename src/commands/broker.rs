@@ -13,6 +13,7 @@ use crate::connection::Endpoint;
 use crate::connection::listen::ListenError;
 use crate::error::{Failure, Kind};
 use crate::mqtt::Packet;
+use crate::output::sanitize::escape;
 use crate::output::trace::{Direction, line};
 use crate::ui::Ui;
 
@@ -93,7 +94,13 @@ pub(super) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failur
 }
 
 fn from_password_file(error: &PasswordFileError) -> Failure {
-    Failure::usage(error.to_string()).keyword("config").hint("it has a line NAME:PASSWORD for every user")
+    let keyword = match error {
+        PasswordFileError::Read(_) => "file",
+        PasswordFileError::Line { .. } => "config",
+    };
+    Failure::usage(escape(&error.to_string()))
+        .keyword(keyword)
+        .hint("it has a line NAME:PASSWORD for every user")
 }
 
 /// Why the broker does not start.

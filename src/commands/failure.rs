@@ -23,6 +23,10 @@ pub(super) fn from_setup(error: &SetupError) -> Failure {
     };
     let failure =
         error.hints().into_iter().fold(Failure::new(kind, escape(&error.to_string())), Failure::hint);
+    let failure = match error {
+        SetupError::Read(_) | SetupError::File { .. } => failure.keyword("file"),
+        _ => failure,
+    };
     mosquitto::end_by_setup(failure, error)
 }
 
@@ -89,7 +93,7 @@ pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
             .cause(format!("{endpoint}: the connection is closed again and again right after CONNACK"))
             .hint("--retry keeps trying"),
         ClientError::Unencodable(what) => Failure::usage(format!("CONNECT cannot be sent: {}", escape(what))),
-        ClientError::PasswordFile { .. } => Failure::usage(escape(&error.to_string())).keyword("file"),
+        ClientError::PasswordFile(_) => Failure::usage(escape(&error.to_string())).keyword("file"),
         ClientError::PasswordCommand(what) => Failure::usage(format!("the password command {}", escape(what)))
             .keyword("config")
             .hint("run the command by hand: it has to print the password and exit with 0"),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::output::json::{
 };
 use crate::output::sanitize::escape;
 use crate::process::file;
+use crate::process::text_file::FileError;
 use crate::ui::Amount;
 
 use super::input::{Record, Records, read_whole_in_thread};
@@ -56,6 +58,8 @@ enum Origin {
 
 /// Holds a message back until it is due.
 struct Timing {
+    /// The recording.
+    path: PathBuf,
     pace: Pace,
     held: Option<Held>,
 }
@@ -136,7 +140,11 @@ impl Feed {
             Source::JsonLines => Origin::Objects { objects: Box::new(Objects::read(Stdin)), timing: None },
             Source::Recording(replay) => Origin::Objects {
                 objects: Box::new(recording::open(&replay.file)?),
-                timing: Some(Box::new(Timing { pace: Pace::new(replay.speed.factor()), held: None })),
+                timing: Some(Box::new(Timing {
+                    path: replay.file.clone(),
+                    pace: Pace::new(replay.speed.factor()),
+                    held: None,
+                })),
             },
         };
         let input_size = match (&origin, &settings.source) {
@@ -203,7 +211,7 @@ impl Feed {
             Origin::Objects { .. } => return self.next_object(),
             Origin::Stream { records, kind } => match records.next() {
                 None => return Fetched::Nothing,
-                Some(Record::Failed(error)) => return self.unread("standard input", &error),
+                Some(Record::Failed(error)) => return self.unread(unread_stdin(error)),
                 Some(Record::TooLong) => {
                     let line = records.number();
                     return self.bad(too_long(format_args!("line {line}")));
@@ -253,7 +261,7 @@ impl Feed {
             let found = match timing.as_mut() {
                 None => match objects.next(parse_message) {
                     None => return Fetched::Nothing,
-                    Some(Fetch::Failed(_, error)) => return self.unread("standard input", &error),
+                    Some(Fetch::Failed(error)) => return self.unread(unread_stdin(error)),
                     Some(Fetch::Found(found)) => found,
                 },
                 Some(timing) if timing.held.is_some() => match timing.take_due() {
@@ -262,7 +270,10 @@ impl Feed {
                 },
                 Some(timing) => match objects.next(parse_recorded) {
                     None => return Fetched::Nothing,
-                    Some(Fetch::Failed(_, error)) => return self.unread("the recording", &error),
+                    Some(Fetch::Failed(error)) => {
+                        let failure = recording::failed(&timing.path, error);
+                        return self.unread(failure);
+                    }
                     Some(Fetch::Found(Found { begins, object: Ok((recorded, message)) })) => {
                         timing.hold(begins, recorded, message);
                         continue;
@@ -280,9 +291,9 @@ impl Feed {
     }
 
     /// The input cannot be read any further.
-    fn unread(&mut self, source: &str, error: &std::io::Error) -> Fetched<'_> {
+    fn unread(&mut self, failure: Failure) -> Fetched<'_> {
         self.stopped = true;
-        self.failure = Some(Failure::usage(format!("{source}: {error}")).keyword("file"));
+        self.failure = Some(failure);
         Fetched::Nothing
     }
 
@@ -474,11 +485,9 @@ pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, 
         Source::File(path) => file_payload(path),
         Source::StdinWhole => {
             check_stdin()?;
-            let payload = read_whole_in_thread(Stdin).await.map_err(|error| {
-                Failure::usage(format!("standard input: {error}"))
-                    .keyword("file")
-                    .old_text("Error loading input from stdin.")
-            })?;
+            let payload = read_whole_in_thread(Stdin)
+                .await
+                .map_err(|error| unread_stdin(error).old_text("Error loading input from stdin."))?;
             if payload.len() > MAX_REMAINING_LENGTH {
                 return Err(too_large(payload.len() as u64, "standard input"));
             }
@@ -608,6 +617,11 @@ impl Read for Stdin {
     fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
         std::io::stdin().lock().read(space)
     }
+}
+
+/// Standard input cannot be read, or not to its end.
+fn unread_stdin(error: std::io::Error) -> Failure {
+    FileError::new("standard input".as_ref(), error).into()
 }
 
 /// Fails when standard input is closed: to end there would pass for an empty message, which clears what is retained.

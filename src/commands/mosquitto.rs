@@ -37,7 +37,7 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
         ClientError::Denied { .. }
         | ClientError::TakenOver
         | ClientError::Unencodable(_)
-        | ClientError::PasswordFile { .. }
+        | ClientError::PasswordFile(_)
         | ClientError::PasswordCommand(_) => failure,
     }
 }
@@ -130,6 +130,9 @@ fn connection_error(reason: ReasonCode, publishing: bool) -> String {
 /// A wrong file or option of the connection.
 pub(super) fn end_by_setup(failure: Failure, error: &SetupError) -> Failure {
     match error {
+        SetupError::Read(error) if error.is_missing() => {
+            failure.old_text(multicall::tls_file_missing(error.path()))
+        }
         SetupError::File { path, error } if error.kind() == io::ErrorKind::NotFound => {
             failure.old_text(multicall::tls_file_missing(path))
         }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::output::json::{Found, InputPlace, JsonMessageError, Splitter};
+use crate::output::json::{Found, JsonMessageError, Splitter};
 
 use super::input::{BLOCK, LARGEST, WAITING, read_some};
 
@@ -13,8 +13,8 @@ use super::input::{BLOCK, LARGEST, WAITING, read_some};
 pub(super) enum Fetch<T> {
     /// An object, or what stands in its place.
     Found(Found<T>),
-    /// Reading failed here.
-    Failed(InputPlace, io::Error),
+    /// Reading failed; nothing follows.
+    Failed(io::Error),
 }
 
 /// The objects of an input, in order.
@@ -52,7 +52,7 @@ impl Objects {
                 return Some(Fetch::Found(found));
             }
             if let Some(error) = self.failed.take() {
-                return Some(Fetch::Failed(self.splitter.place(), error));
+                return Some(Fetch::Failed(error));
             }
             if self.ended {
                 return None;

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use crate::cli::multicall;
 use crate::config::{OnError, PublishSettings};
-use crate::connection::error::reason;
 use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
 use crate::mqtt::session::{Event, Refusal};
@@ -17,6 +16,7 @@ use crate::mqtt::{QoS, ReasonCode};
 use crate::output::units::count_of;
 use crate::process::file;
 use crate::process::signal::interruptible;
+use crate::process::text_file::FileError;
 use crate::ui::{Progress, Summary, Ui};
 
 use super::failure::{DENIED_BY_CLOSING, from_refusal, from_setup};
@@ -372,9 +372,8 @@ fn timed_out(limit: Option<Duration>, what: &str) -> Failure {
 pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     let is_stdin = path.as_os_str() == "-";
     let failed = |error: std::io::Error| {
-        let failure = Failure::usage(format!("{}: {}", path.display(), reason(&error)))
-            .keyword("file")
-            .old_text(multicall::not_loaded(path, &error));
+        let old = multicall::not_loaded(path, &error);
+        let failure = Failure::from(FileError::new(path, error)).old_text(old);
         if is_stdin { failure.hint("-s reads standard input") } else { failure }
     };
     let file = file::open(path).map_err(failed)?;

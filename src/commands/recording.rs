@@ -1,13 +1,15 @@
 //! Recordings: files of messages as JSON lines, and when each message in them is due.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::connection::error::reason;
 use crate::error::Failure;
 use crate::process::file;
+use crate::process::signal::interruptible;
+use crate::process::text_file::{FileError, Unmarked};
 
 use super::objects::Objects;
 
@@ -16,16 +18,24 @@ use super::objects::Objects;
 /// # Errors
 /// There is no such file, or it cannot be read.
 pub fn open(path: &Path) -> Result<Objects, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::usage(format!("{}: {}", path.display(), reason(&error)))
-            .keyword("file")
-            .hint("a recording is made by mqt watch --record FILE or mqt sub --json > FILE")
-    };
+    let failed = |error| failed(path, error);
     let file = file::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(Failure::usage(format!("{}: it is a folder", path.display())).keyword("file"));
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if kind.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
     }
-    Ok(Objects::read(file))
+    let mut text = Unmarked::new(file);
+    // Of what may wait for its first byte, the thread that reads sees to the mark.
+    if kind.is_file() {
+        interruptible(|| text.begin()).map_err(failed)?;
+    }
+    Ok(Objects::read(text))
+}
+
+/// A recording that cannot be read, or not to its end.
+pub fn failed(path: &Path, error: io::Error) -> Failure {
+    Failure::from(FileError::new(path, error))
+        .hint("a recording is made by mqt watch --record FILE or mqt sub --json > FILE")
 }
 
 /// When the messages of a recording are due.

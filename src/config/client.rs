@@ -17,6 +17,7 @@ use crate::connection::{
 use crate::error::Failure;
 use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
 use crate::process::file;
+use crate::process::text_file::FileError;
 
 use super::environment::Environment;
 use super::settings::UiSettings;
@@ -310,9 +311,7 @@ fn will(args: &WillArgs, properties: Properties) -> Result<Option<Will>, Failure
 }
 
 fn read_will(path: &Path) -> Result<Bytes, Failure> {
-    file::read(path).map(Bytes::from).map_err(|error| {
-        Failure::usage(format!("the will file {} cannot be read", path.display())).source(&error)
-    })
+    file::read(path).map(Bytes::from).map_err(|error| FileError::new(path, error).into())
 }
 
 /// How to talk.

@@ -8,7 +8,7 @@ use crate::connection::password::without_line_end;
 use crate::connection::tls::is_encrypted_key;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
-use crate::process::file;
+use crate::process::{file, text_file};
 
 use super::environment::Environment;
 
@@ -66,10 +66,7 @@ pub(super) fn key_password(tls: &TlsArgs, environment: &Environment<'_>) -> Resu
 }
 
 fn read_file(path: &Path) -> Result<Secret, Failure> {
-    let bytes = file::read(path).map_err(|error| {
-        Failure::usage(format!("the password file {} cannot be read", path.display())).source(&error)
-    })?;
-    Ok(without_line_end(bytes))
+    Ok(without_line_end(text_file::read(path, text_file::CONFIGURATION)?))
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
 use crate::cli::values::Size;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WatchArgs, WrongUsage};
 use crate::error::Failure;
+use crate::output::sanitize::escape;
+use crate::process::text_file::FileError;
 
 pub use crate::cli::multicall::{Dialect, Tool};
 pub use crate::cli::values::Chance;
@@ -126,6 +128,12 @@ impl From<WrongUsage> for Failure {
     fn from(usage: WrongUsage) -> Self {
         let failure = Self::usage(usage.what).keyword(usage.keyword);
         usage.hints.into_iter().fold(failure, Self::hint)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::usage(escape(&error.to_string())).keyword("file")
     }
 }
 

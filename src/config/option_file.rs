@@ -1,13 +1,12 @@
 //! Options files in the form of the mosquitto clients: one option a line, the rest of the line its value.
 
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::cli::multicall::{Line, Tool, line_words};
 use crate::error::Failure;
-use crate::process::file;
+use crate::process::text_file::{self, FileError, TextFile};
 
 /// An options file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +34,17 @@ pub fn read(
             None => return Ok(None),
         },
     };
-    match file::read(&path) {
+    match text_file::read(&path, text_file::CONFIGURATION) {
         Ok(bytes) => {
-            let lines = lines(text(&bytes, &path)?, |line| {
+            // What is not UTF-8 could be no topic and no name.
+            let lines = lines(&String::from_utf8_lossy(&bytes), |line| {
                 let nothing = line.starts_with('#') || line.trim_start_matches(' ').is_empty();
                 (!nothing).then(|| line_words(line))
             });
             Ok(Some(OptionFile { path, lines }))
         }
-        Err(error) if given.is_none() && is_missing(error.kind()) => Ok(None),
-        Err(error) => Err(unreadable(&path, &error)),
+        Err(error) if given.is_none() && is_out_of_reach(&error) => Ok(None),
+        Err(error) => Err(unreadable(error)),
     }
 }
 
@@ -54,27 +54,27 @@ pub fn read(
 /// # Errors
 /// It cannot be read.
 pub fn read_named(path: &Path) -> Result<OptionFile, Failure> {
-    let bytes = file::read(path).map_err(|error| unreadable(path, &error))?;
-    Ok(OptionFile { path: path.to_owned(), lines: lines(text(&bytes, path)?, own_words) })
+    let file = TextFile::read(path, text_file::CONFIGURATION)?;
+    Ok(OptionFile { path: path.to_owned(), lines: lines(file.text(), own_words) })
 }
 
-fn is_missing(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::NotFound
-            | ErrorKind::NotADirectory
-            | ErrorKind::IsADirectory
-            | ErrorKind::PermissionDenied
-    )
+fn is_out_of_reach(error: &FileError) -> bool {
+    error.is_missing()
+        || error.system().is_some_and(|error| {
+            matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::PermissionDenied)
+        })
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    let reason = crate::connection::error::system_reason(error);
-    let what = format!("the options file {} cannot be read", path.display());
-    Failure::usage(what)
-        .keyword("config")
-        .cause(reason.clone())
-        .old_text(format!("Error: Unable to open options file \"{}\": {reason}.", path.display()))
+fn unreadable(error: FileError) -> Failure {
+    let path = error.path().display();
+    let old = match error.system() {
+        Some(reason) => {
+            format!("Error: Unable to open options file \"{path}\": {}.", text_file::system_reason(reason))
+        }
+        None if error.is_utf_16() => format!("Error: the options file {path} is UTF-16, save it as UTF-8."),
+        None => format!("Error: Unable to open options file {error}."),
+    };
+    Failure::from(error).old_text(old)
 }
 
 /// `$XDG_CONFIG_HOME/NAME`, else `$HOME/.config/NAME`, on Windows `%USERPROFILE%\NAME.conf`. A variable that is set
@@ -91,20 +91,8 @@ fn default_path(tool: Tool, variable: &dyn Fn(&str) -> Option<OsString>) -> Opti
     }
 }
 
-/// The text of a file, without a byte order mark. What is not UTF-8 could be no topic and no name.
-fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<Cow<'a, str>, Failure> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        let what = format!("the options file {} is UTF-16", path.display());
-        return Err(Failure::usage(what.clone())
-            .keyword("config")
-            .hint("save it as UTF-8")
-            .old_text(format!("Error: {what}, save it as UTF-8.")));
-    }
-    Ok(String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)))
-}
-
 /// The lines that say something, in the words that `read` makes of them.
-fn lines(text: Cow<'_, str>, read: impl Fn(&str) -> Option<Vec<OsString>>) -> Vec<Line> {
+fn lines(text: &str, read: impl Fn(&str) -> Option<Vec<OsString>>) -> Vec<Line> {
     let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
     let lines = lines.enumerate();
     lines.filter_map(|(index, line)| Some(Line { number: index + 1, words: read(line)? })).collect()
@@ -197,8 +185,14 @@ mod tests {
     #[test]
     fn utf_16_is_named() {
         for bytes in [&b"\xff\xfe-\0d\0"[..], b"\xfe\xff\0-\0d"] {
-            let failure = text(bytes, Path::new("f")).unwrap_err();
-            assert_eq!(failure.what, "the options file f is UTF-16");
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("f");
+            std::fs::write(&path, bytes).unwrap();
+            let told = format!("{}: UTF-16 text; save it as UTF-8", path.display());
+            assert_eq!(read_named(&path).unwrap_err().what, told);
+            let failure = read(Tool::Subscribe, Some(path.as_os_str()), &|_| None).unwrap_err();
+            let old = format!("Error: the options file {} is UTF-16, save it as UTF-8.", path.display());
+            assert_eq!(failure.old_end().text, old);
         }
     }
 

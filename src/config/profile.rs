@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use toml::Spanned;
 use crate::cli::ConnectionArgs;
 use crate::cli::connection::HIDDEN;
 use crate::error::Failure;
-use crate::process::file;
+use crate::process::text_file::{self, TextFile};
 
 use super::Warning;
 use super::environment::Environment;
@@ -35,8 +34,7 @@ type Table = BTreeMap<Spanned<String>, Spanned<toml::Value>>;
 
 /// The configuration file as it was read.
 pub struct ProfileFile {
-    path: PathBuf,
-    text: String,
+    file: TextFile,
     profiles: BTreeMap<String, Table>,
 }
 
@@ -47,25 +45,21 @@ impl ProfileFile {
     /// It cannot be read, or is not what it should be.
     pub fn read(environment: &Environment<'_>) -> Result<Option<Self>, Failure> {
         let Some(path) = path(environment) else { return Ok(None) };
-        let text = match file::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
-            Err(error) => {
-                return Err(Failure::usage(format!("{}: {error}", path.display())).keyword("config"));
-            }
-        };
-        Self::parse(path, text).map(Some)
+        match TextFile::read(&path, text_file::CONFIGURATION) {
+            Ok(file) => Self::parse(file).map(Some),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn parse(path: PathBuf, text: String) -> Result<Self, Failure> {
-        match toml::from_str::<Document>(&text) {
-            Ok(document) => Ok(Self { path, text, profiles: document.profile }),
+    fn parse(file: TextFile) -> Result<Self, Failure> {
+        match toml::from_str::<Document>(file.text()) {
+            Ok(document) => Ok(Self { file, profiles: document.profile }),
             Err(error) => {
-                let line = error.span().map(|span| format!(":{}", line_of(&text, span.start)));
-                let what = format!("{}{}: {}", path.display(), line.unwrap_or_default(), error.message());
-                Err(Failure::usage(what)
+                let place = error
+                    .span()
+                    .map_or_else(|| file.path().display().to_string(), |span| file.place_at(span.start));
+                Err(Failure::usage(format!("{place}: {}", error.message()))
                     .keyword("config")
                     .hint("the file has tables [profile.NAME] with the long names of options as keys"))
             }
@@ -105,13 +99,13 @@ impl ProfileFile {
     }
 
     fn place(&self, key: &Spanned<String>) -> String {
-        format!("{}:{}: {}", self.path.display(), line_of(&self.text, key.span().start), key.as_ref())
+        format!("{}: {}", self.file.place_at(key.span().start), key.as_ref())
     }
 
     fn unknown(&self, name: &str) -> Failure {
         let names: Vec<&str> = self.names().collect();
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Failure::usage(format!("there is no profile '{name}' in {}", self.path.display()))
+        Failure::usage(format!("there is no profile '{name}' in {}", self.file.path().display()))
             .keyword("config")
             .hint(format!("profiles there: {known}"))
     }
@@ -119,12 +113,12 @@ impl ProfileFile {
     /// Says so when others can read a file that holds a password.
     fn warning(&self) -> Option<Warning> {
         let secret = self.profiles.values().flat_map(BTreeMap::keys).any(|key| is_secret(key.as_ref()));
-        let mode = readable_by_others(&self.path).filter(|_| secret)?;
+        let mode = readable_by_others(self.file.path()).filter(|_| secret)?;
         Some(Warning {
             keyword: "config-perms",
             text: format!(
                 "{} holds a secret and is mode {mode:04o}; make it `chmod 600`",
-                self.path.display()
+                self.file.path().display()
             ),
         })
     }
@@ -198,10 +192,6 @@ fn path(environment: &Environment<'_>) -> Option<PathBuf> {
 }
 
 /// The number of the line that has this byte.
-fn line_of(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count().saturating_add(1)
-}
-
 fn is_secret(key: &str) -> bool {
     SECRET.contains(&key)
 }
@@ -256,7 +246,7 @@ fn shown_toml(key: &str, value: &toml::Value) -> String {
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = file::metadata(path).ok()?.permissions().mode() & 0o777;
+    let mode = crate::process::file::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
@@ -270,7 +260,7 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> Result<ProfileFile, Failure> {
-        ProfileFile::parse(PathBuf::from("config.toml"), text.to_owned())
+        ProfileFile::parse(TextFile::new(Path::new("config.toml"), text.to_owned()))
     }
 
     const TEXT: &str = "\
@@ -351,7 +341,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
         let warning = |text: &str, mode| {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            ProfileFile::parse(path.clone(), text.to_owned()).unwrap().warning()
+            ProfileFile::parse(TextFile::new(&path, text.to_owned())).unwrap().warning()
         };
         assert!(warning(TEXT, 0o644).unwrap().text.contains("mode 0644"));
         assert_eq!(warning(TEXT, 0o600), None);

@@ -9,14 +9,20 @@ use thiserror::Error;
 use super::endpoint::Bracketed;
 use super::tls::TlsFault;
 use super::websocket::WsFault;
+use crate::process::text_file::FileError;
+
+pub use crate::process::text_file::system_reason;
 
 /// A wrong file or combination of options, found before connecting: exit status 1.
 #[derive(Debug, Error)]
 pub enum SetupError {
-    /// A file cannot be read or written.
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(FileError),
+    /// A folder cannot be read, or a file cannot be written.
     #[error("{}: {}", path.display(), reason(error))]
     File {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
         /// Why.
         error: io::Error,
@@ -218,8 +224,6 @@ pub enum Contents {
     Pkcs12,
     /// A key store of Java.
     JavaKeyStore,
-    /// Text in UTF-16.
-    Utf16,
     /// Anything else.
     Other,
 }
@@ -229,7 +233,6 @@ impl Contents {
         let found = match self {
             Self::Empty => return format!("the file is empty; a {wanted} in PEM form is wanted"),
             Self::Other => return format!("no PEM {wanted} in it"),
-            Self::Utf16 => return "the file is UTF-16; PEM is ASCII".to_owned(),
             Self::DerCertificate if wanted == "certificate" => return "this is DER, not PEM".to_owned(),
             Self::DerKey if wanted == "private key" => return "this is DER, not PEM".to_owned(),
             Self::Certificate | Self::DerCertificate => "a certificate",
@@ -412,14 +415,4 @@ pub fn reason(error: &io::Error) -> String {
         return system_reason(error);
     }
     plain.to_owned()
-}
-
-/// An IO error in the words of the operating system, without its number.
-#[must_use]
-pub fn system_reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
-        None => text,
-    }
 }

@@ -9,9 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::mqtt::Secret;
 
 use super::ClientError;
-use super::error::reason;
 use super::thread::in_thread;
-use crate::process::file;
+use crate::process::text_file::{self, FileError};
 
 /// A password command may print so many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
@@ -46,13 +45,15 @@ impl PasswordSource {
                 .and_then(password_in)
                 .map_err(ClientError::PasswordCommand),
             Self::File(path) => {
-                let name = path.display().to_string();
-                let reading = in_thread("password", move || file::read_aside(&path));
+                let name = path.clone();
+                let reading =
+                    in_thread("password", move || text_file::read_aside(&path, text_file::CONFIGURATION));
                 let bytes = match timeout_at(deadline, reading).await {
-                    Ok(read) => read.and_then(std::convert::identity).map_err(|error| reason(&error)),
-                    Err(_) => Err("it does not answer".to_owned()),
+                    Ok(Ok(read)) => read,
+                    Ok(Err(error)) => Err(FileError::new(&name, error)),
+                    Err(_) => Err(FileError::new(&name, std::io::Error::other("it does not answer"))),
                 };
-                bytes.map(without_line_end).map_err(|why| ClientError::PasswordFile { name, reason: why })
+                bytes.map(without_line_end).map_err(ClientError::PasswordFile)
             }
         }
     }

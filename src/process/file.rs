@@ -31,13 +31,13 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     interruptible(|| fs::read(path))
 }
 
-/// [`read`] for a thread that is not waited for: whoever wants the bytes looks at signals meanwhile, so that they need not
+/// [`open`] for a thread that is not waited for: whoever wants the bytes looks at signals meanwhile, so that they need not
 /// end the process.
 ///
 /// # Errors
-/// As [`fs::read`].
-pub fn read_aside(path: &Path) -> io::Result<Vec<u8>> {
-    fs::read(path)
+/// As [`File::open`].
+pub fn open_aside(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// All of a file that is UTF-8.

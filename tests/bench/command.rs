@@ -161,7 +161,7 @@ fn results_are_compared_and_files_that_are_none_are_refused() {
         fs::write(&cut, content).unwrap();
         compare(&cut).assert_code(1).assert_stdout("").assert_stderr_has(why).assert_stderr_has("cut.json: ");
     }
-    compare(&dir.path().join("none.json")).assert_code(1).assert_stderr_has("none.json cannot be read");
+    compare(&dir.path().join("none.json")).assert_code(1).assert_stderr_has("none.json: no such file");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn wrong_options_are_told_before_anything_is_connected() {
     for (line, what) in [
         ("bench -r fast", "--rate 'fast': not a rate"),
         ("bench --stage 10s", "--stage '10s': not a stage"),
-        ("bench --groups /nowhere", "the file /nowhere of --groups cannot be read"),
+        ("bench --groups /nowhere", "/nowhere: no such file"),
         ("bench --fail-if p99", "'p99' has no comparison"),
         ("bench e3e", "'e3e'"),
         ("bench -t a/{seq}", "changes from message to message"),

@@ -150,6 +150,6 @@ impl Ready {
 
 /// Says that something cannot be tested here.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped(what: &str) {
+pub fn skipped(what: &str) {
     eprintln!("skipped: {what}");
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::bench::{Outputs, Thresholds};
 use crate::error::{Failure, Kind};
 use crate::process::file;
+use crate::process::text_file::{self, TextFile};
 use crate::ui::Ui;
 
 use super::report::{csv, html, text};
@@ -97,9 +98,8 @@ pub fn check_folders(outputs: &Outputs) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be read, or is no result of this version.
 pub fn read(path: &Path) -> Result<ResultFile, Failure> {
-    let text = file::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("{} cannot be read", path.display())).source(&error))?;
-    ResultFile::parse(&text).map_err(|error| {
+    let file = TextFile::read(path, text_file::DATA)?;
+    ResultFile::parse(file.text()).map_err(|error| {
         Failure::usage(format!("{}: {error}", path.display()))
             .keyword("result")
             .hint("results are what `mqt bench --json FILE` has written")
@@ -189,7 +189,7 @@ mod tests {
     fn other_files_are_no_results() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r.json");
-        assert!(read(&path).unwrap_err().what.ends_with("r.json cannot be read"));
+        assert!(read(&path).unwrap_err().what.ends_with("r.json: no such file"));
         fs::write(&path, "{\"format\":1,").unwrap();
         let failure = read(&path).unwrap_err();
         assert!(failure.what.contains("r.json: line 1, column"), "{failure}");

@@ -1,5 +1,6 @@
 //! A recording, message by message, when it is their time.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -7,7 +8,6 @@ use tokio::time::Instant;
 use crate::commands::objects::{Fetch, Objects};
 use crate::commands::recording::{self, Pace};
 use crate::config;
-use crate::connection::error::reason;
 use crate::error::Failure;
 use crate::mqtt::Message;
 use crate::mqtt::packet::Publish;
@@ -16,6 +16,7 @@ use crate::output::units::count_of;
 
 /// A recording that is being shown.
 pub struct Replay {
+    path: PathBuf,
     objects: Objects,
     pace: Pace,
     next: Option<(Duration, Instant, Publish)>,
@@ -23,6 +24,8 @@ pub struct Replay {
     skipped: u64,
     /// The first of them, and what is wrong with it.
     first_fault: Option<(InputPlace, String)>,
+    /// Why it was not read to its end.
+    failure: Option<Failure>,
     /// How many messages were read.
     read: u64,
     into: Duration,
@@ -36,11 +39,13 @@ impl Replay {
     /// There is no such file, or it cannot be read.
     pub fn open(replay: &config::Replay) -> Result<Self, Failure> {
         Ok(Self {
+            path: replay.file.clone(),
             objects: recording::open(&replay.file)?,
             pace: Pace::new(replay.speed.factor()),
             next: None,
             skipped: 0,
             first_fault: None,
+            failure: None,
             read: 0,
             into: Duration::ZERO,
             ended: false,
@@ -71,6 +76,12 @@ impl Replay {
         let (place, fault) = self.first_fault.as_ref()?;
         let count = count_of(self.skipped, "line");
         Some(format!("{count} of the recording left out; the first is {place}: {fault}"))
+    }
+
+    /// Why it was not read to its end.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
     }
 
     /// Whether there was nothing to show, though there were lines.
@@ -124,7 +135,10 @@ impl Replay {
                     Ok(_) => (begins, "\"topic\" is missing".to_owned()),
                     Err(fault) => (begins, fault.to_string()),
                 },
-                Fetch::Failed(at, error) => (at, reason(&error)),
+                Fetch::Failed(error) => {
+                    self.failure = Some(recording::failed(&self.path, error));
+                    continue;
+                }
             };
             self.skipped += 1;
             self.first_fault.get_or_insert((place, fault));

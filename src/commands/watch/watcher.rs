@@ -169,7 +169,10 @@ impl<'a> Watcher<'a> {
             self.app.update(Action::Link(Link::Replay { ended: true }));
             self.since.get_or_insert_with(Instant::now);
             let unreadable = replay.is_unreadable();
-            if let Some(text) = replay.skipped() {
+            if let Some(failure) = replay.failure().cloned() {
+                self.warn(failure.what.clone());
+                self.failure = Some(failure);
+            } else if let Some(text) = replay.skipped() {
                 if unreadable {
                     self.failure = Some(Failure::usage(text.clone()).keyword("recording"));
                 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::connection::PasswordSource;
 use crate::error::Failure;
 use crate::mqtt::{MAX_STRING_LENGTH, Secret};
-use crate::process::file;
+use crate::process::text_file::{self, TextFile};
 
 use super::settings::Credential;
 
@@ -13,16 +13,14 @@ use super::settings::Credential;
 const COLUMNS: [&str; 3] = ["username", "password", "client-id"];
 
 pub(super) fn read(path: &Path) -> Result<Vec<Credential>, Failure> {
-    let text = file::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("the credentials file {} cannot be read", path.display())).source(&error)
-    })?;
+    let file = TextFile::read(path, text_file::DATA)?;
     let wrong = |line: usize, why: &str| {
-        Failure::usage(format!("{}:{line}: {why}", path.display()))
+        Failure::usage(format!("{}: {why}", file.place(line)))
             .hint("a line is USERNAME,PASSWORD or USERNAME,PASSWORD,CLIENT-ID; quotes as in CSV")
     };
     let mut order = vec![0, 1, 2];
     let mut users = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+    for (at, line) in file.text().lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         let fields = split(line).ok_or_else(|| wrong(at + 1, "a quote is not closed"))?;
         let heading: Option<Vec<usize>> = fields
             .iter()
@@ -119,6 +117,8 @@ mod tests {
             ]
         );
         assert_eq!(users("client_id,username\ndev,a\n").unwrap(), [user("a", None, Some("dev"))]);
+        // As Excel saves it.
+        assert_eq!(users("\u{feff}password,username\r\n1,a\r\n").unwrap(), [user("a", Some("1"), None)]);
         assert_eq!(users("username,password\na,\n").unwrap(), [user("a", Some(""), None)]);
     }
 
@@ -135,6 +135,7 @@ mod tests {
             assert!(failure.what.contains(why), "{failure}");
             assert!(!failure.what.contains("\"1"), "{failure}");
         }
-        assert!(read(Path::new("/nowhere/users.csv")).unwrap_err().what.contains("cannot be read"));
+        let missing = read(Path::new("/nowhere/users.csv")).unwrap_err();
+        assert_eq!((missing.keyword, missing.what.as_str()), ("file", "/nowhere/users.csv: no such file"));
     }
 }

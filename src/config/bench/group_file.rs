@@ -8,7 +8,7 @@ use crate::cli::bench::{Arrival, ClientCount, PayloadSize, Rate, Scenario, Stage
 use crate::cli::values::{Window, read_list, read_value};
 use crate::error::Failure;
 use crate::mqtt::QoS;
-use crate::process::file;
+use crate::process::text_file::{self, TextFile};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,15 +67,9 @@ pub(super) struct Placed {
 
 /// Reads the file. Paths in it are relative to its folder.
 pub(super) fn read(path: &Path) -> Result<Vec<Placed>, Failure> {
-    let text = file::read_to_string(path).map_err(|error| {
-        Failure::usage(format!("the file {} of --groups cannot be read", path.display())).source(&error)
-    })?;
-    let at = |offset: usize| {
-        let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
-        format!("{}:{line}", path.display())
-    };
-    let document: Document = toml::from_str(&text).map_err(|error| {
-        let place = error.span().map_or_else(|| path.display().to_string(), |span| at(span.start));
+    let file = TextFile::read(path, text_file::CONFIGURATION)?;
+    let document: Document = toml::from_str(file.text()).map_err(|error| {
+        let place = error.span().map_or_else(|| path.display().to_string(), |span| file.place_at(span.start));
         Failure::usage(format!("{place}: {}", error.message()))
             .hint("the file has tables [[group]]; `mqt bench --help` names their keys at --groups")
     })?;
@@ -84,7 +78,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Placed>, Failure> {
         .group
         .into_iter()
         .map(|spanned| {
-            let place = at(spanned.span().start);
+            let place = file.place_at(spanned.span().start);
             let mut table = spanned.into_inner();
             for path in [&mut table.file, &mut table.credentials] {
                 *path = path.take().map(|path| folder.join(path));

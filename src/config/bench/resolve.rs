@@ -17,6 +17,7 @@ use crate::config::{Resolved, Warning, broker, client, login, rules};
 use crate::connection::TransportOptions;
 use crate::error::Failure;
 use crate::mqtt::{MAX_REMAINING_LENGTH, Place, QoS, TopicFilter, TopicName};
+use crate::process::text_file::FileError;
 
 use super::settings::{
     BenchSettings, CompareSettings, Credential, Group, Load, MergeSettings, OpenStage, Outputs, Payload,
@@ -339,9 +340,7 @@ impl Parts<'_> {
 }
 
 fn file(path: &Path) -> Result<Payload, Failure> {
-    let content = crate::process::file::read(path).map_err(|error| {
-        Failure::usage(format!("the payload file {} cannot be read", path.display())).source(&error)
-    })?;
+    let content = crate::process::file::read(path).map_err(|error| FileError::new(path, error))?;
     if content.len() > MAX_REMAINING_LENGTH {
         return Err(Failure::usage(format!(
             "the payload file {} does not fit into a packet",

@@ -8,6 +8,7 @@ use crate::connection::error::ConnectError;
 use crate::connection::stream_fault;
 use crate::mqtt::session::{Asked, SessionError};
 use crate::mqtt::{ReasonCode, Version};
+use crate::process::text_file::FileError;
 
 /// Why a client has no connection.
 #[derive(Debug, thiserror::Error)]
@@ -77,13 +78,8 @@ pub enum ClientError {
     #[error("the password command {0}")]
     PasswordCommand(String),
     /// The password file cannot be read any more.
-    #[error("the password file {name} cannot be read: {reason}")]
-    PasswordFile {
-        /// Its name.
-        name: String,
-        /// What the system says.
-        reason: String,
-    },
+    #[error(transparent)]
+    PasswordFile(FileError),
 }
 
 impl ClientError {
@@ -126,7 +122,7 @@ impl ClientError {
                         | ReasonCode::MAXIMUM_CONNECT_TIME
                 ),
             },
-            Self::OtherProtocol { .. } | Self::PasswordCommand(_) | Self::PasswordFile { .. } => established,
+            Self::OtherProtocol { .. } | Self::PasswordCommand(_) | Self::PasswordFile(_) => established,
             Self::Denied { .. } | Self::TakenOver | Self::Unencodable(_) => false,
         }
     }

@@ -14,7 +14,7 @@ use super::der;
 use super::fault::words;
 use super::verify::Anchors;
 use crate::connection::error::{Contents, SetupError};
-use crate::process::file;
+use crate::process::{file, text_file};
 
 /// One `-----BEGIN …-----` block.
 pub(super) struct Block {
@@ -33,10 +33,7 @@ impl Block {
 }
 
 pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SetupError> {
-    match file::read(path) {
-        Ok(bytes) => Ok(Zeroizing::new(bytes)),
-        Err(error) => Err(SetupError::File { path: path.to_owned(), error }),
-    }
+    text_file::read(path, text_file::CONFIGURATION).map(Zeroizing::new).map_err(SetupError::Read)
 }
 
 /// The blocks of a file that was read.
@@ -46,8 +43,6 @@ pub(super) fn blocks_of(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, SetupEr
 
 /// All blocks of a file; text around them is allowed, anything wrong inside of one is not.
 fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
-    // PowerShell writes a byte order mark.
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let mut blocks = Vec::new();
     let mut open: Option<(Block, Zeroizing<String>)> = None;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -117,7 +112,6 @@ pub(super) fn contents(bytes: &[u8], blocks: &[Block]) -> Contents {
     };
     match bytes {
         bytes if bytes.trim_ascii().is_empty() => Contents::Empty,
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Contents::Utf16,
         [0xFE, 0xED, 0xFE, 0xED, ..] => Contents::JavaKeyStore,
         bytes if Certificate::read(&CertificateDer::from(bytes)).is_some() => Contents::DerCertificate,
         bytes if sequence(bytes).is_some() => {
@@ -165,7 +159,11 @@ impl Roots {
     pub(super) fn add_folder(&mut self, folder: &Path) -> Result<(), SetupError> {
         let failed = |error| SetupError::File { path: folder.to_owned(), error };
         for file in file::files_in(folder).map_err(failed)? {
-            let bytes = read_file(&file)?;
+            let bytes = match read_file(&file) {
+                // No certificate, whatever it is.
+                Err(SetupError::Read(error)) if error.system().is_none() => continue,
+                read => read?,
+            };
             if memchr::memmem::find(&bytes, b"-----BEGIN ").is_some() {
                 self.add(&file, &blocks_of(&file, &bytes)?)?;
             }
@@ -251,7 +249,8 @@ pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Se
 
 /// Reads lists of revoked certificates, PEM or DER.
 pub(super) fn read_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, SetupError> {
-    let bytes = read_file(path)?;
+    // Authorities have revoked hundreds of thousands.
+    let bytes = text_file::read(path, text_file::DATA).map_err(SetupError::Read)?;
     let blocks = blocks_of(path, &bytes)?;
     let crls: Vec<Vec<u8>> =
         blocks.iter().filter(|block| block.label == "X509 CRL").map(|block| block.der.to_vec()).collect();

@@ -224,12 +224,6 @@ impl Splitter {
         self.over && self.is_empty() && self.state == State::Done
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn place(&self) -> InputPlace {
-        self.place
-    }
-
     /// How many bytes were looked at.
     #[must_use]
     pub fn consumed(&self) -> u64 {
