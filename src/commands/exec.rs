@@ -361,7 +361,7 @@ mod tests {
     async fn a_command_has_answered_once_it_has_exited() {
         let fifo = Fifo::new();
         let long = "x".repeat(100_000);
-        let command = format!("sleep 600 > '{}' & sleep 600 & printf '{long}'", fifo.path());
+        let command = format!("exec 3> '{}'; sleep 600 & sleep 600 & printf '{long}'", fifo.path());
         let answered = tokio::spawn(async move { exec(&command).answer(&request(Vec::new()), None).await });
         let opened = fifo.opened().await;
         assert_eq!(answered.await.unwrap().map(|answer| answer.len()), Ok(100_000));
