@@ -253,6 +253,14 @@ const CASES: &[Case] = &[
     }),
     case("expired", "rcgen", "localhost", "nnnnyy nn", |w, n| dated(w, n, 2020, 2021)),
     case("not-yet-valid", "rcgen", "localhost", "nnnnyy nn", |w, n| dated(w, n, 2999, 3000)),
+    case("ca-expired", "rcgen", "localhost", "nnnnyy nn", |w, n| {
+        let ca = format!("{n}-ca");
+        w.authority(&ca, P256);
+        let [key, request, cert, with] = ["key", "csr", "crt", "ext"].map(|end| format!("{ca}.{end}"));
+        let sign = ["x509", "-req", "-in", &request, "-signkey", &key, "-out", &cert, "-days", "-1"];
+        w.run(&[&sign[..], &["-extfile", &with]].concat());
+        w.issue(n, P256, "/CN=x", LOCALHOST, &ca);
+    }),
     case("client-purpose", "ca", "localhost", "nnnnyy nn", |w, n| {
         w.issue(n, P256, "/CN=x", &format!("extendedKeyUsage=clientAuth\n{LOCALHOST}"), "ca");
     }),
@@ -347,6 +355,7 @@ const EXPLANATIONS: &[(&str, &str)] = &[
     ("signed-by-ed448", "is signed with Ed448, which mqt cannot verify"),
     ("expired", "the server certificate expired 2021-01-01"),
     ("not-yet-valid", "the server certificate is not valid before 2999-01-01"),
+    ("ca-expired", "the certificate of the trusted CA \"CN=CA ca-expired-ca\" expired "),
     ("client-purpose", "is not for a server (extendedKeyUsage: client authentication)"),
     ("critical", "has a critical extension that mqt does not know"),
     ("constrained", "has a name that its CA may not sign (name constraints)"),

@@ -29,6 +29,30 @@ pub enum TlsFault {
         /// The clock of this machine, in seconds since 1970.
         now: u64,
     },
+    /// The certificate of the CA has expired, so that it vouches for no server.
+    #[error(
+        "the certificate of the trusted CA {issuer:?} expired {} ({} ago)",
+        date(*not_after),
+        span(now.saturating_sub(*not_after))
+    )]
+    IssuerExpired {
+        /// The CA.
+        issuer: String,
+        /// The end of its validity, in seconds since 1970.
+        not_after: u64,
+        /// The clock of this machine, in seconds since 1970.
+        now: u64,
+    },
+    /// The certificate of the CA is not valid yet.
+    #[error("the certificate of the trusted CA {issuer:?} is not valid before {}", date(*not_before))]
+    IssuerNotYetValid {
+        /// The CA.
+        issuer: String,
+        /// The begin of its validity, in seconds since 1970.
+        not_before: u64,
+        /// The clock of this machine, in seconds since 1970.
+        now: u64,
+    },
     /// The server certificate is for other names.
     #[error("the server certificate is not for {expected:?}; it is for {}", presented.join(", "))]
     WrongName {
@@ -322,6 +346,12 @@ impl TlsFault {
         match self {
             Self::Expired { now, .. } | Self::NotYetValid { now, .. } => {
                 vec![format!("this machine's clock says {}; is that right?", date(*now))]
+            }
+            Self::IssuerExpired { now, .. } | Self::IssuerNotYetValid { now, .. } => {
+                vec![
+                    "get the current certificate of that CA, and give it with --cafile FILE".to_owned(),
+                    format!("this machine's clock says {}; is that right?", date(*now)),
+                ]
             }
             Self::WrongName { presented, pin, .. } => {
                 let name = presented.first().map_or("", String::as_str);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::{CertificateError, RootCertStore};
 use zeroize::Zeroizing;
 
@@ -136,11 +136,16 @@ pub(super) struct Roots {
     given: HashSet<Vec<u8>>,
     /// Those that were given and may not sign others.
     others: Vec<CertificateDer<'static>>,
+    /// Those of authorities that have expired or are not valid yet. webpki looks at no dates of an authority.
+    outdated: Vec<CertificateDer<'static>>,
+    now: UnixTime,
 }
 
 impl Roots {
-    pub(super) fn new() -> Self {
-        Self { authorities: RootCertStore::empty(), given: HashSet::new(), others: Vec::new() }
+    /// `now` decides which authorities may vouch for others.
+    pub(super) fn new(now: UnixTime) -> Self {
+        let (others, outdated) = (Vec::new(), Vec::new());
+        Self { authorities: RootCertStore::empty(), given: HashSet::new(), others, outdated, now }
     }
 
     /// Adds every certificate of a file.
@@ -184,6 +189,7 @@ impl Roots {
             match Certificate::read(&der) {
                 // The certificate of a server vouches for itself and for no other.
                 Some(own) if !own.is_authority() => self.others.push(der),
+                Some(own) if !own.is_valid_at(self.now) => self.outdated.push(der),
                 _ => self.authorities.add(der).map_err(|error| {
                     let reason = match error {
                         rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => {
@@ -202,7 +208,11 @@ impl Roots {
     /// Adds what the system trusts.
     pub(super) fn add_system(&mut self) -> Result<(), SetupError> {
         let found = rustls_native_certs::load_native_certs();
-        let (added, _) = self.authorities.add_parsable_certificates(found.certs);
+        let is_current =
+            |der: &CertificateDer<'_>| Certificate::read(der).is_none_or(|own| own.is_valid_at(self.now));
+        let (current, outdated): (Vec<_>, Vec<_>) = found.certs.into_iter().partition(is_current);
+        self.outdated.extend(outdated);
+        let (added, _) = self.authorities.add_parsable_certificates(current);
         if added == 0 {
             let reasons = found.errors.iter().map(ToString::to_string).collect();
             return Err(SetupError::NoSystemRoots { reasons });
@@ -212,7 +222,7 @@ impl Roots {
 
     /// All of them, for the certificates of clients: webpki takes each for an authority.
     pub(super) fn into_store(mut self) -> Result<RootCertStore, rustls::Error> {
-        for der in self.others {
+        for der in self.others.into_iter().chain(self.outdated) {
             self.authorities.add(der)?;
         }
         Ok(self.authorities)
@@ -221,7 +231,7 @@ impl Roots {
     pub(super) fn into_anchors(self) -> Anchors {
         let subjects = self.others.iter().filter_map(Certificate::read).map(|own| own.subject.to_vec());
         let others = subjects.collect();
-        Anchors { authorities: self.authorities, given: self.given, others }
+        Anchors { authorities: self.authorities, given: self.given, others, outdated: self.outdated }
     }
 }
 

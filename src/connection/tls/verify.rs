@@ -65,6 +65,8 @@ pub(super) struct Anchors {
     pub(super) given: HashSet<Vec<u8>>,
     /// The subjects of those that were given and may not sign others.
     pub(super) others: HashSet<Vec<u8>>,
+    /// The authorities whose time is over or has not come: they vouch for nobody.
+    pub(super) outdated: Vec<CertificateDer<'static>>,
 }
 
 /// Lists of revoked certificates, and the file that they are from.
@@ -306,6 +308,30 @@ impl Authorities {
         TlsFault::of_certificate(error.clone(), subject, issuer, pin)
     }
 
+    /// The sentence for a certificate that nobody vouches for, where somebody would at another time.
+    fn outdated(
+        &self,
+        error: &Error,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Option<TlsFault> {
+        if !matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer)) {
+            return None;
+        }
+        let chain = [end_entity].into_iter().chain(intermediates);
+        let issuers: Vec<&[u8]> = chain.filter_map(Certificate::read).map(|signed| signed.issuer).collect();
+        let mut outdated = self.anchors.outdated.iter().filter_map(Certificate::read);
+        let authority = outdated.find(|authority| issuers.contains(&authority.subject))?;
+        let (not_before, not_after) = authority.validity()?;
+        let (issuer, now) = (authority.subject(), now.as_secs());
+        Some(if now < not_before {
+            TlsFault::IssuerNotYetValid { issuer, not_before, now }
+        } else {
+            TlsFault::IssuerExpired { issuer, not_after, now }
+        })
+    }
+
     /// A signer of the chain whose key is of a kind that cannot be used.
     fn unusable_signer(
         &self,
@@ -446,7 +472,10 @@ impl ServerCertVerifier for Verifier {
             }
             Trust::Authorities(authorities) => {
                 authorities.verify(end_entity, intermediates, server_name, now).map_err(|error| {
-                    let fault = authorities.explain(&error, end_entity, intermediates, server_name);
+                    let fault =
+                        authorities.outdated(&error, end_entity, intermediates, now).unwrap_or_else(|| {
+                            authorities.explain(&error, end_entity, intermediates, server_name)
+                        });
                     reject(error, fault)
                 })?;
             }
