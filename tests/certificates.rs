@@ -261,6 +261,14 @@ const CASES: &[Case] = &[
         w.run(&[&sign[..], &["-extfile", &with]].concat());
         w.issue(n, P256, "/CN=x", LOCALHOST, &ca);
     }),
+    case("ca-not-yet-valid", "rcgen", "localhost", "nnnnyy nn", |w, n| {
+        let authority = Authority::dated(&format!("CA {n}-ca"), 2999, 3000);
+        let identity = authority.issue(&params("x", &["localhost"]));
+        for (end, text) in [(".crt", &identity.cert), (".key", &identity.key), ("-ca.crt", &authority.pem())]
+        {
+            w.write(&format!("{n}{end}"), text);
+        }
+    }),
     case("client-purpose", "ca", "localhost", "nnnnyy nn", |w, n| {
         w.issue(n, P256, "/CN=x", &format!("extendedKeyUsage=clientAuth\n{LOCALHOST}"), "ca");
     }),
@@ -355,7 +363,11 @@ const EXPLANATIONS: &[(&str, &str)] = &[
     ("signed-by-ed448", "is signed with Ed448, which mqt cannot verify"),
     ("expired", "the server certificate expired 2021-01-01"),
     ("not-yet-valid", "the server certificate is not valid before 2999-01-01"),
-    ("ca-expired", "the certificate of the trusted CA \"CN=CA ca-expired-ca\" expired "),
+    ("ca-expired", "ca-expired-ca.crt: the certificate of the trusted CA \"CN=CA ca-expired-ca\" expired "),
+    (
+        "ca-not-yet-valid",
+        "ca-not-yet-valid-ca.crt: the certificate of the trusted CA \"CN=CA ca-not-yet-valid-ca\" is not valid before 2999-01-01",
+    ),
     ("client-purpose", "is not for a server (extendedKeyUsage: client authentication)"),
     ("critical", "has a critical extension that mqt does not know"),
     ("constrained", "has a name that its CA may not sign (name constraints)"),

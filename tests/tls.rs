@@ -282,6 +282,17 @@ async fn the_alert_says_what_is_wrong_with_the_certificate() {
         let received = error.get_ref().unwrap().downcast_ref::<rustls::Error>().unwrap();
         assert_eq!(*received, rustls::Error::AlertReceived(alert));
     }
+    for (from, to) in [(2020, 2021), (2999, 3000)] {
+        let authority = Authority::dated("Dated CA", from, to);
+        let ca = certs.write("dated-ca.crt", &authority.pem());
+        let server = serve_identity(&certs, &authority.issue(&params("broker", &["localhost"]))).await;
+        let text = fault("localhost", server.port, trusting(&ca)).await.to_string();
+        assert!(text.starts_with(&format!("{}: the certificate of the trusted CA", ca.display())), "{text}");
+        let Err(HandshakeError::Tls(error)) = server.task.await.unwrap() else { panic!("no alert") };
+        let received = error.get_ref().unwrap().downcast_ref::<rustls::Error>().unwrap();
+        let expired = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateExpired);
+        assert_eq!(*received, expired, "{from}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! TLS: trust, certificates, pins.
 
 mod algorithm;
+mod anchors;
 mod certificate;
 mod cipher;
 mod client;

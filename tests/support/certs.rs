@@ -14,7 +14,18 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub fn new(name: &str) -> Self {
+        Self::with(params(name, &[]))
+    }
+
+    /// One that is valid from the beginning of one year to that of another.
+    pub fn dated(name: &str, from: i32, to: i32) -> Self {
         let mut params = params(name, &[]);
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        Self::with(params)
+    }
+
+    fn with(mut params: CertificateParams) -> Self {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::CertificateDer;
 
 use super::der::{self, Element, expect};
 
@@ -117,12 +117,6 @@ impl<'a> Certificate<'a> {
         let not_before = der::element(self.validity)?;
         let not_after = der::element(not_before.rest).filter(|element| element.rest.is_empty())?;
         Some((der::time(&not_before)?, der::time(&not_after)?))
-    }
-
-    /// Whether it is valid at this time, as far as its dates can be read.
-    pub(super) fn is_valid_at(&self, time: UnixTime) -> bool {
-        self.validity()
-            .is_none_or(|(not_before, not_after)| (not_before..=not_after).contains(&time.as_secs()))
     }
 
     /// The value of an extension.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use rustls::pki_types::{ServerName, UnixTime};
+use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, KeyLog};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -180,7 +180,7 @@ fn verifier(
         }
         return Ok(Verifier::pins(options.pins.clone(), provider));
     }
-    let mut roots = Roots::new(UnixTime::now());
+    let mut roots = Roots::new();
     if let Some(path) = &options.ca_file {
         roots.add_file(path)?;
     }

@@ -1,6 +1,7 @@
 //! Why a TLS connection was not made or broke, precisely, and what to try.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
@@ -31,11 +32,14 @@ pub enum TlsFault {
     },
     /// The certificate of the CA has expired, so that it vouches for no server.
     #[error(
-        "the certificate of the trusted CA {issuer:?} expired {} ({} ago)",
+        "{}the certificate of the trusted CA {issuer:?} expired {} ({} ago)",
+        in_file(path.as_deref()),
         date(*not_after),
         span(now.saturating_sub(*not_after))
     )]
     IssuerExpired {
+        /// The file that it is in; `None`: the system's store.
+        path: Option<PathBuf>,
         /// The CA.
         issuer: String,
         /// The end of its validity, in seconds since 1970.
@@ -44,8 +48,14 @@ pub enum TlsFault {
         now: u64,
     },
     /// The certificate of the CA is not valid yet.
-    #[error("the certificate of the trusted CA {issuer:?} is not valid before {}", date(*not_before))]
+    #[error(
+        "{}the certificate of the trusted CA {issuer:?} is not valid before {}",
+        in_file(path.as_deref()),
+        date(*not_before)
+    )]
     IssuerNotYetValid {
+        /// The file that it is in; `None`: the system's store.
+        path: Option<PathBuf>,
         /// The CA.
         issuer: String,
         /// The begin of its validity, in seconds since 1970.
@@ -274,6 +284,29 @@ impl TlsFault {
         }
     }
 
+    /// Words why an authority vouches for nobody, if it is for its dates.
+    pub(super) fn of_outdated_issuer(
+        error: &CertificateError,
+        issuer: String,
+        path: Option<PathBuf>,
+    ) -> Option<Self> {
+        match error {
+            CertificateError::ExpiredContext { time, not_after } => Some(Self::IssuerExpired {
+                path,
+                issuer,
+                not_after: not_after.as_secs(),
+                now: time.as_secs(),
+            }),
+            CertificateError::NotValidYetContext { time, not_before } => Some(Self::IssuerNotYetValid {
+                path,
+                issuer,
+                not_before: not_before.as_secs(),
+                now: time.as_secs(),
+            }),
+            _ => None,
+        }
+    }
+
     /// Classifies the rejection of a server certificate, with what only the certificate can tell.
     pub(super) fn of_certificate(
         error: CertificateError,
@@ -342,16 +375,20 @@ impl TlsFault {
     /// What to try.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
+        let clock = |now| format!("this machine's clock says {}; is that right?", date(now));
         let pin_it = |pin: &TlsPin| format!("if you know that this is your broker, pin it: --tls-pin {pin}");
         match self {
-            Self::Expired { now, .. } | Self::NotYetValid { now, .. } => {
-                vec![format!("this machine's clock says {}; is that right?", date(*now))]
+            Self::Expired { now, .. }
+            | Self::NotYetValid { now, .. }
+            | Self::IssuerNotYetValid { now, .. } => {
+                vec![clock(*now)]
             }
-            Self::IssuerExpired { now, .. } | Self::IssuerNotYetValid { now, .. } => {
-                vec![
-                    "get the current certificate of that CA, and give it with --cafile FILE".to_owned(),
-                    format!("this machine's clock says {}; is that right?", date(*now)),
-                ]
+            Self::IssuerExpired { path, now, .. } => {
+                let newer = match path {
+                    Some(_) => "get the current certificate of that CA, and give it with --cafile FILE",
+                    None => "update the CA certificates of this system",
+                };
+                vec![newer.to_owned(), clock(*now)]
             }
             Self::WrongName { presented, pin, .. } => {
                 let name = presented.first().map_or("", String::as_str);
@@ -499,6 +536,10 @@ fn signer(subject: &str, issuer: &str) -> String {
     }
 }
 
+fn in_file(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!("{}: ", path.display()))
+}
+
 fn date(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     time.map_or_else(
@@ -519,52 +560,4 @@ fn span(seconds: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_and_spans_are_plain() {
-        let fault = TlsFault::Expired { not_after: 1_609_459_200, now: 1_609_459_200 + 5 * 31_556_952 };
-        assert_eq!(fault.to_string(), "the server certificate expired 2021-01-01 00:00 UTC (5 years ago)");
-        assert_eq!(fault.hints(), ["this machine's clock says 2026-01-01 05:06 UTC; is that right?"]);
-        for (seconds, text) in [
-            (1, "1 second"),
-            (119, "119 seconds"),
-            (120, "2 minutes"),
-            (7200, "2 hours"),
-            (172_800, "2 days"),
-        ] {
-            assert_eq!(span(seconds), text);
-        }
-        assert_eq!(date(u64::MAX), "18446744073709551615 s after 1970");
-    }
-
-    #[test]
-    fn a_signer_of_the_same_name_and_another_key_is_told_apart() {
-        let pin = TlsPin::of(b"certificate");
-        let fault = |subject: &str, issuer: &str| {
-            let (subject, issuer) = (subject.to_owned(), issuer.to_owned());
-            TlsFault::of_certificate(CertificateError::BadSignature, subject, issuer, pin)
-        };
-        assert!(matches!(fault("CN=localhost", "CN=localhost"), TlsFault::UnknownIssuer { .. }));
-        assert!(matches!(fault("CN=localhost", "CN=My CA"), TlsFault::OtherIssuer { .. }));
-    }
-
-    #[test]
-    fn first_bytes_tell_the_protocol() {
-        assert_eq!(plain_protocol(b"HTTP/1.1 400"), Some("HTTP"));
-        assert_eq!(plain_protocol(&[0x20, 2, 0, 1]), Some("MQTT"));
-        assert_eq!(plain_protocol(&[0x15, 3, 3]), None);
-        assert!(speaks_tls(&[0x15, 3, 3, 0, 2, 2, 10]));
-        assert!(!speaks_tls(&[0x20, 2, 0, 0]));
-    }
-
-    #[test]
-    fn names_of_a_library_become_words() {
-        assert_eq!(words(&InvalidMessage::MessageTooLarge), "message too large");
-        assert_eq!(words(&"UnsupportedCriticalExtension(x)"), "unsupported critical extension");
-        assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
-        assert_eq!(alert_name(AlertDescription::BadCertificate), "bad_certificate");
-        assert_eq!(alert_name(AlertDescription::from(200)), "alert 200");
-    }
-}
+mod tests;

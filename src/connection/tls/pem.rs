@@ -5,14 +5,14 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{CertificateError, RootCertStore};
 use zeroize::Zeroizing;
 
+use super::anchors::{Anchors, Origin};
 use super::certificate::Certificate;
 use super::der;
 use super::fault::words;
-use super::verify::Anchors;
 use crate::connection::error::{Contents, SetupError};
 use crate::process::{file, text_file};
 
@@ -133,19 +133,21 @@ pub(super) fn contents(bytes: &[u8], blocks: &[Block]) -> Contents {
 /// The certificates to trust.
 pub(super) struct Roots {
     authorities: RootCertStore,
+    /// Of each authority, in the same order.
+    origins: Vec<Origin>,
     given: HashSet<Vec<u8>>,
     /// Those that were given and may not sign others.
     others: Vec<CertificateDer<'static>>,
-    /// Those of authorities that have expired or are not valid yet. webpki looks at no dates of an authority.
-    outdated: Vec<CertificateDer<'static>>,
-    now: UnixTime,
 }
 
 impl Roots {
-    /// `now` decides which authorities may vouch for others.
-    pub(super) fn new(now: UnixTime) -> Self {
-        let (others, outdated) = (Vec::new(), Vec::new());
-        Self { authorities: RootCertStore::empty(), given: HashSet::new(), others, outdated, now }
+    pub(super) fn new() -> Self {
+        Self {
+            authorities: RootCertStore::empty(),
+            origins: Vec::new(),
+            given: HashSet::new(),
+            others: Vec::new(),
+        }
     }
 
     /// Adds every certificate of a file.
@@ -189,8 +191,7 @@ impl Roots {
             match Certificate::read(&der) {
                 // The certificate of a server vouches for itself and for no other.
                 Some(own) if !own.is_authority() => self.others.push(der),
-                Some(own) if !own.is_valid_at(self.now) => self.outdated.push(der),
-                _ => self.authorities.add(der).map_err(|error| {
+                _ => self.add_authority(der, Some(path)).map_err(|error| {
                     let reason = match error {
                         rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => {
                             "it is damaged".to_owned()
@@ -205,15 +206,27 @@ impl Roots {
         Ok(())
     }
 
+    /// `path`: the file that it is from; `None`: the system's store.
+    fn add_authority(
+        &mut self,
+        der: CertificateDer<'static>,
+        path: Option<&Path>,
+    ) -> Result<(), rustls::Error> {
+        let validity = Certificate::read(&der).and_then(|own| own.validity());
+        self.authorities.add(der)?;
+        self.origins.push(Origin { validity, path: path.map(Path::to_owned) });
+        Ok(())
+    }
+
     /// Adds what the system trusts.
     pub(super) fn add_system(&mut self) -> Result<(), SetupError> {
         let found = rustls_native_certs::load_native_certs();
-        let is_current =
-            |der: &CertificateDer<'_>| Certificate::read(der).is_none_or(|own| own.is_valid_at(self.now));
-        let (current, outdated): (Vec<_>, Vec<_>) = found.certs.into_iter().partition(is_current);
-        self.outdated.extend(outdated);
-        let (added, _) = self.authorities.add_parsable_certificates(current);
-        if added == 0 {
+        let before = self.origins.len();
+        for der in found.certs {
+            // Stores have certificates that webpki cannot read; the others do.
+            let _ = self.add_authority(der, None);
+        }
+        if self.origins.len() == before {
             let reasons = found.errors.iter().map(ToString::to_string).collect();
             return Err(SetupError::NoSystemRoots { reasons });
         }
@@ -222,7 +235,7 @@ impl Roots {
 
     /// All of them, for the certificates of clients: webpki takes each for an authority.
     pub(super) fn into_store(mut self) -> Result<RootCertStore, rustls::Error> {
-        for der in self.others.into_iter().chain(self.outdated) {
+        for der in self.others {
             self.authorities.add(der)?;
         }
         Ok(self.authorities)
@@ -231,7 +244,7 @@ impl Roots {
     pub(super) fn into_anchors(self) -> Anchors {
         let subjects = self.others.iter().filter_map(Certificate::read).map(|own| own.subject.to_vec());
         let others = subjects.collect();
-        Anchors { authorities: self.authorities, given: self.given, others, outdated: self.outdated }
+        Anchors { authorities: self.authorities, origins: self.origins, given: self.given, others }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::UnixTime;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
 use tokio_rustls::TlsAcceptor;
@@ -27,7 +26,7 @@ pub(crate) fn acceptor(
         .map_err(failed)?;
     let builder = match &options.client_ca {
         Some(path) => {
-            let mut roots = Roots::new(UnixTime::now());
+            let mut roots = Roots::new();
             roots.add_file(path)?;
             let roots = Arc::new(roots.into_store().map_err(failed)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();

@@ -1,7 +1,7 @@
 //! Who is believed to be the broker: by the authorities, by pins, or anybody.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use rustls::{
 };
 
 use super::algorithm::{signature_name, unusable_key};
+use super::anchors::{Anchors, is_current};
 use super::certificate::{self, Certificate};
 use super::fault::{TlsFault, words};
 use super::{TlsPin, der};
@@ -49,24 +50,11 @@ fn reject(error: Error, fault: TlsFault) -> Error {
 /// What makes a server certificate good.
 #[derive(Debug)]
 enum Trust {
-    Authorities(Authorities),
+    Authorities(Box<Authorities>),
     /// The certificate or its key is one of these; that the peer holds the key is still verified.
     Pins(Vec<TlsPin>),
     /// Nothing: every certificate is good.
     Anybody,
-}
-
-/// Certificates to trust.
-#[derive(Debug)]
-pub(super) struct Anchors {
-    /// Those that may sign others.
-    pub(super) authorities: RootCertStore,
-    /// All that were given, in full: each is trusted as the server's own.
-    pub(super) given: HashSet<Vec<u8>>,
-    /// The subjects of those that were given and may not sign others.
-    pub(super) others: HashSet<Vec<u8>>,
-    /// The authorities whose time is over or has not come: they vouch for nobody.
-    pub(super) outdated: Vec<CertificateDer<'static>>,
 }
 
 /// Lists of revoked certificates, and the file that they are from.
@@ -81,16 +69,40 @@ pub(super) struct Checks {
     pub(super) legacy: bool,
 }
 
+/// Verifiers that all have to agree. None where nobody may sign for others.
+type Chain = Vec<Arc<WebPkiServerVerifier>>;
+
+fn chain_to(
+    roots: RootCertStore,
+    crls: Option<&[CertificateRevocationListDer<'static>]>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Chain, VerifierBuilderError> {
+    let roots = Arc::new(roots);
+    let builder = || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+    let builders = match crls {
+        _ if roots.is_empty() => vec![],
+        None => vec![builder()],
+        // Every list is obeyed that says something about a certificate of the chain, and one has to be by the CA
+        // that signed the server's.
+        Some(crls) => {
+            let builder = || builder().with_crls(crls.to_vec()).enforce_revocation_expiration();
+            let chain = builder().allow_unknown_revocation_status();
+            vec![chain, builder().only_check_end_entity_revocation()]
+        }
+    };
+    builders.into_iter().map(ServerCertVerifierBuilder::build).collect()
+}
+
 /// A chain to an authority or the very certificate that was given; a current date and the right name.
 #[derive(Debug)]
 struct Authorities {
     anchors: Anchors,
-    /// All have to agree. None where nobody may sign for others.
-    chain: Vec<Arc<WebPkiServerVerifier>>,
-    /// Revocation is checked too.
-    revocation: bool,
+    /// For all anchors.
+    chain: Chain,
+    /// Revocation is checked too, by these.
+    crls: Option<Vec<CertificateRevocationListDer<'static>>>,
+    provider: Arc<CryptoProvider>,
     checks: Checks,
-    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Authorities {
@@ -100,35 +112,31 @@ impl Authorities {
         checks: Checks,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, SetupError> {
-        let roots = Arc::new(anchors.authorities.clone());
-        let builder =
-            || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
-        let revocation = crl.is_some();
-        let (path, builders) = match (roots.is_empty(), crl) {
-            (true, None) => (None, vec![]),
-            (true, Some(_)) => {
-                return Err(SetupError::Combination(
-                    "--crl needs the certificate of the CA in --cafile or --capath",
-                ));
-            }
-            (false, None) => (None, vec![builder()]),
-            // Every list is obeyed that says something about a certificate of the chain, and one has to be by the CA
-            // that signed the server's.
-            (false, Some((path, crls))) => {
-                let builder = || builder().with_crls(crls.clone()).enforce_revocation_expiration();
-                let chain = builder().allow_unknown_revocation_status();
-                (Some(path), vec![chain, builder().only_check_end_entity_revocation()])
-            }
-        };
-        let chain = builders.into_iter().map(ServerCertVerifierBuilder::build);
-        let chain = chain.collect::<Result<_, _>>().map_err(|error| match (error, path) {
+        let (path, crls) = crl.unzip();
+        if anchors.authorities.is_empty() && crls.is_some() {
+            return Err(SetupError::Combination(
+                "--crl needs the certificate of the CA in --cafile or --capath",
+            ));
+        }
+        let chain = chain_to(anchors.authorities.clone(), crls.as_deref(), provider);
+        let chain = chain.map_err(|error| match (error, path) {
             (VerifierBuilderError::InvalidCrl(error), Some(path)) => {
                 SetupError::Crl { path: path.to_owned(), reason: crl_reason(&error) }
             }
             (error, _) => SetupError::Tls(error.to_string()),
         })?;
-        let algorithms = provider.signature_verification_algorithms;
-        Ok(Self { anchors, chain, revocation, checks, algorithms })
+        Ok(Self { anchors, chain, crls, provider: Arc::clone(provider), checks })
+    }
+
+    /// The chain to those authorities that are valid now. Clocks are set while a client runs, and certificates expire.
+    fn chain_at(&self, now: UnixTime) -> Result<Cow<'_, Chain>, Error> {
+        if self.anchors.current(now).count() == self.anchors.origins.len() {
+            return Ok(Cow::Borrowed(&self.chain));
+        }
+        let roots = self.anchors.current(now).cloned().collect();
+        chain_to(RootCertStore { roots }, self.crls.as_deref(), &self.provider)
+            .map(Cow::Owned)
+            .map_err(|error| Error::General(error.to_string()))
     }
 
     fn verify(
@@ -152,16 +160,18 @@ impl Authorities {
         let trusted = self.anchors.given.contains(end_entity.as_ref());
         if !trusted {
             // Revocation is webpki's to check, and it does not read these.
-            if !self.checks.legacy || self.revocation || !(own.version < 3 || is_authority_as_server(&error))
+            if !self.checks.legacy
+                || self.crls.is_some()
+                || !(own.version < 3 || is_authority_as_server(&error))
             {
                 return Err(error);
             }
-            self.verify_signature(&own)?;
+            self.verify_signature(&own, now)?;
             if !own.is_for_servers() {
                 return Err(CertificateError::InvalidPurpose.into());
             }
         }
-        is_current(&own, now)?;
+        is_current(Some(own.validity().ok_or(CertificateError::BadEncoding)?), now)?;
         if self.checks.any_name || self.is_for(&own, server_name, intermediates) {
             return Ok(());
         }
@@ -184,12 +194,13 @@ impl Authorities {
         server_name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), Error> {
-        if self.chain.is_empty() {
+        let chain = self.chain_at(now)?;
+        if chain.is_empty() {
             ParsedCertificate::try_from(end_entity)?;
             return Err(CertificateError::UnknownIssuer.into());
         }
         let mut outcome = Ok(());
-        for verifier in &self.chain {
+        for verifier in chain.iter() {
             match verifier.verify_server_cert(end_entity, intermediates, server_name, &[], now) {
                 Err(error) if !is_wrong_name(&error) => return Err(error),
                 result => outcome = result.map(|_| ()),
@@ -226,9 +237,9 @@ impl Authorities {
     }
 
     /// Verifies that an authority itself has signed the certificate.
-    fn verify_signature(&self, own: &Certificate<'_>) -> Result<(), Error> {
+    fn verify_signature(&self, own: &Certificate<'_>, now: UnixTime) -> Result<(), Error> {
         let mut error = CertificateError::UnknownIssuer;
-        for authority in &self.anchors.authorities.roots {
+        for authority in self.anchors.current(now) {
             let Some((key_algorithm, key)) = der::public_key(&authority.subject_public_key_info) else {
                 continue;
             };
@@ -236,7 +247,7 @@ impl Authorities {
             if authority.subject.as_ref() != own.issuer || authority.name_constraints.is_some() {
                 continue;
             }
-            let signed = self.algorithms.all.iter().any(|algorithm| {
+            let signed = self.provider.signature_verification_algorithms.all.iter().any(|algorithm| {
                 algorithm.signature_alg_id().as_ref() == own.signature_algorithm
                     && algorithm.public_key_alg_id().as_ref() == key_algorithm
                     && algorithm.verify_signature(key, own.to_be_signed, own.signature).is_ok()
@@ -308,27 +319,25 @@ impl Authorities {
         TlsFault::of_certificate(error.clone(), subject, issuer, pin)
     }
 
-    /// The sentence for a certificate that nobody vouches for, where somebody would at another time.
+    /// The error, for its alert, and the sentence where an authority would vouch for the certificate at another time.
     fn outdated(
         &self,
         error: &Error,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Option<TlsFault> {
+    ) -> Option<(Error, TlsFault)> {
         if !matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer)) {
             return None;
         }
         let chain = [end_entity].into_iter().chain(intermediates);
         let issuers: Vec<&[u8]> = chain.filter_map(Certificate::read).map(|signed| signed.issuer).collect();
-        let mut outdated = self.anchors.outdated.iter().filter_map(Certificate::read);
-        let authority = outdated.find(|authority| issuers.contains(&authority.subject))?;
-        let (not_before, not_after) = authority.validity()?;
-        let (issuer, now) = (authority.subject(), now.as_secs());
-        Some(if now < not_before {
-            TlsFault::IssuerNotYetValid { issuer, not_before, now }
-        } else {
-            TlsFault::IssuerExpired { issuer, not_after, now }
+        self.anchors.with_origins().find_map(|(authority, origin)| {
+            let error = is_current(origin.validity, now).err()?;
+            let subject = issuers.contains(&authority.subject.as_ref()).then_some(&authority.subject)?;
+            let fault =
+                TlsFault::of_outdated_issuer(&error, certificate::name(subject), origin.path.clone())?;
+            Some((error.into(), fault))
         })
     }
 
@@ -387,20 +396,6 @@ fn is_authority_as_server(error: &Error) -> bool {
     )
 }
 
-fn is_current(own: &Certificate<'_>, now: UnixTime) -> Result<(), Error> {
-    let (not_before, not_after) = own.validity().ok_or(CertificateError::BadEncoding)?;
-    let since = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    if now.as_secs() < not_before {
-        let not_before = since(not_before);
-        Err(CertificateError::NotValidYetContext { time: now, not_before }.into())
-    } else if now.as_secs() > not_after {
-        let not_after = since(not_after);
-        Err(CertificateError::ExpiredContext { time: now, not_after }.into())
-    } else {
-        Ok(())
-    }
-}
-
 /// Why a list of revoked certificates is of no use.
 fn crl_reason(error: &CertRevocationListError) -> String {
     match error {
@@ -432,7 +427,8 @@ impl Verifier {
         checks: Checks,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, SetupError> {
-        Ok(Self::new(Trust::Authorities(Authorities::new(anchors, crl, checks, provider)?), provider))
+        let authorities = Authorities::new(anchors, crl, checks, provider)?;
+        Ok(Self::new(Trust::Authorities(Box::new(authorities)), provider))
     }
 
     pub(super) fn pins(pins: Vec<TlsPin>, provider: &CryptoProvider) -> Self {
@@ -472,10 +468,11 @@ impl ServerCertVerifier for Verifier {
             }
             Trust::Authorities(authorities) => {
                 authorities.verify(end_entity, intermediates, server_name, now).map_err(|error| {
-                    let fault =
-                        authorities.outdated(&error, end_entity, intermediates, now).unwrap_or_else(|| {
-                            authorities.explain(&error, end_entity, intermediates, server_name)
-                        });
+                    let outdated = authorities.outdated(&error, end_entity, intermediates, now);
+                    let (error, fault) = outdated.unwrap_or_else(|| {
+                        let fault = authorities.explain(&error, end_entity, intermediates, server_name);
+                        (error, fault)
+                    });
                     reject(error, fault)
                 })?;
             }
@@ -548,3 +545,6 @@ fn bad_signature(error: Error, parts: &Certificate<'_>) -> Error {
     };
     reject(error, fault)
 }
+
+#[cfg(test)]
+mod tests;
