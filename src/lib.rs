@@ -5,15 +5,11 @@
 //! [`commands`] the glue, [`ui`] the owner of stdout and stderr, [`error`] failures and exit statuses,
 //! [`process`] what the program owes the system that runs it.
 
-pub mod broker;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod connection;
 pub mod error;
-pub mod mqtt;
 pub mod output;
-pub mod process;
 pub mod ui;
 
 use std::ffi::OsString;
@@ -36,7 +32,7 @@ const PROGRAM: &str = "mqt";
 /// Does what the arguments say, the name of the program first among them, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(report_defect));
-    process::signal::prepare();
+    mqt_process::signal::prepare();
     let mut argv = argv.into_iter();
     let program = argv.next().unwrap_or_default();
     let result = match Tool::of(&program) {
@@ -230,7 +226,7 @@ fn report_defect(panic: &PanicHookInfo<'_>) {
     let version = env!("CARGO_PKG_VERSION");
     // Nothing can be done about a stderr that is closed, or that nobody reads.
     #[cfg(unix)]
-    let is_read = process::readiness::takes_bytes(&std::io::stderr());
+    let is_read = mqt_process::readiness::takes_bytes(&std::io::stderr());
     #[cfg(not(unix))]
     let is_read = true;
     if is_read {

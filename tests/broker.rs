@@ -12,8 +12,8 @@ mod will;
 
 use std::time::Duration;
 
-use mqt::broker::{BrokerError, BrokerOptions, Limits, PasswordFile, Server};
-use mqt::connection::Endpoint;
+use mqt_broker::{BrokerError, BrokerOptions, Limits, PasswordFile, Server};
+use mqt_client::Endpoint;
 
 use crate::support::broker::TestBroker;
 use crate::support::wire::{Wire, bytes};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use mqt::connection::TlsPin;
+use mqt_client::TlsPin;
 use tempfile::TempDir;
 
 use crate::support::certs::{Authority, params};

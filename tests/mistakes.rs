@@ -1,8 +1,8 @@
 //! Mistakes that people make, and what they are told: what happened, why, and what to try.
 
-use mqt::broker::BrokerOptions;
-use mqt::connection::Endpoint;
-use mqt::connection::listen::ServerTls;
+use mqt_broker::BrokerOptions;
+use mqt_client::Endpoint;
+use mqt_client::listen::ServerTls;
 
 use crate::support::broker::TestBroker;
 use crate::support::certs::Certs;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use mqt::broker::{Activity, BrokerOptions};
-use mqt::connection::Endpoint;
-use mqt::connection::listen::ServerTls;
-use mqt::mqtt::Packet;
+use mqt_broker::{Activity, BrokerOptions};
+use mqt_client::Endpoint;
+use mqt_client::listen::ServerTls;
+use mqt_proto::Packet;
 use nix::sys::signal::Signal;
 
 use crate::support::broker::TestBroker;

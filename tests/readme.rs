@@ -20,9 +20,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mqt::broker::{BrokerOptions, PasswordFile};
 use mqt::cli::multicall::differences;
 use mqt::error::EXIT_STATUS;
+use mqt_broker::{BrokerOptions, PasswordFile};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mqt::connection::{ConnectError, Connected, NameServers, Transport, TransportOptions};
+use mqt_client::{ConnectError, Connected, NameServers, Transport, TransportOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 

@@ -8,10 +8,6 @@ mod certificates;
 #[cfg(test)]
 mod cli_help;
 #[cfg(test)]
-mod codec_oracle;
-#[cfg(test)]
-mod codec_round_trip;
-#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 #[cfg(unix)]
@@ -23,13 +19,7 @@ mod exit_codes;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
-mod fuzz_smoke;
-#[cfg(test)]
 mod generated;
-#[cfg(test)]
-mod hostile_packets;
-#[cfg(test)]
-mod hostile_session;
 #[cfg(test)]
 #[cfg(unix)]
 mod interop;
@@ -46,8 +36,6 @@ mod mosquitto;
 #[cfg(unix)]
 mod multicall;
 #[cfg(test)]
-mod packets;
-#[cfg(test)]
 #[cfg(unix)]
 mod process;
 #[cfg(test)]
@@ -56,8 +44,6 @@ mod readme;
 #[cfg(test)]
 #[cfg(unix)]
 mod requests;
-#[cfg(test)]
-mod schedules;
 #[cfg(test)]
 mod srv;
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mqt::connection::listen::{HandshakeError, ListenError, Listener, ServerTls};
-use mqt::connection::tls::speaks_tls;
-use mqt::connection::{
+use mqt_client::listen::{HandshakeError, ListenError, Listener, ServerTls};
+use mqt_client::tls::speaks_tls;
+use mqt_client::{
     ConnectError, Connected, Endpoint, SetupError, TlsFault, TlsOptions, TlsPin, TlsVersion, Transport,
     TransportOptions, stream_fault,
 };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mqt::connection::listen::{ListenError, Listener};
-use mqt::connection::{ConnectError, Connected, Endpoint, Transport, TransportOptions};
+use mqt_client::listen::{ListenError, Listener};
+use mqt_client::{ConnectError, Connected, Endpoint, Transport, TransportOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -265,7 +265,7 @@ async fn a_proxy_that_is_down_is_named() {
 #[tokio::test]
 async fn tls_goes_through_a_proxy() {
     use crate::support::certs::Certs;
-    use mqt::connection::listen::ServerTls;
+    use mqt_client::listen::ServerTls;
 
     let certs = Certs::new();
     let tls = ServerTls { cert: certs.server_cert.clone(), key: certs.server_key.clone(), client_ca: None };

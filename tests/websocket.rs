@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mqt::connection::listen::{HandshakeError, Listener};
-use mqt::connection::{
+use mqt_client::listen::{HandshakeError, Listener};
+use mqt_client::{
     ConnectError, Connected, Endpoint, SetupError, Transport, TransportOptions, WsFault, stream_fault,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -354,7 +354,7 @@ async fn echo(listener: Listener) -> Result<(), HandshakeError> {
 #[tokio::test]
 async fn our_listener_and_our_client_agree() {
     let certs = Certs::new();
-    let tls = mqt::connection::listen::ServerTls {
+    let tls = mqt_client::listen::ServerTls {
         cert: certs.server_cert.clone(),
         key: certs.server_key.clone(),
         client_ca: None,

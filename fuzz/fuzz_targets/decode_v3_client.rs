@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqt::mqtt::Version;
-use mqt::mqtt::codec::Receiver;
+use mqt_proto::Version;
+use mqt_proto::codec::Receiver;
 
 fuzz_target!(|data: &[u8]| {
     for version in [Version::V31, Version::V311] {

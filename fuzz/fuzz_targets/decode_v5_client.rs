@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqt::mqtt::Version;
-use mqt::mqtt::codec::Receiver;
+use mqt_proto::Version;
+use mqt_proto::codec::Receiver;
 
 fuzz_target!(|data: &[u8]| mqt_fuzz::decode_stream(Version::V5, Receiver::Client, data));

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use libfuzzer_sys::fuzz_target;
-use mqt::mqtt::codec::{Decoder, Receiver};
-use mqt::mqtt::session::{Credentials, Session, SessionOptions};
-use mqt::mqtt::{Message, Properties, QoS, ReasonCode, Subscription, TopicFilter, TopicName, Version};
+use mqt_proto::codec::{Decoder, Receiver};
+use mqt_proto::session::{Credentials, Session, SessionOptions};
+use mqt_proto::{Message, Properties, QoS, ReasonCode, Subscription, TopicFilter, TopicName, Version};
 
 fuzz_target!(|data: &[u8]| {
     let [version, rest @ ..] = data else { return };

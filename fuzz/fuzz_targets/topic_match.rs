@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mqt::mqtt::{TopicFilter, TopicName};
+use mqt_proto::{TopicFilter, TopicName};
 
 fuzz_target!(|texts: (&str, &str)| {
     let (Ok(filter), Ok(topic)) = (TopicFilter::new(texts.0), TopicName::new(texts.1)) else { return };

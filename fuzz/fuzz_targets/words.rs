@@ -5,9 +5,9 @@
 use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
-use mqt::connection::Endpoint;
-use mqt::mqtt::packet::Publish;
-use mqt::mqtt::{Message, TopicName};
+use mqt_client::Endpoint;
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, TopicName};
 use mqt::output::json::parse_message;
 use mqt::output::{Delivery, Formatter, Template};
 

@@ -1,8 +1,8 @@
 //! What the fuzz targets of the codec share.
 
 use bytes::{Buf, BytesMut};
-use mqt::mqtt::codec::{Decoder, Receiver, encode};
-use mqt::mqtt::{Packet, Version, WriteBuffer};
+use mqt_proto::codec::{Decoder, Receiver, encode};
+use mqt_proto::{Packet, Version, WriteBuffer};
 
 /// Claims of more than this are refused, in bytes.
 const MAX_PACKET_SIZE: u32 = 1 << 20;

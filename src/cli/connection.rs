@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use serde::Deserialize;
 
-use crate::connection::{Endpoint, Proxy, TlsPin, WsHeader};
-use crate::mqtt::{QoS, TopicName};
+use mqt_client::{Endpoint, Proxy, TlsPin, WsHeader};
+use mqt_proto::{QoS, TopicName};
 
 use super::multicall::Dialect;
 use super::property::PlacedProperty;

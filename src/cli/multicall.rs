@@ -19,7 +19,7 @@ use std::io;
 use std::path::Path;
 
 use super::Request;
-use crate::connection::error::system_reason;
+use mqt_client::error::system_reason;
 use option::{Definition, Opt};
 use reading::Reading;
 

@@ -153,7 +153,7 @@ mod tests {
         let (request, notes) = parse_lines("mqt sub -o f -t a -q 2", lines).unwrap();
         let Request::Subscribe(args) = request else { panic!("{request:?}") };
         assert_eq!(args.connection.server.port, Some(1884));
-        assert_eq!(args.qos.map(crate::mqtt::QoS::level), Some(2));
+        assert_eq!(args.qos.map(mqt_proto::QoS::level), Some(2));
         assert_eq!(args.connection.session.property.len(), 1);
         assert_eq!(notes, [(6, "the quotes are part of the value".to_owned())]);
         let (_, notes) = parse_lines("mqt pub -o f -t a", &[&["-m", "\"on\""]]).unwrap();

@@ -11,8 +11,8 @@ use bytestring::ByteString;
 use clap::Command;
 use thiserror::Error;
 
-use crate::mqtt::property::ValueType;
-use crate::mqtt::{MAX_STRING_LENGTH, Place, Properties, Property, PropertyKind};
+use mqt_proto::property::ValueType;
+use mqt_proto::{MAX_STRING_LENGTH, Place, Properties, Property, PropertyKind};
 
 /// The packets that a client sends with properties of the user's choice.
 pub const PLACES: &[Place] =

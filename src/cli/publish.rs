@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command};
 
-use crate::mqtt::{QoS, TopicName};
+use mqt_proto::{QoS, TopicName};
 
 use super::connection::ConnectionArgs;
 use super::values::{OnError, Separator, Span, Speed, topic_parser};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command};
 
-use crate::mqtt::{QoS, TopicFilter, TopicName};
+use mqt_proto::{QoS, TopicFilter, TopicName};
 
 use super::connection::ConnectionArgs;
 use super::values::{Rate, RetainChoice, Size, Span, topic_parser};

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use clap::{ArgAction, Args, Command};
 
-use crate::mqtt::{QoS, TopicFilter};
+use mqt_proto::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
 use super::values::{Chance, Overflow, RetainChoice, Size, Span, SubscriptionId, topic_parser};

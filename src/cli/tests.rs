@@ -115,7 +115,7 @@ fn values_may_begin_with_a_hyphen() {
     assert_eq!(args.connection.login.password.as_deref(), Some(OsStr::new("-x")));
     assert_eq!(args.connection.login.username.as_deref(), Some("--tls"));
     let args = publish("mqt pub -ta -mb -dr -q1 --topic=c");
-    assert_eq!((args.topic.len(), args.retain, args.qos.map(crate::mqtt::QoS::level)), (2, true, Some(1)));
+    assert_eq!((args.topic.len(), args.retain, args.qos.map(mqt_proto::QoS::level)), (2, true, Some(1)));
     assert_eq!(args.connection.talk.debug, Some(true));
 }
 
@@ -146,7 +146,7 @@ fn later_values_replace_earlier_ones_and_topics_add_up() {
     let args = subscribe("mqt sub -h a -h b -t x -t y/# -T z -q 1 -q 2 -d -d");
     assert_eq!(args.connection.server.host.as_deref(), Some("b"));
     assert_eq!((args.topic.len(), args.filter_out.len()), (2, 1));
-    assert_eq!(args.qos, Some(crate::mqtt::QoS::ExactlyOnce));
+    assert_eq!(args.qos, Some(mqt_proto::QoS::ExactlyOnce));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn properties_are_typed_in_three_or_four_words() {
 
 #[test]
 fn options_with_an_optional_value_take_it_behind_an_equals_sign() {
-    use crate::connection::Attempts;
+    use mqt_client::Attempts;
 
     let tries = |line| publish(line).connection.server.retry.map(|tries| tries.0);
     assert_eq!(tries("mqt pub -t a -n --retry"), Some(Attempts::Unlimited));

@@ -16,8 +16,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use thiserror::Error;
 
-use crate::connection::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
-use crate::mqtt::{RetainHandling, TopicError, Version};
+use mqt_client::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
+use mqt_proto::{RetainHandling, TopicError, Version};
 
 use super::usage::in_words;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command};
 
-use crate::mqtt::{QoS, TopicFilter};
+use mqt_proto::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
 use super::values::{Decode, Size, Span, Speed, topic_parser};

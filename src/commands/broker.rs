@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::broker::{
-    Activity, BrokerError, BrokerOptions, Limits, Observer, PasswordFile, PasswordFileError, Server,
-};
 use crate::config::BrokerSettings;
-use crate::connection::Endpoint;
-use crate::connection::listen::ListenError;
 use crate::error::{Failure, Kind};
-use crate::mqtt::Packet;
 use crate::output::sanitize::escape;
 use crate::output::trace::{Direction, line};
 use crate::ui::Ui;
+use mqt_broker::{
+    Activity, BrokerError, BrokerOptions, Limits, Observer, PasswordFile, PasswordFileError, Server,
+};
+use mqt_client::Endpoint;
+use mqt_client::listen::ListenError;
+use mqt_proto::Packet;
 
 use super::failure::{from_connect, from_setup};
 use super::run_to_end;

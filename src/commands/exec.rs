@@ -11,10 +11,10 @@ use bytestring::ByteString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdout};
 
-use crate::connection::password::{ProcessGroup, run_in_shell};
-use crate::mqtt::Property;
-use crate::mqtt::packet::Publish;
 use crate::output::json::user_properties;
+use mqt_client::password::{ProcessGroup, run_in_shell};
+use mqt_proto::Property;
+use mqt_proto::packet::Publish;
 
 /// What answers requests.
 #[derive(Debug, Clone)]
@@ -245,7 +245,7 @@ fn variables(publish: &Publish, topic: Option<&str>) -> HashMap<String, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::{Message, TopicName};
+    use mqt_proto::{Message, TopicName};
 
     fn request(properties: Vec<Property>) -> Publish {
         let message = Message {

@@ -5,13 +5,13 @@ use std::io;
 
 use bytestring::ByteString;
 
-use crate::connection::error::reason as io_reason;
-use crate::connection::{ClientError, ConnectError, Endpoint, ProxyFault, SetupError, WsFault};
 use crate::error::{Failure, Kind};
-use crate::mqtt::codec::DecodeError;
-use crate::mqtt::session::{Asked, REFUSED_BY_CLOSING, Refusal, SessionError};
-use crate::mqtt::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter, Version};
 use crate::output::sanitize::{escape, escape_bytes};
+use mqt_client::error::reason as io_reason;
+use mqt_client::{ClientError, ConnectError, Endpoint, ProxyFault, SetupError, WsFault};
+use mqt_proto::codec::DecodeError;
+use mqt_proto::session::{Asked, REFUSED_BY_CLOSING, Refusal, SessionError};
+use mqt_proto::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter, Version};
 
 use super::mosquitto;
 

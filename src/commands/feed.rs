@@ -10,15 +10,15 @@ use tokio::time::Instant;
 
 use crate::config::{Dialect, OnError, PublishSettings, Source};
 use crate::error::{Failure, Kind};
-use crate::mqtt::session::Ledger;
-use crate::mqtt::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
 use crate::output::json::{
     Found, InputFault, InputPlace, JsonMessage, JsonMessageError, parse_message, parse_recorded,
 };
 use crate::output::sanitize::escape;
-use crate::process::file;
-use crate::process::text_file::FileError;
 use crate::ui::Amount;
+use mqt_process::file;
+use mqt_process::text_file::FileError;
+use mqt_proto::session::Ledger;
+use mqt_proto::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
 
 use super::input::{Record, Records, read_whole_in_thread};
 use super::objects::{Fetch, Objects};
@@ -630,7 +630,7 @@ fn unread_stdin(error: std::io::Error) -> Failure {
 /// else opens a standard input that is meant to be read.
 #[cfg(unix)]
 fn check_stdin() -> Result<(), Failure> {
-    if !crate::process::descriptors::is_stdin_closed() {
+    if !mqt_process::descriptors::is_stdin_closed() {
         return Ok(());
     }
     Err(Failure::usage("standard input is closed")

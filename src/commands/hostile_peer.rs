@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-use crate::connection::{Connected, Transport};
+use mqt_client::{Connected, Transport};
 
 use super::bench::random::Random;
 

@@ -9,14 +9,14 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::connection::thread::in_thread;
+use mqt_client::thread::in_thread;
 
 /// One read asks for so many bytes.
 pub(super) const BLOCK: usize = 128 * 1024;
 /// So many blocks may wait.
 pub(super) const WAITING: usize = 4;
 /// The largest payload that fits into a packet, and so the largest record, in bytes.
-pub(super) const LARGEST: usize = crate::mqtt::MAX_REMAINING_LENGTH;
+pub(super) const LARGEST: usize = mqt_proto::MAX_REMAINING_LENGTH;
 
 /// A piece of input.
 #[derive(Debug)]

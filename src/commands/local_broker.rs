@@ -2,13 +2,13 @@
 
 use tokio::sync::oneshot;
 
-use crate::broker::Server;
 use crate::config::BrokerSettings;
-use crate::connection::{ClientOptions, Endpoint};
 use crate::error::Failure;
-use crate::mqtt::{Subscription, TopicFilter};
 use crate::output::sanitize::escape;
 use crate::ui::Ui;
+use mqt_broker::Server;
+use mqt_client::{ClientOptions, Endpoint};
+use mqt_proto::{Subscription, TopicFilter};
 
 use super::broker::{from_broker, options, reaching};
 

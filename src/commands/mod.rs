@@ -33,9 +33,9 @@ use std::hash::{BuildHasher, Hasher};
 use tokio::time::Instant;
 
 use crate::config::OutputFormat;
-use crate::connection::error::reason;
 use crate::error::{Failure, Kind};
 use crate::output::{Formatter, Json, Presentation, Template, Text};
+use mqt_client::error::reason;
 
 pub(crate) use local_broker::local_broker;
 
@@ -53,7 +53,7 @@ pub(crate) fn shortage(error: &std::io::Error) -> Failure {
 /// name lookup that the system cannot cancel.
 fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     // The runtime panics when it finds none for its signals.
-    crate::process::descriptors::check(OF_RUNTIME).map_err(|error| shortage(&error))?;
+    mqt_process::descriptors::check(OF_RUNTIME).map_err(|error| shortage(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

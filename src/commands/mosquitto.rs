@@ -4,13 +4,13 @@ use std::io;
 
 use crate::cli::multicall;
 use crate::config::Tool;
-use crate::connection::error::system_reason;
-use crate::connection::{ClientError, ConnectError, ProxyFault, SetupError};
 use crate::error::{Failure, Kind, OldCode};
-use crate::mqtt::codec::DecodeError;
-use crate::mqtt::session::{Refusal, SessionError};
-use crate::mqtt::{ReasonCode, Version};
 use crate::output::sanitize::escape;
+use mqt_client::error::system_reason;
+use mqt_client::{ClientError, ConnectError, ProxyFault, SetupError};
+use mqt_proto::codec::DecodeError;
+use mqt_proto::session::{Refusal, SessionError};
+use mqt_proto::{ReasonCode, Version};
 
 /// Where a protocol error is all that is to be said.
 const PROTOCOL_ERROR: &str = "Error: A network protocol error occurred when communicating with the broker";
@@ -218,8 +218,7 @@ mod tests {
     }
 
     fn end(error: &ClientError, tool: Tool) -> (u8, String) {
-        let failure =
-            crate::commands::failure::from_client(error, &crate::connection::Endpoint::default(), "c");
+        let failure = crate::commands::failure::from_client(error, &mqt_client::Endpoint::default(), "c");
         let end = end_by_client(failure, error, tool).old_end();
         (end.code, end.text)
     }

@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use crate::cli::multicall;
 use crate::config::{OnError, PublishSettings};
-use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
-use crate::mqtt::session::{Event, Refusal};
-use crate::mqtt::{QoS, ReasonCode};
 use crate::output::units::count_of;
-use crate::process::file;
-use crate::process::signal::interruptible;
-use crate::process::text_file::FileError;
 use crate::ui::{Progress, Summary, Ui};
+use mqt_client::{Client, ClientError, SessionChoices};
+use mqt_process::file;
+use mqt_process::signal::interruptible;
+use mqt_process::text_file::FileError;
+use mqt_proto::session::{Event, Refusal};
+use mqt_proto::{QoS, ReasonCode};
 
 use super::failure::{DENIED_BY_CLOSING, from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
@@ -378,7 +378,7 @@ pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     };
     let file = file::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    if size > u64::try_from(crate::mqtt::MAX_REMAINING_LENGTH).unwrap_or(u64::MAX) {
+    if size > u64::try_from(mqt_proto::MAX_REMAINING_LENGTH).unwrap_or(u64::MAX) {
         return Err(too_large(size, &path.display().to_string()));
     }
     interruptible(|| super::input::read_whole(file)).map_err(failed)
@@ -388,6 +388,6 @@ pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
 pub(super) fn too_large(size: u64, place: &str) -> Failure {
     Failure::new(
         Kind::TooLarge,
-        format!("{place}: {size} bytes, an MQTT packet has at most {}", crate::mqtt::MAX_REMAINING_LENGTH),
+        format!("{place}: {size} bytes, an MQTT packet has at most {}", mqt_proto::MAX_REMAINING_LENGTH),
     )
 }

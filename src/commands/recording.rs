@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::error::Failure;
-use crate::process::file;
-use crate::process::signal::interruptible;
-use crate::process::text_file::{FileError, Unmarked};
+use mqt_process::file;
+use mqt_process::signal::interruptible;
+use mqt_process::text_file::{FileError, Unmarked};
 
 use super::objects::Objects;
 

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::config::{RequestSettings, RequestWork, WITH_RESPONSE_TOPIC};
-use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind};
-use crate::mqtt::packet::Publish;
-use crate::mqtt::session::Event;
-use crate::mqtt::{Message, Properties, Property, ReasonCode, Version};
 use crate::output::Delivery;
 use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
+use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
+use mqt_proto::packet::Publish;
+use mqt_proto::session::Event;
+use mqt_proto::{Message, Properties, Property, ReasonCode, Version};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::latency::{Latencies, Timed};

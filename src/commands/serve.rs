@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::ServeSettings;
-use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
-use crate::mqtt::packet::Publish;
-use crate::mqtt::session::Event;
-use crate::mqtt::{Message, Property, QoS, ReasonCode, TopicName, Version};
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::ui::Ui;
+use mqt_client::{Client, ClientError, SessionChoices};
+use mqt_proto::packet::Publish;
+use mqt_proto::session::Event;
+use mqt_proto::{Message, Property, QoS, ReasonCode, TopicName, Version};
 
 use super::exec::Exec;
 use super::failure::{from_refusal, from_setup, from_suback};

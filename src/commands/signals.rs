@@ -3,7 +3,7 @@
 use std::io;
 
 #[cfg(unix)]
-use crate::process::signal;
+use mqt_process::signal;
 
 /// A signal that asks a command to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use crate::config::suspicion::suspect_of_silence;
 use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
-use crate::connection::{Client, ClientError, SessionChoices, VersionChoice};
 use crate::error::{Failure, Kind, OldCode};
-use crate::mqtt::packet::Publish;
-use crate::mqtt::session::Event;
-use crate::mqtt::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
+use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
+use mqt_proto::packet::Publish;
+use mqt_proto::session::Event;
+use mqt_proto::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};

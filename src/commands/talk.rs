@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 
 use crate::config::Tool;
-use crate::connection::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
 use crate::error::{EXIT_STATUS, Failure};
-use crate::mqtt::session::{Event, SessionError, UnknownWhy};
 use crate::output::mosquitto_trace::MosquittoTrace;
 use crate::output::sanitize::escape;
 use crate::output::trace::{self, Direction};
 use crate::output::units::{Span, count_of};
 use crate::ui::Ui;
+use mqt_client::{ClientError, ClientOptions, Endpoint, Notice, SetupWarning};
+use mqt_proto::session::{Event, SessionError, UnknownWhy};
 
 use super::failure::{asked_for, from_client};
 use super::mosquitto;

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::cli::BrokerArgs;
 use crate::cli::values::{ListenUrl, PacketSize};
-use crate::connection::listen::ServerTls;
-use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
+use mqt_client::listen::ServerTls;
+use mqt_client::{Endpoint, Scheme};
 
 use super::client::Merged;
 use super::settings::{BrokerSettings, UiSettings};

@@ -9,15 +9,15 @@ use crate::cli::ColorChoice;
 use crate::cli::connection::{ConnectionArgs, WillArgs};
 use crate::cli::property::properties_of;
 use crate::cli::values::{Expiry, PacketSize};
-use crate::connection::tls::mode_open_to_all;
-use crate::connection::{
+use crate::error::Failure;
+use mqt_client::tls::mode_open_to_all;
+use mqt_client::{
     Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, Patience, TlsOptions, TransportOptions,
     VersionChoice,
 };
-use crate::error::Failure;
-use crate::mqtt::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
-use crate::process::file;
-use crate::process::text_file::FileError;
+use mqt_process::file;
+use mqt_process::text_file::FileError;
+use mqt_proto::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
 
 use super::environment::Environment;
 use super::settings::UiSettings;
@@ -252,16 +252,16 @@ pub(super) fn transport(
     let own_rules = args.dialect.tool().is_none();
     TransportOptions {
         // The mosquitto clients take a local address with a unix socket, which has none.
-        bind: server.bind.clone().filter(|_| own_rules || scheme != crate::connection::Scheme::Unix),
+        bind: server.bind.clone().filter(|_| own_rules || scheme != mqt_client::Scheme::Unix),
         family: match (server.ipv4, server.ipv6) {
             (Some(true), _) => Some(Family::V4),
             (_, Some(true)) => Some(Family::V6),
             _ => None,
         },
-        srv: (server.srv == Some(true) && scheme != crate::connection::Scheme::Unix)
-            .then_some(crate::connection::NameServers::System),
+        srv: (server.srv == Some(true) && scheme != mqt_client::Scheme::Unix)
+            .then_some(mqt_client::NameServers::System),
         user_timeout: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
-        proxy: server.proxy.clone().filter(|_| scheme != crate::connection::Scheme::Unix),
+        proxy: server.proxy.clone().filter(|_| scheme != mqt_client::Scheme::Unix),
         tls: if scheme.is_tls() { tls(args, key_password) } else { TlsOptions::default() },
         ws_headers: if scheme.is_websocket() { server.ws_header.clone() } else { Vec::new() },
         endpoint,

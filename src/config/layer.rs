@@ -21,8 +21,8 @@ use crate::cli::connection::{
     ConnectionArgs, LoginArgs, ServerArgs, SessionArgs, TalkArgs, TlsArgs, WillArgs,
 };
 use crate::cli::multicall::Dialect;
-use crate::connection::{Endpoint, Scheme};
 use crate::error::Failure;
+use mqt_client::{Endpoint, Scheme};
 
 use super::Warning;
 use super::environment::{self, Environment};

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::cli::connection::{LoginArgs, TlsArgs};
-use crate::connection::PasswordSource;
-use crate::connection::password::without_line_end;
-use crate::connection::tls::is_encrypted_key;
 use crate::error::Failure;
-use crate::mqtt::{MAX_STRING_LENGTH, Secret};
-use crate::process::{file, text_file};
+use mqt_client::PasswordSource;
+use mqt_client::password::without_line_end;
+use mqt_client::tls::is_encrypted_key;
+use mqt_process::{file, text_file};
+use mqt_proto::{MAX_STRING_LENGTH, Secret};
 
 use super::environment::Environment;
 

@@ -26,7 +26,7 @@ use crate::cli::values::Size;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WatchArgs, WrongUsage};
 use crate::error::Failure;
 use crate::output::sanitize::escape;
-use crate::process::text_file::FileError;
+use mqt_process::text_file::FileError;
 
 pub use crate::cli::multicall::{Dialect, Tool};
 pub use crate::cli::values::Chance;

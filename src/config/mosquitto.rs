@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::multicall::Outside;
-use crate::connection::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
-use crate::mqtt::{Property, Version};
 use crate::output::{Template, TemplateError};
-use crate::process::file;
+use mqt_client::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
+use mqt_process::file;
+use mqt_proto::{Property, Version};
 
 /// How long a connect may take: about what TCP itself allows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::multicall::{Line, Tool, line_words};
 use crate::error::Failure;
-use crate::process::text_file::{self, FileError, TextFile};
+use mqt_process::text_file::{self, FileError, TextFile};
 
 /// An options file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

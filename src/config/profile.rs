@@ -11,7 +11,7 @@ use toml::Spanned;
 use crate::cli::ConnectionArgs;
 use crate::cli::connection::HIDDEN;
 use crate::error::Failure;
-use crate::process::text_file::{self, TextFile};
+use mqt_process::text_file::{self, TextFile};
 
 use super::Warning;
 use super::environment::Environment;
@@ -214,11 +214,11 @@ fn shown(key: &str, value: &toml::Value) -> String {
             }
         }
         // Endpoint and Proxy leave the password out when they are displayed.
-        toml::Value::String(text) if key == "url" => text
-            .parse::<crate::connection::Endpoint>()
-            .map_or_else(|_| "***".to_owned(), |url| url.to_string()),
+        toml::Value::String(text) if key == "url" => {
+            text.parse::<mqt_client::Endpoint>().map_or_else(|_| "***".to_owned(), |url| url.to_string())
+        }
         toml::Value::String(text) if key == "proxy" => {
-            text.parse::<crate::connection::Proxy>().map_or_else(|_| "***".to_owned(), |url| url.to_string())
+            text.parse::<mqt_client::Proxy>().map_or_else(|_| "***".to_owned(), |url| url.to_string())
         }
         toml::Value::String(text) => text.clone(),
         toml::Value::Integer(number) => number.to_string(),
@@ -246,7 +246,7 @@ fn shown_toml(key: &str, value: &toml::Value) -> String {
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = crate::process::file::metadata(path).ok()?.permissions().mode() & 0o777;
+    let mode = mqt_process::file::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::cli::PublishArgs;
 use crate::cli::values::Speed;
-use crate::connection::ClientOptions;
 use crate::error::Failure;
-use crate::mqtt::{Place, Property, QoS, TopicName};
+use mqt_client::ClientOptions;
+use mqt_proto::{Place, Property, QoS, TopicName};
 
 use super::environment::{Environment, random_seed};
 use super::settings::{PublishSettings, Replay, Source};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cli::RequestArgs;
-use crate::connection::VersionChoice;
 use crate::error::Failure;
-use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, TopicName, Version};
+use mqt_client::VersionChoice;
+use mqt_proto::{Place, Property, RetainHandling, Subscription, TopicFilter, TopicName, Version};
 
 use super::environment::{Environment, random_seed};
 use super::settings::{OutputFormat, RequestSettings, RequestWork, ServeSettings, Source};

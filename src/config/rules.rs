@@ -4,9 +4,9 @@ use crate::cli::connection::{ConnectionArgs, TlsArgs, WillArgs};
 use crate::cli::property::{PlacedProperty, properties_of};
 use crate::cli::values::RetainChoice;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs};
-use crate::connection::{Endpoint, Scheme, VersionChoice};
 use crate::error::Failure;
-use crate::mqtt::{MAX_STRING_LENGTH, Place, PropertyKind, QoS, Version};
+use mqt_client::{Endpoint, Scheme, VersionChoice};
+use mqt_proto::{MAX_STRING_LENGTH, Place, PropertyKind, QoS, Version};
 
 /// A rule: it is broken, what to say then, and what to type instead.
 type Rule = (bool, &'static str, &'static str);

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use crate::cli::multicall::Dialect;
 use crate::cli::values::{Chance, Speed};
 use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
-use crate::connection::ClientOptions;
-use crate::connection::listen::{ListenAddress, ServerTls};
-use crate::mqtt::{Properties, QoS, Subscription, TopicFilter, TopicName};
+use mqt_client::ClientOptions;
+use mqt_client::listen::{ListenAddress, ServerTls};
+use mqt_proto::{Properties, QoS, Subscription, TopicFilter, TopicName};
 
 /// How a command talks on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

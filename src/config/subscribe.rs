@@ -1,9 +1,9 @@
 //! What `mqt sub` is to do.
 
 use crate::cli::SubscribeArgs;
-use crate::connection::VersionChoice;
 use crate::error::Failure;
-use crate::mqtt::{Place, Property, RetainHandling, Subscription, TopicFilter, Version};
+use mqt_client::VersionChoice;
+use mqt_proto::{Place, Property, RetainHandling, Subscription, TopicFilter, Version};
 
 use super::environment::{Environment, random_seed};
 use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings, View};

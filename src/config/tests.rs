@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::{Request, parse};
-use crate::connection::{
-    Attempts, ClientOptions, Endpoint, Family, PasswordSource, TlsVersion, VersionChoice,
-};
-use crate::mqtt::{PropertyKind, QoS, RetainHandling, Version};
+use mqt_client::{Attempts, ClientOptions, Endpoint, Family, PasswordSource, TlsVersion, VersionChoice};
+use mqt_proto::{PropertyKind, QoS, RetainHandling, Version};
 
 /// What a test's process is surrounded by.
 #[derive(Default)]

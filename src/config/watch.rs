@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::cli::WatchArgs;
 use crate::cli::values::Speed;
-use crate::connection::Attempts;
 use crate::error::Failure;
-use crate::mqtt::{Place, TopicFilter};
+use mqt_client::Attempts;
+use mqt_proto::{Place, TopicFilter};
 
 use super::environment::Environment;
 use super::settings::{Replay, WatchLimits, WatchMode, WatchSettings};

@@ -18,7 +18,7 @@ pub mod watch;
 
 use std::time::SystemTime;
 
-use crate::mqtt::packet::Publish;
+use mqt_proto::packet::Publish;
 
 pub use json::Json;
 pub use style::{Role, Style};
@@ -87,8 +87,8 @@ pub(crate) mod fixture {
     use bytes::Bytes;
 
     use super::{Delivery, Formatter};
-    use crate::mqtt::packet::Publish;
-    use crate::mqtt::{Message, PacketId, Properties, Property, QoS, TopicName};
+    use mqt_proto::packet::Publish;
+    use mqt_proto::{Message, PacketId, Properties, Property, QoS, TopicName};
 
     /// 2026-11-20T10:37:41.581159 UTC.
     pub fn instant() -> SystemTime {

@@ -1,8 +1,8 @@
 //! Packets as the mosquitto clients show them under `-d`.
 
 use super::trace::Direction;
-use crate::mqtt::packet::{Packet, Publish};
-use crate::mqtt::{RetainHandling, Subscription};
+use mqt_proto::packet::{Packet, Publish};
+use mqt_proto::{RetainHandling, Subscription};
 
 /// What there is to remember from one packet to the next.
 #[derive(Debug, Default)]
@@ -141,8 +141,8 @@ fn options(subscription: &Subscription) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::packet::{Ack, ConnAck, Disconnect, SubAck, Subscribe};
-    use crate::mqtt::{Message, PacketId, Properties, Property, QoS, ReasonCode, TopicFilter, TopicName};
+    use mqt_proto::packet::{Ack, ConnAck, Disconnect, SubAck, Subscribe};
+    use mqt_proto::{Message, PacketId, Properties, Property, QoS, ReasonCode, TopicFilter, TopicName};
 
     fn publish(qos: QoS, id: Option<u16>) -> Packet {
         let message =

@@ -3,7 +3,7 @@
 use super::fixture::with_properties;
 use super::sanitize::is_unsafe;
 use super::*;
-use crate::mqtt::Property;
+use mqt_proto::Property;
 
 /// Takes the colour sequences of the palette out of a text: what is left must be printable.
 fn without_colours(text: &str, style: &Style) -> String {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::mqtt::packet::{Ack, Packet};
-use crate::mqtt::{Properties, PropertyKind, PropertyValue, ReasonCode};
+use mqt_proto::packet::{Ack, Packet};
+use mqt_proto::{Properties, PropertyKind, PropertyValue, ReasonCode};
 
 /// Which way a packet goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,8 +167,8 @@ fn properties(properties: &Properties) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::packet::{Connect, Publish};
-    use crate::mqtt::{Message, PacketId, Property, QoS, TopicName, Version};
+    use mqt_proto::packet::{Connect, Publish};
+    use mqt_proto::{Message, PacketId, Property, QoS, TopicName, Version};
 
     #[test]
     fn a_password_never_shows() {

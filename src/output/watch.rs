@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Delivery, Formatter};
-use crate::mqtt::TopicName;
+use mqt_proto::TopicName;
 
 /// Clears the screen and goes to its first line.
 const CLEAR: &[u8] = b"\x1b[2J\x1b[1;1H";

@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::lock;
-use crate::process::readiness::PIECE;
+use mqt_process::readiness::PIECE;
 #[cfg(unix)]
-use crate::process::readiness::{takes_bytes, wait_until_it_takes_bytes};
+use mqt_process::readiness::{takes_bytes, wait_until_it_takes_bytes};
 
 /// What may wait, in bytes.
 const MOST: usize = 256 * 1024;

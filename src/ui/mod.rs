@@ -28,9 +28,9 @@ use crate::config::{ColorChoice, SummaryFormat, UiSettings};
 use crate::error::{Failure, Kind};
 use crate::output::sanitize::{Keep, escape, escape_keeping};
 use crate::output::{Presentation, Role, Style, Target};
-use crate::process::readiness::PIECE;
-use crate::process::signal::interruptible;
 use errors::Errors;
+use mqt_process::readiness::PIECE;
+use mqt_process::signal::interruptible;
 
 /// Talks to the person at the terminal, or to the log that stderr goes to. Cheap to clone.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl Write for Interruptible {
 /// Writes a piece. Only where that may block, a signal is not attended to.
 fn unless_it_blocks<T>(write: impl FnOnce() -> T) -> T {
     #[cfg(unix)]
-    if crate::process::readiness::takes_bytes(&io::stdout()) {
+    if mqt_process::readiness::takes_bytes(&io::stdout()) {
         return write();
     }
     interruptible(write)

@@ -24,7 +24,7 @@ impl Reader {
             use std::os::fd::AsFd as _;
 
             let stdout = std::io::stdout();
-            if !crate::process::readiness::is_unnamed_pipe(&stdout) {
+            if !mqt_process::readiness::is_unnamed_pipe(&stdout) {
                 return Self { output: None };
             }
             let output = stdout.as_fd().try_clone_to_owned().ok();

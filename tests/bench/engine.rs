@@ -14,10 +14,10 @@ use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
 use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
-use mqt::connection::{Attempts, ClientOptions, Endpoint, Pace, Patience, TransportOptions, VersionChoice};
 use mqt::error::Failure;
-use mqt::mqtt::{Properties, QoS};
 use mqt::ui::Ui;
+use mqt_client::{Attempts, ClientOptions, Endpoint, Pace, Patience, TransportOptions, VersionChoice};
+use mqt_proto::{Properties, QoS};
 
 use super::faulty_broker::{FaultyBroker, Welcome};
 use crate::support::broker::TestBroker;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use mqt::connection::Endpoint;
+use mqt_client::Endpoint;
 
 /// Decides what becomes of a publish, by its number from 0 on: the bytes of the PUBLISHes to send instead,
 /// and in which order.

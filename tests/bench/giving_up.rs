@@ -12,8 +12,8 @@ use std::time::Duration;
 use mqt::cli::bench::Scenario;
 use mqt::commands::bench::engine::Finished;
 use mqt::config::bench::{BenchSettings, Group, Load};
-use mqt::connection::{Endpoint, TransportOptions};
 use mqt::error::{Failure, Kind};
+use mqt_client::{Endpoint, TransportOptions};
 
 use super::engine::{group, run, settings};
 use super::faulty_broker::{FaultyBroker, packet};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use mqt::cli::bench::{Arrival, Scenario};
-use mqt::connection::Endpoint;
-use mqt::mqtt::QoS;
+use mqt_client::Endpoint;
+use mqt_proto::QoS;
 
 use super::engine::{at_rate, group, run, settings};
 use crate::support::mosquitto::{Mosquitto, MosquittoOptions, Scheme};

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use mqt::broker::{Broker, BrokerOptions, ConnectionId, Flow};
-use mqt::mqtt::codec::{Decoder, Receiver};
-use mqt::mqtt::{Packet, Version, WriteBuffer};
+use mqt_broker::{Broker, BrokerOptions, ConnectionId, Flow};
+use mqt_proto::codec::{Decoder, Receiver};
+use mqt_proto::{Packet, Version, WriteBuffer};
 
 use crate::support::wire::{bytes, hex};
 

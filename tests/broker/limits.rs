@@ -1,6 +1,6 @@
 //! What the bounds of the broker do, and what it counts.
 
-use mqt::broker::{BrokerOptions, Limits};
+use mqt_broker::{BrokerOptions, Limits};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 
@@ -41,7 +41,7 @@ fn a_client_that_does_not_read_is_not_read_from() {
     let mut core = limited(Limits { output_bytes: 4, ..Limits::default() });
     let client = core.open_311("a");
     core.send(client, "c0 ()");
-    let mut written = mqt::mqtt::WriteBuffer::new();
+    let mut written = mqt_proto::WriteBuffer::new();
     written.put_u8(0);
     assert!(!core.flow(client, &mut written).is_congested);
     core.send(client, "c0 () c0 () c0 ()");

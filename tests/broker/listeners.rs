@@ -1,8 +1,8 @@
 //! The dev broker behind every kind of listener at once.
 
-use mqt::broker::BrokerOptions;
-use mqt::connection::listen::ServerTls;
-use mqt::connection::{Endpoint, TlsOptions, Transport, TransportOptions};
+use mqt_broker::BrokerOptions;
+use mqt_client::listen::ServerTls;
+use mqt_client::{Endpoint, TlsOptions, Transport, TransportOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::broker::TestBroker;
@@ -58,7 +58,7 @@ fn one_message_reaches_clients_on_every_listener() {
     });
 }
 
-async fn expect(stream: &mut mqt::connection::Stream, expected: &[u8]) {
+async fn expect(stream: &mut mqt_client::Stream, expected: &[u8]) {
     let mut received = vec![0; expected.len()];
     stream.read_exact(&mut received).await.unwrap();
     assert!(received == expected, "{} is not {}", hex(&received), hex(expected));

@@ -1,6 +1,6 @@
 //! PUBLISH and its flows, in both directions (3.3 to 3.7, 4.3 to 4.6).
 
-use mqt::broker::{BrokerOptions, Limits};
+use mqt_broker::{BrokerOptions, Limits};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 

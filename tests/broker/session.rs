@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mqt::broker::{BrokerOptions, Limits, PasswordFile};
+use mqt_broker::{BrokerOptions, Limits, PasswordFile};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
-use mqt::connection::listen::{Listener, ServerTls};
-use mqt::connection::{Endpoint, Stream};
+use mqt_client::listen::{Listener, ServerTls};
+use mqt_client::{Endpoint, Stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mqt::connection::listen::ServerTls;
+use mqt_client::listen::ServerTls;
 
 use super::relay::Relay;
 use crate::support::certs::{Certs, params};

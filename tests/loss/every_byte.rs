@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use mqt::mqtt::{QoS, Version};
+use mqt_proto::{QoS, Version};
 
 use super::SEED;
 use super::memory::{Broker, Script, options, payloads, publish_all, receive};

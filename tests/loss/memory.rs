@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use mqt::connection::{
+use mqt_client::{
     Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, Pace, Patience, SessionChoices,
     Transport, TransportOptions, VersionChoice,
 };
-use mqt::mqtt::codec::{Decoder, Receiver};
-use mqt::mqtt::session::Event;
-use mqt::mqtt::{Message, Packet, PacketId, Properties, QoS, ReasonCode, Subscription, TopicFilter, Version};
+use mqt_proto::codec::{Decoder, Receiver};
+use mqt_proto::session::Event;
+use mqt_proto::{Message, Packet, PacketId, Properties, QoS, ReasonCode, Subscription, TopicFilter, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
@@ -366,7 +366,7 @@ pub async fn publish_all(
         while client.session().wants_publish()
             && let Some(payload) = waiting.next()
         {
-            let topic = mqt::mqtt::TopicName::new("t").unwrap();
+            let topic = mqt_proto::TopicName::new("t").unwrap();
             client.session().publish(Message { topic, payload: payload.clone(), qos, ..Message::default() });
         }
         let session = client.session_state();

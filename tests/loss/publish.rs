@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use mqt::broker::BrokerOptions;
-use mqt::connection::Endpoint;
+use mqt_broker::BrokerOptions;
+use mqt_client::Endpoint;
 use serde_json::Value;
 
 use super::judge::{Account, Judge};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mqt::connection::Attempts;
-use mqt::mqtt::{QoS, Version};
+use mqt_client::Attempts;
+use mqt_proto::{QoS, Version};
 
 use super::memory::{Answer, Broker, Script, options, payloads, publish_all};
 use crate::support::proxy::Seeded;

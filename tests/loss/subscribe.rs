@@ -6,8 +6,8 @@ use std::io::{Read as _, Write as _};
 use std::thread;
 use std::time::Duration;
 
-use mqt::broker::BrokerOptions;
-use mqt::connection::Endpoint;
+use mqt_broker::BrokerOptions;
+use mqt_client::Endpoint;
 use nix::sys::signal::Signal;
 
 use super::judge::{Account, LAST, publish};

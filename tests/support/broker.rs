@@ -3,8 +3,8 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use mqt::broker::{BrokerOptions, Memory, Server};
-use mqt::connection::Endpoint;
+use mqt_broker::{BrokerOptions, Memory, Server};
+use mqt_client::Endpoint;
 use tokio::sync::oneshot;
 
 /// The dev broker in a thread with its own runtime. Stops when it is dropped.

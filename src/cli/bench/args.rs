@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use clap::{ArgAction, Args, Command, Subcommand};
 
-use crate::connection::Endpoint;
-use crate::mqtt::QoS;
+use mqt_client::Endpoint;
+use mqt_proto::QoS;
 
 use super::super::connection::ConnectionArgs;
 use super::super::values::{ColorChoice, Span, Window};

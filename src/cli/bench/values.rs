@@ -241,7 +241,7 @@ impl FromStr for PayloadSize {
             let Size(bytes) = text.trim().parse().map_err(|_| BenchValueError::PayloadSize)?;
             u32::try_from(bytes)
                 .ok()
-                .filter(|bytes| usize::try_from(*bytes).is_ok_and(|n| n <= crate::mqtt::MAX_REMAINING_LENGTH))
+                .filter(|bytes| usize::try_from(*bytes).is_ok_and(|n| n <= mqt_proto::MAX_REMAINING_LENGTH))
                 .ok_or(BenchValueError::PayloadSize)
         };
         let (min, max) = match text.split_once('-') {

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use crate::cli::property::{PLACES, PlacedProperty, PropertyError};
-use crate::mqtt::property::ValueType;
-use crate::mqtt::{Place, PropertyKind};
+use mqt_proto::property::ValueType;
+use mqt_proto::{Place, PropertyKind};
 
 use super::{Fault, c_number};
 
@@ -145,7 +145,7 @@ mod tests {
         let words = ["publish", "message-expiry-interval", "60s"].map(OsString::from).to_vec();
         assert_eq!(
             read(words).unwrap().map(|read| read.property),
-            Ok(crate::mqtt::Property::MessageExpiryInterval(60))
+            Ok(mqt_proto::Property::MessageExpiryInterval(60))
         );
     }
 }

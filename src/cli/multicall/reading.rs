@@ -12,8 +12,8 @@ use crate::cli::values::{
     Chance, Expiry, KeepAlive, RetainChoice, Span, TlsMinimum, Unserved, VersionName, Window,
 };
 use crate::cli::{PublishArgs, Request, RequestArgs, SubscribeArgs};
-use crate::connection::{Scheme, VersionChoice};
-use crate::mqtt::{QoS, TopicFilter, TopicName, Version};
+use mqt_client::{Scheme, VersionChoice};
+use mqt_proto::{QoS, TopicFilter, TopicName, Version};
 
 use super::option::{Definition, Opt, Value};
 use super::{
@@ -566,7 +566,7 @@ impl<'a> Reading<'a> {
         connection.session.property = std::mem::take(&mut self.properties);
         if connection.will.will_topic.is_none() {
             connection.will.will_qos = None;
-            connection.session.property.retain(|item| item.place != crate::mqtt::Place::Will);
+            connection.session.property.retain(|item| item.place != mqt_proto::Place::Will);
         }
         let (server, tls) = (&mut connection.server, &mut connection.tls);
         let authorities = tls.cafile.is_some() || tls.capath.is_some() || tls.psk.is_some();

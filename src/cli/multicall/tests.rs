@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cli::{PublishArgs, RequestArgs, SubscribeArgs};
-use crate::connection::VersionChoice;
-use crate::mqtt::{QoS, Version};
+use mqt_client::VersionChoice;
+use mqt_proto::{QoS, Version};
 
 fn words(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(|word| OsString::from(if word == "''" { "" } else { word })).collect()

@@ -1,6 +1,6 @@
 //! Topics as the mosquitto clients check them: stricter than the standard in three points.
 
-use crate::mqtt::{TopicFilter, TopicName};
+use mqt_proto::{TopicFilter, TopicName};
 
 use super::Fault;
 

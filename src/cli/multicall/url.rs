@@ -1,7 +1,7 @@
 //! `-L` and `--proxy` in the words of the mosquitto clients.
 
 use crate::cli::connection::ConnectionArgs;
-use crate::connection::{Endpoint, EndpointError, Proxy, Scheme};
+use mqt_client::{Endpoint, EndpointError, Proxy, Scheme};
 
 use super::Fault;
 

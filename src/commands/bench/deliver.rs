@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::bench::{Outputs, Thresholds};
 use crate::error::{Failure, Kind};
-use crate::process::file;
-use crate::process::text_file::{self, TextFile};
 use crate::ui::Ui;
+use mqt_process::file;
+use mqt_process::text_file::{self, TextFile};
 
 use super::report::{csv, html, text};
 use super::result::ResultFile;

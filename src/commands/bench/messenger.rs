@@ -4,11 +4,11 @@
 use crate::commands::failure::{from_client, from_setup};
 use crate::commands::random_seed;
 use crate::config::bench::BenchSettings;
-use crate::connection::{Attempts, Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
-use crate::mqtt::session::Event;
-use crate::mqtt::{Properties, QoS, Subscription, TopicFilter};
 use crate::output::sanitize::escape;
+use mqt_client::{Attempts, Client, ClientError, SessionChoices};
+use mqt_proto::session::Event;
+use mqt_proto::{Properties, QoS, Subscription, TopicFilter};
 
 /// Connects under this client identifier, and subscribes to one filter at QoS 0.
 ///

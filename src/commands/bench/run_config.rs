@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::bench::{RunId, Scenario};
 use crate::config::bench::{BenchSettings, Group, Load, Payload};
-use crate::connection::VersionChoice;
+use mqt_client::VersionChoice;
 
 /// What was asked for. Two shards of one run, and two runs that can be compared, have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

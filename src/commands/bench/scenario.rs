@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::cli::bench::{Piece, Scenario, Shard, Template};
 use crate::config::bench::{BenchSettings, Group};
-use crate::mqtt::{TopicError, TopicFilter, TopicName};
+use mqt_proto::{TopicError, TopicFilter, TopicName};
 
 use super::random::Random;
 use super::text::{Values, filled};

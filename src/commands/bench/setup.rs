@@ -9,14 +9,14 @@ use crate::cli::bench::{Rate, Scenario};
 use crate::commands::failure::{from_client, from_connect, from_setup};
 use crate::commands::random_seed;
 use crate::config::bench::{BenchSettings, Group, Load};
-use crate::connection::{
-    Attempts, Client, PasswordSource, Scheme, SessionChoices, Transport, TransportOptions, VersionChoice,
-};
 use crate::error::Failure;
-use crate::mqtt::session::Credentials;
-use crate::mqtt::{ReasonCode, Secret, Version};
 use crate::output::units::Span;
 use crate::ui::Ui;
+use mqt_client::{
+    Attempts, Client, PasswordSource, Scheme, SessionChoices, Transport, TransportOptions, VersionChoice,
+};
+use mqt_proto::session::Credentials;
+use mqt_proto::{ReasonCode, Secret, Version};
 
 use super::clock::TimeOfDay;
 use super::scenario::{Plan, Spec, login_place};

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use ratatui::layout::Rect;
 
 use crate::config::Decode;
-use crate::mqtt::{Property, PropertyValue};
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape_bytes;
 use crate::output::units::{self, Many};
+use mqt_proto::{Property, PropertyValue};
 
 use super::diff::diff;
 use super::document::{Document, Line, number_at, read};

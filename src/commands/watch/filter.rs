@@ -2,7 +2,7 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::mqtt::TopicFilter;
+use mqt_proto::TopicFilter;
 
 /// Compiled, a regular expression may take so many bytes.
 const REGEX_SIZE: usize = 1 << 20;

@@ -8,9 +8,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::app::{Action, App, Link};
 use crate::config::WatchLimits;
-use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, TopicName, Version};
 use crate::output::clock::LocalClock;
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, TopicName, Version};
 
 /// An empty screen of a connected client, at 2026-11-20T10:37:41.581 UTC.
 pub fn app() -> App {

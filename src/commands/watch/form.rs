@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::mqtt::{Message, Properties, Property, PropertyKind, QoS, TopicName};
+use mqt_proto::{Message, Properties, Property, PropertyKind, QoS, TopicName};
 
 use super::edit::Edit;
 

@@ -11,9 +11,9 @@ use crate::cli::{Request, parse};
 use crate::commands::hostile_peer::{Seen, transport, within};
 use crate::commands::signals::Signals;
 use crate::config::{Environment, UiSettings, WatchSettings, watch};
-use crate::connection::{Client, SessionChoices};
-use crate::mqtt::{Message, QoS, TopicName};
 use crate::ui::Ui;
+use mqt_client::{Client, SessionChoices};
+use mqt_proto::{Message, QoS, TopicName};
 
 use super::table;
 use super::watcher::{Watcher, came_in};

@@ -10,11 +10,11 @@ use ratatui::layout::Size;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::connection::error::reason as io_reason;
 use crate::error::{Failure, Kind};
 use crate::output::clock::LocalClock;
 use crate::output::units::Many;
-use crate::process::file;
+use mqt_client::error::reason as io_reason;
+use mqt_process::file;
 
 use super::super::signals::{Signal, Signals};
 use super::BREATH;

@@ -35,8 +35,8 @@ use std::time::Duration;
 
 use crate::config::{WatchMode, WatchSettings};
 use crate::error::Failure;
-use crate::mqtt::{Property, Version};
 use crate::ui::Ui;
+use mqt_proto::{Property, Version};
 
 use super::signals::{Signal, Signals};
 use super::{local_broker, run_to_end};

@@ -5,11 +5,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use crate::connection::error::reason;
 use crate::error::{Failure, Kind};
 use crate::output::{Delivery, Json, Presentation};
-use crate::process::file;
 use crate::ui::{PrintError, Printer, PrinterOptions, Sink, Ui};
+use mqt_client::error::reason;
+use mqt_process::file;
 
 /// A file that messages are appended to.
 pub struct Recorder {

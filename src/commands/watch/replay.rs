@@ -9,10 +9,10 @@ use crate::commands::objects::{Fetch, Objects};
 use crate::commands::recording::{self, Pace};
 use crate::config;
 use crate::error::Failure;
-use crate::mqtt::Message;
-use crate::mqtt::packet::Publish;
 use crate::output::json::{Found, InputPlace, JsonMessage, parse_recorded};
 use crate::output::units::count_of;
+use mqt_proto::Message;
+use mqt_proto::packet::Publish;
 
 /// A recording that is being shown.
 pub struct Replay {

@@ -6,8 +6,8 @@ use std::collections::hash_map::{Entry, HashMap};
 use bytes::Bytes;
 
 use crate::config::{Decode, WatchLimits};
-use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, Properties, QoS, TopicName};
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, Properties, QoS, TopicName};
 
 use super::filter::Filter;
 use super::tree::{NodeId, Order, ROOT, Tree};

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, TopicName};
 use crate::output::json::Json;
 use crate::output::units::{Rate, Size};
 use crate::output::{Delivery, Formatter as _, Presentation};
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, TopicName};
 
 use super::app::App;
 use super::detail::preview;

@@ -290,7 +290,7 @@ impl TerminalSignals {
         use signal_hook::consts::SIGTSTP;
         use tokio::signal::unix::{SignalKind, signal};
         // Whoever starts it so that it is not stopped has a reason.
-        let is_wanted = !crate::process::signal::is_ignored(SIGTSTP);
+        let is_wanted = !mqt_process::signal::is_ignored(SIGTSTP);
         Ok(Self {
             stop: is_wanted.then(|| signal(SignalKind::from_raw(SIGTSTP))).transpose()?,
             go_on: signal(SignalKind::from_raw(signal_hook::consts::SIGCONT))?,

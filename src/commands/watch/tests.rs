@@ -8,7 +8,7 @@ use super::detail::Tab;
 use super::fixture::{app, app_within, press, publish, receive, type_text};
 use super::tree::ROOT;
 use crate::config::{Decode, WatchLimits};
-use crate::mqtt::QoS;
+use mqt_proto::QoS;
 
 fn put(app: &mut App, topic: &str, payload: &str) {
     let at = app.now + 1_000;

@@ -7,15 +7,15 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::config::{WatchMode, WatchSettings};
-use crate::connection::{Client, ClientError, SessionChoices};
 use crate::error::{Failure, Kind};
-use crate::mqtt::session::Event;
-use crate::mqtt::{Message, ReasonCode, Subscription, Version};
 use crate::output::Delivery;
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape;
 use crate::output::units::Many;
 use crate::ui::Ui;
+use mqt_client::{Client, ClientError, SessionChoices};
+use mqt_proto::session::Event;
+use mqt_proto::{Message, ReasonCode, Subscription, Version};
 
 use super::super::failure::{from_client, from_refusal, from_setup, from_suback};
 use super::super::random_seed;
@@ -108,7 +108,7 @@ impl<'a> Watcher<'a> {
     /// The subscriptions. Only MQTT 5 can be asked to leave the RETAIN flag on messages as it was published,
     /// which tells when a retained message comes about.
     pub(super) fn subscriptions(&self, version: Version) -> Vec<Subscription> {
-        let subscription = |filter: &crate::mqtt::TopicFilter| Subscription {
+        let subscription = |filter: &mqt_proto::TopicFilter| Subscription {
             retain_as_published: version == Version::V5,
             ..Subscription::new(filter.clone(), self.settings.qos)
         };

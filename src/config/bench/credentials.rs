@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::connection::PasswordSource;
 use crate::error::Failure;
-use crate::mqtt::{MAX_STRING_LENGTH, Secret};
-use crate::process::text_file::{self, TextFile};
+use mqt_client::PasswordSource;
+use mqt_process::text_file::{self, TextFile};
+use mqt_proto::{MAX_STRING_LENGTH, Secret};
 
 use super::settings::Credential;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 use crate::cli::bench::{Arrival, ClientCount, PayloadSize, Rate, Scenario, Stage, Template};
 use crate::cli::values::{Window, read_list, read_value};
 use crate::error::Failure;
-use crate::mqtt::QoS;
-use crate::process::text_file::{self, TextFile};
+use mqt_process::text_file::{self, TextFile};
+use mqt_proto::QoS;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,10 +14,10 @@ use crate::cli::values::{ColorChoice, KeepAlive, Span};
 use crate::config::environment::Environment;
 use crate::config::settings::{BrokerSettings, UiSettings};
 use crate::config::{Resolved, Warning, broker, client, login, rules};
-use crate::connection::TransportOptions;
 use crate::error::Failure;
-use crate::mqtt::{MAX_REMAINING_LENGTH, Place, QoS, TopicFilter, TopicName};
-use crate::process::text_file::FileError;
+use mqt_client::TransportOptions;
+use mqt_process::text_file::FileError;
+use mqt_proto::{MAX_REMAINING_LENGTH, Place, QoS, TopicFilter, TopicName};
 
 use super::settings::{
     BenchSettings, CompareSettings, Credential, Group, Load, MergeSettings, OpenStage, Outputs, Payload,
@@ -340,7 +340,7 @@ impl Parts<'_> {
 }
 
 fn file(path: &Path) -> Result<Payload, Failure> {
-    let content = crate::process::file::read(path).map_err(|error| FileError::new(path, error))?;
+    let content = mqt_process::file::read(path).map_err(|error| FileError::new(path, error))?;
     if content.len() > MAX_REMAINING_LENGTH {
         return Err(Failure::usage(format!(
             "the payload file {} does not fit into a packet",

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::cli::bench::{
     Arrival, Condition, PayloadSize, Rate, RunId, Scenario, Shard, Share, Stage, Template,
 };
-use crate::connection::{ClientOptions, PasswordSource, TransportOptions};
-use crate::mqtt::{Properties, QoS};
+use mqt_client::{ClientOptions, PasswordSource, TransportOptions};
+use mqt_proto::{Properties, QoS};
 
 use crate::config::settings::{BrokerSettings, UiSettings};
 

@@ -9,7 +9,7 @@ use crate::cli::bench::{Arrival, BenchAction, PayloadSize, Scenario};
 use crate::cli::{Request, parse};
 use crate::config::{Environment, Resolved, bench, bench_merge};
 use crate::error::Failure;
-use crate::mqtt::QoS;
+use mqt_proto::QoS;
 
 fn resolve_in(line: &str, variables: &[(&str, &str)]) -> Result<BenchSettings, Failure> {
     let environment = Environment {

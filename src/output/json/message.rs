@@ -5,7 +5,7 @@ use super::super::{Delivery, Presentation};
 use super::emitter::{Emitter, Layout, Look};
 use super::number::push_number;
 use super::scanner::{Scanner, Token};
-use crate::mqtt::{Message, Properties, Property, PropertyKind, PropertyValue};
+use mqt_proto::{Message, Properties, Property, PropertyKind, PropertyValue};
 
 /// Whose JSON it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::super::clock;
 use super::super::sanitize::escape;
 use super::message::{USER_PROPERTIES, base64_name};
 use super::scanner::{Scanner, SyntaxError, Value};
-use crate::mqtt::{MAX_STRING_LENGTH, Place, Properties, Property, PropertyKind, QoS, TopicError, TopicName};
+use mqt_proto::{MAX_STRING_LENGTH, Place, Properties, Property, PropertyKind, QoS, TopicError, TopicName};
 
 /// What a JSON object says about a message. What it leaves out is for the caller to fill in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -11,7 +11,7 @@ use super::super::fixture::{delivery, record, with_properties};
 use super::super::sanitize::is_unsafe;
 use super::super::{Style, Target};
 use super::*;
-use crate::mqtt::{Message, PacketId, Properties, Property, QoS, TopicName};
+use mqt_proto::{Message, PacketId, Properties, Property, QoS, TopicName};
 
 static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let schema = serde_json::from_str(include_str!("../../../schema/message.schema.json")).expect("JSON");
@@ -172,7 +172,7 @@ fn properties() -> impl Strategy<Value = Properties> {
     prop::collection::vec(property(), 0..8).prop_map(|list| {
         let mut properties = Properties::new();
         for property in list {
-            if property.kind().is_repeatable_in(crate::mqtt::Place::Publish)
+            if property.kind().is_repeatable_in(mqt_proto::Place::Publish)
                 || !properties.contains(property.kind())
             {
                 properties.push(property);
@@ -205,7 +205,7 @@ fn publishable(message: &Message) -> Message {
         let (same, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|property| property.kind() == kind);
         if !matches!(
             kind,
-            crate::mqtt::PropertyKind::SubscriptionIdentifier | crate::mqtt::PropertyKind::TopicAlias
+            mqt_proto::PropertyKind::SubscriptionIdentifier | mqt_proto::PropertyKind::TopicAlias
         ) {
             list.extend(same.into_iter().cloned());
         }

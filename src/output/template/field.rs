@@ -6,7 +6,7 @@ use super::super::clock::Moment;
 use super::super::json::{Dialect, Look, push_message, push_message_with_json_payload};
 use super::super::sanitize::{Keep, escape, escape_into};
 use super::Spec;
-use crate::mqtt::Property;
+use mqt_proto::Property;
 
 /// A part of a message, by its letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::super::fixture::{delivery, record, with_properties};
 use super::*;
-use crate::mqtt::Property;
+use mqt_proto::Property;
 
 fn print(format: &str, delivery: &Delivery) -> String {
     let clock = LocalClock::in_zone(TimeZone::posix("CET-1").expect("a POSIX zone"));

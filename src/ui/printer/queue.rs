@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::config::Overflow;
-use crate::mqtt::{Message, QoS};
 use crate::output::Delivery;
+use mqt_proto::{Message, QoS};
 
 /// Empty batches kept for their memory.
 pub(super) const MAX_SPARE: usize = 8;

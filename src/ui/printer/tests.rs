@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::config::UiSettings;
-use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, PacketId, Property, QoS, TopicName};
 use crate::output::{Presentation, Text};
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, PacketId, Property, QoS, TopicName};
 
 use super::*;
 

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 
 use super::queue::{Backlog, Batch, MAX_SPARE, MAX_SPARE_ROOM};
 use super::{Flush, PrintError, Progress, Shared, reason};
-use crate::mqtt::QoS;
 use crate::output::Formatter;
 use crate::ui::{Ui, lock};
+use mqt_proto::QoS;
 
 /// The buffer is written when it has so many bytes.
 const WRITE_SIZE: usize = 64 * 1024;

@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout};
 use crate::cli::bench::Scenario;
 use crate::commands::random_seed;
 use crate::config::bench::BenchSettings;
-use crate::connection::Client;
-use crate::mqtt::session::Event;
-use crate::mqtt::{Message, ReasonCode, TopicName};
 use crate::ui::Ui;
+use mqt_client::Client;
+use mqt_proto::session::Event;
+use mqt_proto::{Message, ReasonCode, TopicName};
 
 use super::super::clock::Clock;
 use super::super::messenger;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::cli::{Request, parse};
 use crate::commands::hostile_peer::{Seen, transport, within};
 use crate::config::{Environment, bench};
-use crate::mqtt::Version;
+use mqt_proto::Version;
 
 use super::super::scenario::{Plan, Role};
 use super::*;
@@ -25,8 +25,8 @@ fn settings(line: &str) -> BenchSettings {
 /// Runs a thread of the load to its end, and says what it recorded and what its clients did.
 fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     let mut settings = settings(line);
-    settings.client.first_connect = crate::connection::Attempts::AtMost(1);
-    settings.client.reconnect = crate::connection::Attempts::AtMost(1);
+    settings.client.first_connect = mqt_client::Attempts::AtMost(1);
+    settings.client.reconnect = mqt_client::Attempts::AtMost(1);
     settings.client.ack_timeout = Duration::from_millis(500);
     let seen = Arc::new(Seen::default());
     let plan = Plan::new(&settings, seed).unwrap();

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::connection::driver::Driver;
-use crate::connection::{ClientError, Transport};
-use crate::mqtt::session::{Credentials, Session};
-use crate::mqtt::{ReasonCode, Version};
+use mqt_client::driver::Driver;
+use mqt_client::{ClientError, Transport};
+use mqt_proto::session::{Credentials, Session};
+use mqt_proto::{ReasonCode, Version};
 
 /// How long a connection may take to end in order.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);

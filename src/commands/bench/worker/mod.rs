@@ -24,9 +24,9 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::LocalSet;
 
 use crate::config::bench::BenchSettings;
-use crate::connection::{ClientError, Endpoint, Transport};
 use crate::error::Failure;
-use crate::mqtt::session::Credentials;
+use mqt_client::{ClientError, Endpoint, Transport};
+use mqt_proto::session::Credentials;
 
 use super::clock::Clock;
 use super::clocks::Clocks;

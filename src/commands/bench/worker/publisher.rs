@@ -9,9 +9,9 @@ use bytestring::ByteString;
 
 use crate::cli::bench::{Arrival, Piece};
 use crate::config::bench::{Group, Load, Payload};
-use crate::mqtt::codec::publish_len;
-use crate::mqtt::session::{Series, Session};
-use crate::mqtt::{Message, QoS, TopicName};
+use mqt_proto::codec::publish_len;
+use mqt_proto::session::{Series, Session};
+use mqt_proto::{Message, QoS, TopicName};
 
 use super::super::random::Random;
 use super::super::recorder::micros;

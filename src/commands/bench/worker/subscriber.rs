@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::mqtt::codec::publish_len;
-use crate::mqtt::packet::Publish;
-use crate::mqtt::session::Session;
+use mqt_proto::codec::publish_len;
+use mqt_proto::packet::Publish;
+use mqt_proto::session::Session;
 
 use super::super::clock::Clock;
 use super::super::clocks::Ahead;

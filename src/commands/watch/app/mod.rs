@@ -14,9 +14,9 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 use crate::config::{Decode, WatchLimits};
-use crate::mqtt::packet::Publish;
-use crate::mqtt::{Message, TopicFilter, TopicName, Version};
 use crate::output::clock::LocalClock;
+use mqt_proto::packet::Publish;
+use mqt_proto::{Message, TopicFilter, TopicName, Version};
 
 use super::detail::Detail;
 use super::edit::Edit;

@@ -6,8 +6,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::super::form::{Form, Outcome};
 use super::super::tree::ROOT;
 use super::{App, Clearing, Effect, Gravity, Link, Mode};
-use crate::mqtt::{Message, Properties, QoS, TopicName};
 use crate::output::units::Many;
+use mqt_proto::{Message, Properties, QoS, TopicName};
 
 /// So many messages that were sent can be recalled.
 const SENT: usize = 50;

@@ -10,7 +10,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, Mo
 use super::super::app::Action;
 use super::super::fixture::{self, press, receive, type_text};
 use super::*;
-use crate::mqtt::{Property, QoS};
+use mqt_proto::{Property, QoS};
 
 /// Set, it has the test write the files instead of comparing them.
 const REFRESH: &str = "REFRESH_SCREENS";

@@ -1,0 +1,33 @@
+//! The shared connection module: from an address to a stream of events, the same for every command.
+
+pub mod client;
+mod diary;
+pub mod driver;
+pub mod endpoint;
+pub mod error;
+pub mod listen;
+pub mod options;
+pub mod password;
+pub mod progress;
+pub mod proxy;
+pub mod reconnect;
+mod srv;
+pub mod tcp;
+pub mod thread;
+pub mod tls;
+mod transport;
+mod unix;
+pub mod websocket;
+
+pub use client::{Client, ClientError, Notice, SessionChoices};
+pub use diary::Step;
+pub use endpoint::{Endpoint, EndpointError, Scheme};
+pub use error::{ConnectError, ProxyFault, SetupError, stream_fault};
+pub use options::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
+pub use password::PasswordSource;
+pub use proxy::{Proxy, ProxyError};
+pub use srv::NameServers;
+pub use tcp::Family;
+pub use tls::{TlsFault, TlsOptions, TlsPin, TlsVersion};
+pub use transport::{ByteStream, Connected, SetupWarning, Stream, Transport, TransportOptions};
+pub use websocket::{WsFault, WsHeader};

@@ -1,0 +1,123 @@
+//! The one rule of progress: what is to be learned from connections that end again and again.
+//!
+//! Closing the connection is the only way in which a broker of MQTT 3.1.1 can refuse a PUBLISH or a SUBSCRIBE. So a request
+//! that was the oldest without an answer on three connections in a row is refused. A connection that ends while nothing was asked,
+//! as an idle one that a load balancer cuts, says nothing of the kind; but when such connections end again and again
+//! soon after CONNACK, another client has the same client identifier.
+
+use std::time::Duration;
+
+use mqt_proto::session::{Asked, Session};
+
+/// So many connections in a row that end with the same oldest request are a refusal.
+const FUTILE_LIVES: u32 = 3;
+/// A connection that was lost sooner than this after CONNACK may have been taken over.
+const TAKEOVER_BELOW: Duration = Duration::from_secs(5);
+/// So many of them in a row are suspicious.
+const TAKEOVERS_SUSPECTED_FROM: u32 = 3;
+/// So many are a take-over.
+const TAKEOVERS: u32 = 6;
+
+/// What follows from the end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    GoOn,
+    /// A request had no answer: from now on they are sent one at a time, so that the culprit shows.
+    Isolate,
+    /// The broker refuses this request by closing the connection.
+    Refused(Asked),
+    /// Another client may use the same client identifier.
+    TakeoverSuspected,
+    /// Another client uses the same client identifier.
+    TakenOver,
+}
+
+/// The life of a connection since its CONNACK.
+#[derive(Debug, Clone, Copy)]
+pub struct Life {
+    /// How long it lasted.
+    pub lasted: Duration,
+    /// Something was achieved that need not be done again: a message confirmed or delivered.
+    pub achieved: bool,
+    /// The client identifier was chosen by somebody: another client can have the same.
+    pub shared_identifier: bool,
+}
+
+/// What past connections came to.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    oldest: Option<Asked>,
+    futile: u32,
+    short: u32,
+}
+
+impl Progress {
+    /// The broker has closed a connection. To be called before [`Session::lost`].
+    pub fn closed(&mut self, session: &Session, life: Life) -> Verdict {
+        let Some(asked) = session.oldest_unanswered() else {
+            (self.oldest, self.futile) = (None, 0);
+            return self.idle(life);
+        };
+        self.short = 0;
+        if matches!(&asked, Asked::Subscribe { filters } if session.was_granted(filters)) {
+            return Verdict::GoOn;
+        }
+        let same = self.oldest.as_ref().is_some_and(|oldest| oldest.is_same(&asked));
+        self.futile = if same { self.futile.saturating_add(1) } else { 1 };
+        if self.futile >= FUTILE_LIVES {
+            (self.oldest, self.futile) = (None, 0);
+            return Verdict::Refused(asked);
+        }
+        self.oldest = Some(asked);
+        if self.futile > 1 || session.answers() == 0 { Verdict::Isolate } else { Verdict::GoOn }
+    }
+
+    /// Nothing waited for an answer.
+    fn idle(&mut self, life: Life) -> Verdict {
+        let suspicious = life.shared_identifier && life.lasted < TAKEOVER_BELOW && !life.achieved;
+        self.short = if suspicious { self.short.saturating_add(1) } else { 0 };
+        match self.short {
+            TAKEOVERS => {
+                self.short = 0;
+                Verdict::TakenOver
+            }
+            TAKEOVERS_SUSPECTED_FROM => Verdict::TakeoverSuspected,
+            _ => Verdict::GoOn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(lasted: u64, achieved: bool) -> Life {
+        Life { lasted: Duration::from_secs(lasted), achieved, shared_identifier: true }
+    }
+
+    fn session() -> Session {
+        Session::new(mqt_proto::session::SessionOptions::default(), std::time::Instant::now())
+    }
+
+    #[test]
+    fn short_idle_lives_are_a_take_over() {
+        let mut progress = Progress::default();
+        let verdicts: Vec<_> = (0..6).map(|_| progress.closed(&session(), life(1, false))).collect();
+        let mut expected = vec![Verdict::GoOn; 6];
+        expected[2] = Verdict::TakeoverSuspected;
+        expected[5] = Verdict::TakenOver;
+        assert_eq!(verdicts, expected);
+    }
+
+    #[test]
+    fn a_delivery_a_long_life_or_an_own_identifier_is_no_take_over() {
+        let own = Life { shared_identifier: false, ..life(1, false) };
+        for harmless in [life(1, true), life(5, false), own] {
+            let mut progress = Progress::default();
+            for _ in 0..20 {
+                assert_eq!(progress.closed(&session(), harmless), Verdict::GoOn);
+            }
+        }
+    }
+}
