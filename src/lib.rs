@@ -5,12 +5,14 @@
 //! [`commands`] the glue, [`ui`] the owner of stdout and stderr, [`error`] failures and exit statuses,
 //! [`process`] what the program owes the system that runs it.
 
+pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod error;
 pub mod output;
 pub mod ui;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -158,18 +160,18 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended
         Request::Bench(args) => match args.action {
             Some(BenchAction::Compare(args)) => {
                 let settings = config::bench_compare(args);
-                with_ui(settings.ui, |ui| commands::bench::run_compare(&settings, ui))
+                with_ui(settings.ui, |ui| bench::run_compare(&settings, ui))
             }
             Some(BenchAction::Merge(args)) => {
                 let settings = config::bench_merge(args);
-                with_ui(settings.ui, |ui| commands::bench::run_merge(&settings, ui))
+                with_ui(settings.ui, |ui| bench::run_merge(&settings, ui))
             }
             None => {
                 let Resolved { settings, warnings } =
                     config::bench(args.load, environment).map_err(Ended::early)?;
                 with_ui(settings.ui, |ui| {
                     warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                    commands::bench::run(settings, ui)
+                    bench::run(settings, ui)
                 })
             }
         },
@@ -185,7 +187,7 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended
             let Resolved { settings, warnings } = config::watch(*args, environment).map_err(Ended::early)?;
             with_ui(settings.ui, |ui| {
                 warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                commands::watch::run(settings, ui)
+                watch::run(settings, ui)
             })
         }
         Request::Broker(args) => {

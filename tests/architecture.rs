@@ -4,98 +4,85 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module of the top level and the modules of the top level that it may name.
+/// A module of the program, and the modules of the program and the crates of this workspace that it may name. What the
+/// crates may name is said by their manifests.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("mqtt", &[]),
-    ("process", &[]),
-    ("connection", &["mqtt", "process"]),
-    ("broker", &["mqtt", "connection", "process"]),
-    ("output", &["mqtt"]),
     ("error", &[]),
-    ("cli", &["mqtt", "connection", "error"]),
-    ("config", &["cli", "mqtt", "connection", "error", "output", "process"]),
-    ("ui", &["config", "error", "mqtt", "output", "process"]),
-    ("commands", &["broker", "cli", "config", "connection", "error", "mqtt", "output", "process", "ui"]),
+    ("output", &["mqt_proto"]),
+    ("cli", &["mqt_proto", "mqt_client", "error"]),
+    ("config", &["mqt_proto", "mqt_client", "mqt_process", "cli", "error", "output"]),
+    ("ui", &["mqt_proto", "mqt_process", "config", "error", "output"]),
+    (
+        "commands",
+        &["mqt_proto", "mqt_client", "mqt_process", "mqt_broker", "cli", "config", "error", "output", "ui"],
+    ),
+    (
+        "bench",
+        &["mqt_proto", "mqt_client", "mqt_process", "cli", "commands", "config", "error", "output", "ui"],
+    ),
+    (
+        "watch",
+        &["mqt_proto", "mqt_client", "mqt_process", "cli", "commands", "config", "error", "output", "ui"],
+    ),
 ];
 
-/// A crate and the places that may name it.
+/// A crate and the places of the program that may name it.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("rumqttc", &[]),
-    ("clap", &["cli/", "commands/generate.rs"]),
+    ("clap", &["cli/", "commands/generate.rs", "lib.rs"]),
     ("clap_complete", &["cli/", "commands/generate.rs"]),
     ("clap_mangen", &["cli/", "commands/generate.rs"]),
-    ("rustls", &["connection/"]),
-    ("tokio_rustls", &["connection/"]),
-    ("tokio_tungstenite", &["connection/"]),
-    ("tokio_socks", &["connection/"]),
     ("colored", &["output/style.rs"]),
     ("indicatif", &["ui/"]),
     ("toml", &["config/"]),
     ("rpassword", &["config/"]),
-    ("ratatui", &["commands/watch/"]),
-    ("regex_lite", &["commands/watch/filter.rs"]),
-    ("ciborium", &["commands/watch/document.rs"]),
-    ("rmpv", &["commands/watch/document.rs"]),
-    ("tokio", &["connection/", "broker/", "commands/", "ui/"]),
+    ("ratatui", &["watch/"]),
+    ("regex_lite", &["watch/state/filter.rs"]),
+    ("ciborium", &["watch/state/document.rs"]),
+    ("rmpv", &["watch/state/document.rs"]),
+    (
+        "tokio",
+        &["bench/load/", "bench/together/", "bench/run.rs", "commands/", "ui/", "watch/io/", "watch/mod.rs"],
+    ),
 ];
 
-/// Parts of `mqt bench` that decide and compute: they know no runtime.
-const WITHOUT_RUNTIME: &[&str] = &[
-    "chart.rs",
-    "clock.rs",
-    "compare.rs",
-    "comparison.rs",
-    "csv.rs",
-    "doubt.rs",
-    "find_max.rs",
-    "histogram.rs",
-    "html.rs",
-    "limits.rs",
-    "merge.rs",
-    "observer.rs",
-    "openmetrics.rs",
-    "recorder.rs",
-    "result.rs",
-    "run_config.rs",
-    "scenario.rs",
-    "schedule.rs",
-    "snapshot.rs",
-    "stamp.rs",
-    "svg.rs",
-    "tally.rs",
-    "text.rs",
-    "tracker.rs",
-    "verdict.rs",
-    "warning.rs",
+/// Rooms that decide, compute and draw, and what they must not name.
+const PURE: &[(&str, &[&str])] = &[
+    ("bench/plan/", &["crate::bench::load", "crate::commands", "std::io::std"]),
+    ("bench/result/", &["crate::bench::load", "crate::commands", "std::io::std"]),
+    (
+        "watch/state/",
+        &["mqt_client", "crate::commands", "crate::ui", "std::io::std", "Instant::now", "SystemTime::now"],
+    ),
+    (
+        "watch/view/",
+        &["mqt_client", "crate::commands", "crate::ui", "std::io::std", "Instant::now", "SystemTime::now"],
+    ),
 ];
 
-/// Where `mqt watch` has a loop and threads, and the test of the loop; the rest of it is pure and names no tokio.
-const LOOP_OF_WATCH: &[&str] = &[
-    "mod.rs",
-    "hostile_broker.rs",
-    "interactive.rs",
-    "recorder.rs",
-    "replay.rs",
-    "tables.rs",
-    "terminal.rs",
-    "watcher.rs",
-];
-
-/// The client side of `connection/`, which the broker must not see.
-const CLIENT_SIDE: &[&str] = &["client", "driver", "reconnect", "options", "proxy"];
+/// The client side of `mqt-client`, which the broker must not see.
+const CLIENT_SIDE: &[&str] = &["client", "driver", "reconnect", "options", "proxy", "Client", "{Client"];
 
 struct Source {
-    /// Relative to `src/`, with forward slashes.
+    /// Relative to `src/` for the program, else beginning with `crates/`; with forward slashes.
     path: String,
     code: String,
 }
 
+/// The sources of the program and of the crates beside it.
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    collect(&root, &root, &mut found);
-    assert!(found.len() > 30, "only {} sources were found", found.len());
+    collect(&root.join("src"), &root.join("src"), &mut found);
+    for of_crate in fs::read_dir(root.join("crates")).unwrap() {
+        collect(root, &of_crate.unwrap().path().join("src"), &mut found);
+    }
+    assert!(found.len() > 200, "only {} sources were found", found.len());
     found
+}
+
+/// The sources of the program alone.
+fn of_program() -> impl Iterator<Item = Source> {
+    sources().into_iter().filter(|source| !source.path.starts_with("crates/"))
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
@@ -183,17 +170,20 @@ fn names_crate(code: &str, name: &str) -> bool {
 
 #[test]
 fn modules_name_only_what_they_may() {
-    for source in sources() {
+    let crates = ["mqt_proto", "mqt_client", "mqt_process", "mqt_broker"];
+    for source in of_program() {
         let Some(module) = module(&source.path) else { continue };
         let (_, allowed) = MAY_NAME
             .iter()
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("{} belongs to no module of the map", source.path));
-        let modules: BTreeSet<String> = MAY_NAME.iter().map(|(name, _)| (*name).to_owned()).collect();
-        for named in named_modules(&source.code).intersection(&modules) {
+        let code = without_tests(&source.code);
+        let modules = named_modules(code);
+        let modules = MAY_NAME.iter().map(|(name, _)| *name).filter(|name| modules.contains(*name));
+        for named in modules.chain(crates.into_iter().filter(|name| names_crate(code, name))) {
             assert!(
-                named == module || allowed.contains(&named.as_str()),
-                "src/{} names crate::{named}; {module} may name {allowed:?} only",
+                named == module || allowed.contains(&named),
+                "src/{} names {named}; {module} may name {allowed:?} only",
                 source.path
             );
         }
@@ -206,17 +196,17 @@ fn without_tests(code: &str) -> &str {
     &code[..ends.into_iter().flatten().min().unwrap_or(code.len())]
 }
 
-/// Files are opened by `process::file`, where a signal ends what blocks; besides it, what cannot block for ever: files
+/// Files are opened by `mqt_process::file`, where a signal ends what blocks; besides it, what cannot block for ever: files
 /// of the system, sockets, descriptors that are open already, and commands that listen to no signal.
 #[test]
 fn files_are_opened_in_one_place() {
     const ELSEWHERE: &[&str] = &[
-        "process/file.rs",
-        "commands/bench/limits.rs",
-        "commands/bench/usage.rs",
+        "crates/mqt-process/src/file.rs",
+        "bench/load/limits.rs",
+        "bench/load/usage.rs",
         "commands/generate.rs",
         "commands/install_links.rs",
-        "connection/unix.rs",
+        "crates/mqt-client/src/unix.rs",
     ];
     const CALLS: &[&str] = &[
         "fs::read",
@@ -243,11 +233,11 @@ fn files_are_opened_in_one_place() {
         let code = code.replace("KeyLogFile::", "");
         for call in CALLS.iter().filter(|call| code.contains(**call)) {
             let allowed = ELSEWHERE.contains(&source.path.as_str());
-            assert!(allowed, "src/{} calls {call}; crate::process::file does so interruptibly", source.path);
+            assert!(allowed, "{} calls {call}; mqt_process::file does so interruptibly", source.path);
             found.insert(source.path.clone());
         }
     }
-    assert!(found.contains("process/file.rs"), "{found:?}");
+    assert!(found.contains("crates/mqt-process/src/file.rs"), "{found:?}");
 }
 
 /// Where the system gives no thread, these panic.
@@ -257,23 +247,20 @@ fn a_thread_that_cannot_be_started_is_an_error() {
         let code = without_tests(&source.code);
         for call in ["spawn_blocking", "lookup_host", "thread::spawn(", "tokio::fs"] {
             // Modules that are made for tests as a whole.
-            let is_test =
-                ["watch/safety.rs", "hostile_peer.rs", "worker/hostile.rs", "watch/hostile_broker.rs"]
-                    .iter()
-                    .any(|name| source.path.ends_with(name));
-            assert!(is_test || !code.contains(call), "src/{} names {call}", source.path);
+            let is_test = ["view/safety.rs", "hostile_peer.rs", "worker/hostile.rs", "io/hostile_broker.rs"]
+                .iter()
+                .any(|name| source.path.ends_with(name));
+            assert!(is_test || !code.contains(call), "{} names {call}", source.path);
         }
     }
 }
 
 #[test]
 fn crates_are_named_only_in_their_places() {
-    for source in sources() {
+    for source in of_program() {
         for (name, places) in ONLY_IN {
-            let allowed = places.iter().any(|place| source.path.starts_with(place))
-                || (*name == "clap" && source.path == "lib.rs");
             assert!(
-                allowed || !names_crate(&source.code, name),
+                places.iter().any(|place| source.path.starts_with(place)) || !names_crate(&source.code, name),
                 "src/{} names the crate {name}, which belongs to {places:?}",
                 source.path
             );
@@ -282,62 +269,36 @@ fn crates_are_named_only_in_their_places() {
 }
 
 #[test]
-fn what_a_load_test_computes_knows_no_runtime() {
-    let mut found = BTreeSet::new();
-    for source in sources() {
-        let Some(rest) = source.path.strip_prefix("commands/bench/") else { continue };
-        let name = rest.rsplit('/').next().unwrap_or(rest);
-        if let Some(name) = WITHOUT_RUNTIME.iter().find(|known| **known == name) {
-            found.insert(*name);
-            assert!(!names_crate(&source.code, "tokio"), "src/{} names tokio", source.path);
+fn what_decides_and_computes_meets_no_world() {
+    for (room, outer) in PURE {
+        let sources: Vec<Source> = of_program().filter(|source| source.path.starts_with(room)).collect();
+        assert!(sources.len() > 3, "{room} has {} sources", sources.len());
+        for source in sources {
+            for name in *outer {
+                let code = without_tests(&source.code);
+                assert!(!code.contains(name), "src/{} names {name}", source.path);
+            }
         }
     }
-    assert_eq!(found.len(), WITHOUT_RUNTIME.len(), "all of them are there");
 }
 
 /// A client whose events nobody takes is ready again at once, for ever: one place drives those of the load test, and
 /// hands the events over.
 #[test]
 fn the_load_test_drives_its_clients_in_one_place() {
-    let bench = |source: &Source| source.path.starts_with("commands/bench/");
-    let driving: Vec<String> = sources()
-        .into_iter()
-        .filter(|source| bench(source) && source.code.contains("client.drive()"))
+    let driving: Vec<String> = of_program()
+        .filter(|source| source.path.starts_with("bench/") && source.code.contains("client.drive()"))
         .map(|source| source.path)
         .collect();
-    assert_eq!(driving, ["commands/bench/messenger.rs"]);
+    assert_eq!(driving, ["bench/together/messenger.rs"]);
 }
 
 #[test]
-fn the_state_of_watch_is_pure() {
-    for source in sources() {
-        let Some(name) = source.path.strip_prefix("commands/watch/") else { continue };
-        if !LOOP_OF_WATCH.contains(&name) {
-            for outer in
-                ["tokio", "crate::connection", "crate::ui", "std::io::std", "Instant::now", "SystemTime::now"]
-            {
-                assert!(!source.code.contains(outer), "src/{} names {outer}", source.path);
-            }
-        }
-    }
-}
-
-#[test]
-fn the_broker_and_the_client_do_not_see_each_other() {
-    for source in sources() {
-        if source.path.starts_with("broker/") {
-            for part in CLIENT_SIDE {
-                assert!(
-                    !source.code.contains(&format!("connection::{part}")),
-                    "src/{} names connection::{part}",
-                    source.path
-                );
-            }
-            assert!(
-                !source.code.contains("Client,") && !source.code.contains("connection::Client"),
-                "{}",
-                source.path
-            );
+fn the_broker_does_not_see_the_client() {
+    for source in sources().iter().filter(|source| source.path.starts_with("crates/mqt-broker/")) {
+        for part in CLIENT_SIDE {
+            let name = format!("mqt_client::{part}");
+            assert!(!source.code.contains(&name), "{} names {name}", source.path);
         }
     }
 }
@@ -362,8 +323,8 @@ fn every_test_file_is_part_of_the_test_binary() {
 
 #[test]
 fn the_detectors_detect() {
-    let code = "use crate::{mqtt::{A, B}, ui};\nfn f() { crate::error::x(); $crate::no; mycrate::no }";
-    assert_eq!(named_modules(code).into_iter().collect::<Vec<_>>(), ["error", "mqtt", "ui"]);
+    let code = "use crate::{output::{A, B}, ui};\nfn f() { crate::error::x(); $crate::no; mycrate::no }";
+    assert_eq!(named_modules(code).into_iter().collect::<Vec<_>>(), ["error", "output", "ui"]);
     assert!(names_crate("use rustls::ClientConfig;", "rustls"));
     assert!(names_crate("let x = tokio::time::sleep(y);", "tokio"));
     assert!(!names_crate("use tokio_rustls::x;", "rustls"));

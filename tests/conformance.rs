@@ -43,7 +43,7 @@ fn statements() -> BTreeSet<String> {
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Tests by their paths; those of the integration tests begin with `tests::`.
+    /// Tests by their paths; those of the integration tests begin with `tests::`, in a crate beside the program with its name before that.
     #[serde(default)]
     tests: Vec<String>,
     /// Why there is no test, or what a test leaves open.
@@ -58,6 +58,13 @@ fn root() -> &'static Path {
 fn files_of(modules: &[&str]) -> Vec<PathBuf> {
     let (base, modules) = match modules {
         ["tests", rest @ ..] => (root().join("tests"), rest),
+        [of_crate @ ("mqt_proto" | "mqt_client" | "mqt_broker"), rest @ ..] => {
+            let folder = root().join("crates").join(of_crate.replace('_', "-"));
+            match rest {
+                ["tests", rest @ ..] => (folder.join("tests"), rest),
+                _ => (folder.join("src"), rest),
+            }
+        }
         _ => (root().join("src"), modules),
     };
     let mut files = Vec::new();

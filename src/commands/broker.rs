@@ -71,7 +71,7 @@ pub(super) fn reaching(endpoint: &Endpoint, clients_go_elsewhere: bool) -> Strin
 }
 
 /// The options of a broker that tells nobody what goes on.
-pub(super) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
+pub(crate) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
     let password_file = settings.password_file.as_deref().map(PasswordFile::read).transpose();
     let usual = Limits::default();
     let limits = Limits {

@@ -16,7 +16,7 @@ use mqt_proto::{MAX_REMAINING_LENGTH, ReasonCode, TopicFilter, Version};
 use super::mosquitto;
 
 /// A wrong file or option of the connection.
-pub(super) fn from_setup(error: &SetupError) -> Failure {
+pub(crate) fn from_setup(error: &SetupError) -> Failure {
     let kind = match error {
         SetupError::NoSystemRoots { .. } => Kind::Tls,
         _ => Kind::Usage,
@@ -31,7 +31,7 @@ pub(super) fn from_setup(error: &SetupError) -> Failure {
 }
 
 /// Why there is no connection.
-pub(super) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &str) -> Failure {
+pub(crate) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &str) -> Failure {
     match error {
         ClientError::Connect(error) => from_connect(error),
         ClientError::ConnectTimeout { after } => Failure::new(
@@ -107,7 +107,7 @@ fn with_io(failure: Failure, source: Option<&io::Error>) -> Failure {
     }
 }
 
-pub(super) fn from_connect(error: &ConnectError) -> Failure {
+pub(crate) fn from_connect(error: &ConnectError) -> Failure {
     let failure = match error {
         ConnectError::Key(_) => Failure::usage(escape(&error.to_string())).keyword("config"),
         ConnectError::Lookup { .. } => Failure::new(Kind::Lookup, escape(&error.to_string())),
@@ -205,7 +205,7 @@ fn from_session(error: &SessionError, endpoint: &Endpoint, client_id: &str) -> F
 }
 
 /// The keyword of what a broker refuses by closing the connection.
-pub(super) const DENIED_BY_CLOSING: &str = "denied";
+pub(crate) const DENIED_BY_CLOSING: &str = "denied";
 
 /// The broker closes the connection each time after a packet.
 fn denied_by_closing(asked: &str, place: &str) -> Failure {
@@ -216,7 +216,7 @@ fn denied_by_closing(asked: &str, place: &str) -> Failure {
 }
 
 /// A packet that wants an answer, in words.
-pub(super) fn asked_for(asked: &Asked) -> String {
+pub(crate) fn asked_for(asked: &Asked) -> String {
     let filters = |filters: &[TopicFilter]| {
         let quoted = filters.iter().map(|filter| format!(" \"{}\"", escape(filter)));
         quoted.collect::<Vec<_>>().join(",")
@@ -283,7 +283,7 @@ fn referenced(failure: Failure, server_reference: Option<&ByteString>) -> Failur
 }
 
 /// A subscription that the broker refuses.
-pub(super) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Option<&str>) -> Failure {
+pub(crate) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Option<&str>) -> Failure {
     if reason_string == Some(REFUSED_BY_CLOSING) {
         return denied_by_closing(&format!("SUBSCRIBE \"{}\"", escape(filter)), "");
     }
@@ -299,7 +299,7 @@ pub(super) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Optio
 }
 
 /// A publish that will not be confirmed. `place` says where its input stood: `line 7`.
-pub(super) fn from_refusal(refusal: &Refusal, topic: &str, place: Option<&str>) -> Failure {
+pub(crate) fn from_refusal(refusal: &Refusal, topic: &str, place: Option<&str>) -> Failure {
     let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
     let what = |text: String| format!("publish \"{}\"{place}: {text}", escape(topic));
     match refusal {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 
 use mqt_client::{Connected, Transport};
 
-use super::bench::random::Random;
+use mqt_process::random::Random;
 
 /// Packets of a broker, for 5 and for 3.1.1.
 const PACKETS: &[&[u8]] = &[

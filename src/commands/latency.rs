@@ -7,7 +7,7 @@ use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter};
 
 /// One time, in the form of mosquitto_rr.
-pub(super) fn in_words(taken: Duration) -> String {
+pub(crate) fn in_words(taken: Duration) -> String {
     let nanos = taken.as_nanos();
     if nanos < 1_000 {
         format!("{nanos}ns")
@@ -21,7 +21,7 @@ pub(super) fn in_words(taken: Duration) -> String {
 }
 
 /// Puts a line behind each answer: how long it took.
-pub(super) struct Timed {
+pub(crate) struct Timed {
     records: Box<dyn Formatter>,
     /// One for each answer, in their order.
     times: Receiver<Duration>,
@@ -50,7 +50,7 @@ impl Formatter for Timed {
 
 /// The times of a run, eight bytes for each.
 #[derive(Debug, Default)]
-pub(super) struct Latencies {
+pub(crate) struct Latencies {
     nanos: Vec<u64>,
 }
 

@@ -1,34 +1,31 @@
 //! Glue: settings → client → formatter → exit status, one module a command.
 
-pub mod bench;
 pub mod broker;
 mod exec;
-mod failure;
+pub(crate) mod failure;
 mod feed;
 pub mod generate;
 #[cfg(test)]
-mod hostile_peer;
+pub(crate) mod hostile_peer;
 mod input;
 pub mod install_links;
-mod latency;
+pub(crate) mod latency;
 mod local_broker;
 mod mosquitto;
-mod nearness;
-mod objects;
+pub(crate) mod nearness;
+pub(crate) mod objects;
 pub mod old_manual;
 pub mod profile;
 pub mod publish;
-mod recording;
+pub(crate) mod recording;
 pub mod request;
 mod serve;
 pub mod signals;
 pub mod subscribe;
-mod talk;
+pub(crate) mod talk;
 mod unwritten;
-pub mod watch;
 
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher};
 
 use tokio::time::Instant;
 
@@ -51,7 +48,7 @@ pub(crate) fn shortage(error: &std::io::Error) -> Failure {
 
 /// Runs a command on a runtime of one thread, and does not wait for what it leaves behind, such as a
 /// name lookup that the system cannot cancel.
-fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     // The runtime panics when it finds none for its signals.
     mqt_process::descriptors::check(OF_RUNTIME).map_err(|error| shortage(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,13 +60,11 @@ fn run_to_end<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T,
     result
 }
 
-/// A number that differs from run to run: for client identifiers and jitter, not for secrets.
-fn random_seed() -> u64 {
-    std::hash::RandomState::new().build_hasher().finish()
-}
-
 /// How messages are printed, one by one.
-fn records(output: &OutputFormat, presentation: &Presentation) -> Result<Box<dyn Formatter>, Failure> {
+pub(crate) fn records(
+    output: &OutputFormat,
+    presentation: &Presentation,
+) -> Result<Box<dyn Formatter>, Failure> {
     Ok(match output {
         OutputFormat::Payload => Box::new(Text::payload(presentation)),
         OutputFormat::Verbose { null: true } => Box::new(Text::mosquitto_verbose(presentation)),
@@ -84,7 +79,7 @@ fn records(output: &OutputFormat, presentation: &Presentation) -> Result<Box<dyn
     })
 }
 
-async fn sleep_until(until: Option<Instant>) {
+pub(crate) async fn sleep_until(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,

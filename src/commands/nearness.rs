@@ -14,7 +14,7 @@ const MISSES: u32 = 8;
 
 /// What is known of it so far.
 #[derive(Debug)]
-pub(super) struct Nearness {
+pub(crate) struct Nearness {
     /// Since when the broker owes an answer.
     since: Instant,
     /// The publishes that had their outcome by then.
@@ -27,19 +27,19 @@ pub(super) struct Nearness {
 
 impl Nearness {
     /// Nothing is known yet.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { since: now, closed: 0, near: false, misses: 0, pause: 0 }
     }
 
     /// How many messages to send at once, of a window of so many: all of them to a broker that is near, since
     /// each write costs time then; else half of them, so that the broker works on one half while the other is
     /// made.
-    pub(super) fn batch(&self, window: usize) -> usize {
+    pub(crate) fn batch(&self, window: usize) -> usize {
         if self.near { window } else { (window / 2).max(1) }
     }
 
     /// Whether to stay awake while so many messages are on their way.
-    pub(super) fn is_worth_waiting(&mut self, inflight: usize, now: Instant) -> bool {
+    pub(crate) fn is_worth_waiting(&mut self, inflight: usize, now: Instant) -> bool {
         if inflight == 0 || self.pause > 0 {
             return false;
         }
@@ -51,7 +51,7 @@ impl Nearness {
     }
 
     /// Something has come or gone: so many publishes have their outcome by now.
-    pub(super) fn moved(&mut self, closed: u64, window: usize, now: Instant) {
+    pub(crate) fn moved(&mut self, closed: u64, window: usize, now: Instant) {
         let answered = closed.saturating_sub(self.closed);
         if answered == 0 {
             return;

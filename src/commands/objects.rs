@@ -10,7 +10,7 @@ use crate::output::json::{Found, JsonMessageError, Splitter};
 use super::input::{BLOCK, LARGEST, WAITING, read_some};
 
 /// What [`Objects::next`] has.
-pub(super) enum Fetch<T> {
+pub(crate) enum Fetch<T> {
     /// An object, or what stands in its place.
     Found(Found<T>),
     /// Reading failed; nothing follows.
@@ -19,7 +19,7 @@ pub(super) enum Fetch<T> {
 
 /// The objects of an input, in order.
 #[derive(Debug)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     blocks: mpsc::Receiver<io::Result<Bytes>>,
     splitter: Splitter,
     failed: Option<io::Error>,

@@ -14,6 +14,7 @@ use crate::output::units::count_of;
 use crate::ui::{Progress, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices};
 use mqt_process::file;
+use mqt_process::random;
 use mqt_process::signal::interruptible;
 use mqt_process::text_file::FileError;
 use mqt_proto::session::{Event, Refusal};
@@ -25,7 +26,7 @@ use super::mosquitto;
 use super::nearness::Nearness;
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
-use super::{local_broker, random_seed, run_to_end, sleep_until};
+use super::{local_broker, run_to_end, sleep_until};
 
 /// After the first signal, so long for what is on its way.
 const GRACE: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
         downgrade_qos: settings.downgrade_qos,
         trace: settings.ui.debug,
         skip_denied: settings.on_error == OnError::Skip,
-        seed: random_seed(),
+        seed: random::seed(),
     };
     let client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     let talk = Talk::new(ui, &settings.client, client.warnings());

@@ -12,6 +12,7 @@ use crate::error::{Failure, Kind};
 use crate::output::Delivery;
 use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
+use mqt_process::random;
 use mqt_proto::packet::Publish;
 use mqt_proto::session::Event;
 use mqt_proto::{Message, Properties, Property, ReasonCode, Version};
@@ -21,7 +22,7 @@ use super::latency::{Latencies, Timed};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::unwritten::Unwritten;
-use super::{feed, mosquitto, random_seed, records, run_to_end, serve, sleep_until};
+use super::{feed, mosquitto, records, run_to_end, serve, sleep_until};
 
 /// After the end is decided, so long for what is on its way, and for answers to be written when nobody waits for them.
 const GRACE: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         downgrade_qos: false,
         trace: settings.ui.debug,
         skip_denied: true,
-        seed: random_seed(),
+        seed: random::seed(),
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
@@ -80,7 +81,7 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         talk,
         client,
         payload,
-        random: random_seed(),
+        random: random::seed(),
         subscribed: false,
         sent: 0,
         due: None,

@@ -19,9 +19,9 @@ use mqt_proto::{Message, Property, QoS, ReasonCode, TopicName, Version};
 
 use super::exec::Exec;
 use super::failure::{from_refusal, from_setup, from_suback};
-use super::random_seed;
 use super::signals::{Signal, Signals};
 use super::talk::Talk;
+use mqt_process::random;
 
 /// How many unacknowledged requests the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 100;
@@ -47,7 +47,7 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option
         downgrade_qos: false,
         trace: settings.ui.debug,
         skip_denied: true,
-        seed: random_seed(),
+        seed: random::seed(),
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());

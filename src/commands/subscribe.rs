@@ -15,6 +15,7 @@ use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
+use mqt_process::random;
 use mqt_proto::packet::Publish;
 use mqt_proto::session::Event;
 use mqt_proto::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
@@ -23,7 +24,7 @@ use super::failure::{from_refusal, from_setup, from_suback};
 use super::signals::{Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::unwritten::Unwritten;
-use super::{local_broker, random_seed, records, run_to_end, sleep_until};
+use super::{local_broker, records, run_to_end, sleep_until};
 
 /// After a signal or a time limit, so long for what is on its way; and how long to wait for PUBREL otherwise.
 const GRACE: Duration = Duration::from_secs(1);
@@ -64,7 +65,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         downgrade_qos: false,
         trace: settings.ui.debug,
         skip_denied: true,
-        seed: random_seed(),
+        seed: random::seed(),
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     if !settings.subscriptions.is_empty() {
@@ -97,7 +98,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         counted: 0,
         received: 0,
         last_message: Instant::now(),
-        chance: random_seed() | 1,
+        chance: random::seed() | 1,
         in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
         answered: false,

@@ -17,7 +17,7 @@ use super::mosquitto;
 use super::signals::Signal;
 
 /// A change of the connection's state in words.
-pub(super) struct Told {
+pub(crate) struct Told {
     /// It needs attention.
     pub is_warning: bool,
     /// The stable word in brackets.
@@ -27,7 +27,7 @@ pub(super) struct Told {
 }
 
 /// Tells the user what happens to the connection.
-pub(super) struct Talk<'a> {
+pub(crate) struct Talk<'a> {
     pub ui: &'a Ui,
     endpoint: Endpoint,
     client_id: String,
@@ -181,7 +181,7 @@ fn short_reason(error: &ClientError) -> String {
 }
 
 /// The exit status of a run and the word for it. `signal`: the one that the process will end by.
-pub(super) fn outcome(verdict: &Result<(), Failure>, signal: Option<Signal>) -> (u8, &'static str) {
+pub(crate) fn outcome(verdict: &Result<(), Failure>, signal: Option<Signal>) -> (u8, &'static str) {
     match (verdict, signal) {
         (Err(failure), _) => (failure.kind.code(), failure.keyword),
         (Ok(()), Some(signal)) => (signal.exit_code(), "interrupted"),

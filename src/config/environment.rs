@@ -1,7 +1,6 @@
 //! The surroundings that settings are read from, as values: so that a test can give its own.
 
 use std::ffi::OsString;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
@@ -25,11 +24,6 @@ pub struct Environment<'a> {
     pub ask: &'a dyn Fn(&str) -> io::Result<String>,
     /// The number of this process.
     pub process_id: u32,
-}
-
-/// A number that differs from run to run; no secret.
-pub(super) fn random_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 impl Environment<'static> {

@@ -10,9 +10,10 @@ use crate::error::Failure;
 use mqt_client::ClientOptions;
 use mqt_proto::{Place, Property, QoS, TopicName};
 
-use super::environment::{Environment, random_seed};
+use super::environment::Environment;
 use super::settings::{PublishSettings, Replay, Source};
 use super::{Resolved, broker, client, mosquitto, rules};
+use mqt_process::random;
 
 pub(super) fn resolve(
     mut args: PublishArgs,
@@ -35,7 +36,7 @@ pub(super) fn resolve(
     let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
     if merged.args.dialect.tool().is_some() {
-        mosquitto::settle(&mut client, mosquitto::RECEIVE_MAXIMUM, args.stdin_line, random_seed());
+        mosquitto::settle(&mut client, mosquitto::RECEIVE_MAXIMUM, args.stdin_line, random::seed());
     } else if merged.args.session.session_expiry.is_none() && may_be_exactly_once(&args) {
         keep_session_while_running(&mut client);
     }

@@ -10,9 +10,10 @@ use crate::error::Failure;
 use mqt_client::VersionChoice;
 use mqt_proto::{Place, Property, RetainHandling, Subscription, TopicFilter, TopicName, Version};
 
-use super::environment::{Environment, random_seed};
+use super::environment::Environment;
 use super::settings::{OutputFormat, RequestSettings, RequestWork, ServeSettings, Source};
 use super::{Resolved, client, memory, mosquitto, rules};
+use mqt_process::random;
 
 /// How many commands run at once when nothing is said.
 const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
@@ -47,7 +48,7 @@ pub(super) fn resolve(
         if names_it { failure.hint(WITH_RESPONSE_TOPIC) } else { failure }
     })?;
     if tool.is_some() {
-        mosquitto::settle(&mut client, 1, false, random_seed());
+        mosquitto::settle(&mut client, 1, false, random::seed());
     }
     let version_3 = matches!(client.version, VersionChoice::Only(Version::V31 | Version::V311));
     let mut properties = client::properties(&merged.args, Place::Publish)?;
@@ -95,7 +96,7 @@ pub(super) fn resolve(
     })?;
     let response_topic = match args.response_topic.clone() {
         Some(topic) => topic,
-        None => TopicName::new(format!("mqt/rr/{:016x}", random_seed()))
+        None => TopicName::new(format!("mqt/rr/{:016x}", random::seed()))
             .map_err(|error| Failure::usage(error.to_string()))?,
     };
     let filter = TopicFilter::new(response_topic.as_byte_string().clone())

@@ -5,9 +5,10 @@ use crate::error::Failure;
 use mqt_client::VersionChoice;
 use mqt_proto::{Place, Property, RetainHandling, Subscription, TopicFilter, Version};
 
-use super::environment::{Environment, random_seed};
+use super::environment::Environment;
 use super::settings::{OutputFormat, RetainedChoice, SubscribeSettings, View};
 use super::{Resolved, broker, client, memory, mosquitto, rules};
+use mqt_process::random;
 
 pub(super) fn resolve(
     mut args: SubscribeArgs,
@@ -33,7 +34,7 @@ pub(super) fn resolve(
     if mosquitto {
         let count = args.count.and_then(|count| u16::try_from(count.get()).ok());
         let receive_maximum = count.map_or(u16::MAX, |count| count).min(mosquitto::RECEIVE_MAXIMUM);
-        mosquitto::settle(&mut client, receive_maximum, true, random_seed());
+        mosquitto::settle(&mut client, receive_maximum, true, random::seed());
     }
     if !mosquitto && args.remove_retained && merged.args.session.max_inflight.is_none() {
         client.max_inflight = CLEARS_INFLIGHT;

@@ -3,13 +3,13 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
+use mqt::bench::clock::TimeOfDay;
+use mqt::bench::load::engine::measure;
+use mqt::bench::load::observer::{Observer, Progress, Stretch};
+use mqt::bench::report::text::report;
+use mqt::bench::result::warning::warnings;
+use mqt::bench::result::{ResultFile, RunResult, Second};
 use mqt::cli::bench::{Arrival, RunId, Scenario};
-use mqt::commands::bench::clock::TimeOfDay;
-use mqt::commands::bench::engine::measure;
-use mqt::commands::bench::observer::{Observer, Progress, Stretch};
-use mqt::commands::bench::report::text::report;
-use mqt::commands::bench::result::{ResultFile, RunResult, Second};
-use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::{Signal, Signals};
 use mqt::config::bench::{BenchSettings, Group, Load};
 use mqt::output::style::Style;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mqt::commands::bench::result::ResultFile;
-use mqt::commands::bench::stamp::Stamp;
+use mqt::bench::plan::stamp::Stamp;
+use mqt::bench::result::ResultFile;
 #[cfg(unix)]
 use nix::sys::signal::Signal;
 

@@ -3,20 +3,20 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::{Duration, SystemTime};
 
+use mqt::bench::load::engine::{Finished, Stopped, measure};
+use mqt::bench::result::merge::merge;
+use mqt::bench::result::run_config::run_id;
+use mqt::bench::result::verdict;
+use mqt::bench::result::warning::warnings;
+use mqt::bench::result::{ConnectSecond, ResultFile, Rule, RunResult};
 use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
-use mqt::commands::bench::engine::{Finished, Stopped, measure};
-use mqt::commands::bench::merge::merge;
-use mqt::commands::bench::random::Random;
-use mqt::commands::bench::result::{ConnectSecond, ResultFile, Rule, RunResult};
-use mqt::commands::bench::run_config::run_id;
-use mqt::commands::bench::verdict;
-use mqt::commands::bench::warning::warnings;
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
 use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
 use mqt::error::Failure;
 use mqt::ui::Ui;
 use mqt_client::{Attempts, ClientOptions, Endpoint, Pace, Patience, TransportOptions, VersionChoice};
+use mqt_process::random::Random;
 use mqt_proto::{Properties, QoS};
 
 use super::faulty_broker::{FaultyBroker, Welcome};

@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mqt::bench::load::engine::Finished;
 use mqt::cli::bench::Scenario;
-use mqt::commands::bench::engine::Finished;
 use mqt::config::bench::{BenchSettings, Group, Load};
 use mqt::error::{Failure, Kind};
 use mqt_client::{Endpoint, TransportOptions};

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mqt::bench::plan::stamp::Stamp;
+use mqt::bench::result::RunResult;
+use mqt::bench::result::warning::warnings;
 use mqt::cli::bench::{Arrival, RunId};
-use mqt::commands::bench::result::RunResult;
-use mqt::commands::bench::stamp::Stamp;
-use mqt::commands::bench::warning::warnings;
 
 use super::engine::{at_rate, run, settings};
 use super::faulty_broker::{FaultyBroker, payload};

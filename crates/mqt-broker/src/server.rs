@@ -1,7 +1,6 @@
 //! The dev broker as a server: listeners, tasks, the clock.
 
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -61,7 +60,7 @@ impl Server {
     /// An address cannot be listened on, or is open to everybody.
     pub async fn bind(options: BrokerOptions) -> Result<Self, BrokerError> {
         let now = now();
-        let seed = RandomState::new().hash_one(now);
+        let seed = mqt_process::random::seed();
         Self::bind_core(options, |options| Broker::new(options, seed, now)).await
     }
 

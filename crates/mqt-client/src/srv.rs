@@ -68,14 +68,16 @@ pub(super) async fn lookup(name: &str, servers: &NameServers) -> Result<Vec<Serv
     if servers.is_empty() {
         return Err(format!("{name}: no name server in /etc/resolv.conf to ask for the SRV record"));
     }
-    let id = random_bits() as u16;
+    let id = mqt_process::random::seed() as u16;
     let question = question(id, name).ok_or_else(|| format!("{name}: no domain name"))?;
     let mut reason = String::new();
     for server in servers {
         let why = match timeout(PATIENCE, ask(*server, &question)).await {
             Ok(Ok(answer)) => match read_answer(&answer) {
                 Some(Ok(services)) if !services.is_empty() => {
-                    return Ok(in_order(services, |most| random_bits() % (u64::from(most) + 1)));
+                    return Ok(in_order(services, |most| {
+                        mqt_process::random::seed() % (u64::from(most) + 1)
+                    }));
                 }
                 Some(Ok(_) | Err(NO_SUCH_NAME)) => {
                     return Err(format!("{name}: there is no such SRV record"));
@@ -120,11 +122,6 @@ fn refusal(code: u8) -> String {
         5 => "the name server refuses".to_owned(),
         code => format!("the name server answers with error {code}"),
     }
-}
-
-fn random_bits() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// The addresses behind `nameserver`.

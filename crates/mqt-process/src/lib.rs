@@ -8,6 +8,7 @@
 
 pub mod descriptors;
 pub mod file;
+pub mod random;
 pub mod readiness;
 pub mod signal;
 pub mod text_file;

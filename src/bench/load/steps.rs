@@ -1,0 +1,500 @@
+//! The steps of a run: connecting, a common start, ramp and warm-up, the measured phase, drain, end; and what
+//! the threads tell meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::bench::clock::Offset;
+use crate::bench::load::engine::Finished;
+use crate::bench::load::observer::{Observer, Progress, Stretch};
+use crate::bench::load::tally::{Gathered, tally};
+use crate::bench::load::team::Team;
+use crate::bench::load::usage::CpuTime;
+use crate::bench::load::worker::{Order, Outcome, Shared, Step, Timeline, Told};
+use crate::bench::plan::scenario::{Plan, Spec};
+use crate::bench::result::recorder::Interval;
+use crate::bench::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, Second};
+use crate::bench::together::clocks::Asking;
+use crate::bench::together::shards::{LOOK, OTHERS_WITHIN, Shards, no_common_start};
+use crate::cli::bench::Scenario;
+use crate::commands::signals::{Signal, Signals};
+use crate::error::{Failure, Kind};
+use crate::output::units::Span;
+
+/// How often an observer is told.
+const SHOW: Duration = Duration::from_millis(200);
+/// Between the order and the start of the load: every thread knows of it by then.
+const LEAD: Duration = Duration::from_millis(5);
+/// The same, where other processes are to know of it too.
+const LEAD_OF_ALL: Duration = Duration::from_secs(1);
+/// After the end of the measured phase, what fell due in it has a hundredth of its length to go out, and at
+/// most this.
+const LONGEST_GRACE: Duration = Duration::from_millis(500);
+/// A second signal so soon after the first is the same one.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+/// So long an answer about the clock is waited for after the load.
+const CLOCK_WITHIN: Duration = Duration::from_secs(5);
+
+pub(crate) fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn millis(nanoseconds: u64) -> u64 {
+    nanoseconds.saturating_add(500_000) / 1_000_000
+}
+
+/// A run that goes on.
+pub(crate) struct Run<'a> {
+    pub shared: Arc<Shared>,
+    /// The other processes, if there are any.
+    pub shards: Option<&'a Shards>,
+    /// How far the clock of the first one was ahead before the load.
+    pub before: Option<Offset>,
+    /// Other runs that publish what this one receives.
+    pub asking: Option<&'a Asking>,
+    pub team: Team,
+    pub signals: &'a mut Signals,
+    pub observer: &'a mut dyn Observer,
+    pub signal: Option<Signal>,
+    pub failure: Option<Failure>,
+    pub clients: u64,
+    pub publishers: u64,
+    pub subscribers: u64,
+    /// Seconds that some threads have told about, and how many.
+    pub intervals: BTreeMap<u64, (usize, Interval)>,
+    pub connecting: Vec<ConnectSecond>,
+    pub series: Vec<Second>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The sums of what the threads show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    online: u64,
+    sent: u64,
+    confirmed: u64,
+    open: u64,
+    expected: u64,
+    delivered: u64,
+}
+
+impl Run<'_> {
+    /// Makes them all.
+    ///
+    /// # Errors
+    /// No client could connect, another process of the run is missing, or a thread could not do its work.
+    pub async fn complete(&mut self, plan: &Plan<'_>, specs: &[Spec]) -> Result<Finished, Failure> {
+        let shared = Arc::clone(&self.shared);
+        let timing = shared.settings.timing;
+        let is_retained = shared.settings.groups.iter().any(|group| group.scenario == Scenario::Retained);
+        let mut timeline = Timeline::UNKNOWN;
+        let mut drained = shared.clock.now();
+        self.until(Stretch::Connecting, timeline, None, |run| {
+            run.shared.settled.load(Ordering::Relaxed) >= run.clients
+        })
+        .await;
+        let connected = shared.clock.now();
+        // The gauges show what has been by the next tick.
+        self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
+        self.close_connect_second();
+        if self.signal.is_none() && self.has_nobody() {
+            self.finish().await?;
+            return Err(self.nobody());
+        }
+        let mut cpu = CpuTime::default();
+        let mut is_complete = false;
+        let mut start = None;
+        if self.signal.is_none() && shared.opened.load(Ordering::Relaxed) > 0 {
+            match self.common_start().await {
+                Ok(time) => start = time,
+                Err(failure) => {
+                    self.finish().await?;
+                    return Err(failure);
+                }
+            }
+        }
+        if let Some(start) = start {
+            // Retained messages are there before anything is measured, however long that takes.
+            let (before, length) = if is_retained {
+                (0, None)
+            } else {
+                (nanoseconds(timing.ramp).saturating_add(nanoseconds(timing.warmup)), timing.duration)
+            };
+            let measured = start.saturating_add(before);
+            let end = length.map_or(u64::MAX, |length| measured.saturating_add(nanoseconds(length)));
+            timeline = Timeline { start, measured, end };
+            self.team.order(Order::Go(Step::Run, timeline));
+            self.until(Stretch::WarmUp, timeline, Some(measured), |_| false).await;
+            let cpu_before = CpuTime::now();
+            // A rate of one message an hour has sent its last long before the end.
+            let ends_when_all_is_sent =
+                shared.publishers > 0 && (is_retained || timing.duration.is_none() || timing.count.is_some());
+            let all_is_sent = |run: &Self| run.shared.done.load(Ordering::Relaxed) >= run.publishers;
+            if let Some(shards) = self.shards.filter(|_| self.publishers == 0) {
+                shards.sent(0, 0);
+            }
+            self.until(Stretch::Measured, timeline, Some(end), |run| {
+                // A process without publishers hears from the others that it is over.
+                let others_send =
+                    run.publishers == 0 && run.shards.is_some_and(|shards| !shards.nobody_sends());
+                ends_when_all_is_sent && all_is_sent(run) && !others_send
+            })
+            .await;
+            // Then what is still to come in belongs to the measured time.
+            is_complete = self.signal.is_none() && shared.clock.now() < end;
+            if end != u64::MAX && shared.clock.now() >= end {
+                // What fell due just before the end still goes out; a queue that has grown does not.
+                let grace = ((end - measured) / 100).clamp(nanoseconds(LOOK), nanoseconds(LONGEST_GRACE));
+                self.until(Stretch::Drain, timeline, Some(end.saturating_add(grace)), all_is_sent).await;
+            }
+            if is_retained && self.signal.is_none() {
+                self.drain(timeline, false).await;
+                if let Some(shards) = self.shards {
+                    let sums = self.sums();
+                    shards.sent(sums.expected, sums.delivered);
+                    self.until(Stretch::Measured, timeline, None, |_| shards.nobody_sends()).await;
+                }
+                timeline = Timeline { measured: shared.clock.now(), ..timeline };
+                self.team.order(Order::Go(Step::Collect, timeline));
+                self.drain(timeline, true).await;
+            }
+            if is_retained || !is_complete {
+                timeline.end = timeline.end.min(shared.clock.now());
+                cpu = CpuTime::now().since(cpu_before);
+            }
+            if is_retained {
+                self.team.order(Order::Go(Step::Clear, timeline));
+                let until = shared.clock.now().saturating_add(nanoseconds(timing.drain));
+                self.until(Stretch::Drain, timeline, Some(until), |run| {
+                    run.shared.done.load(Ordering::Relaxed) >= 2 * run.publishers && run.sums().open == 0
+                })
+                .await;
+            } else {
+                self.team.order(Order::Go(Step::Drain, timeline));
+                self.drain(timeline, true).await;
+            }
+            if is_complete {
+                cpu = CpuTime::now().since(cpu_before);
+            }
+            drained = shared.clock.now();
+        }
+        if let Some(asking) = self.asking {
+            // What has come in by then has its latency when its clock is known.
+            self.wait_for_clocks(|| !asking.is_open()).await;
+        }
+        self.finish().await?;
+        let last = self.outcomes.iter().map(|outcome| outcome.recorder.last_within).max().unwrap_or(0);
+        if timeline.start != u64::MAX {
+            // Unless its length ended it, it lasted until the last message.
+            timeline.end = timeline.end.min(if is_complete { last } else { drained }).max(timeline.measured);
+        }
+        let nobody = self.outcomes.iter().all(|outcome| outcome.recorder.connects.established == 0);
+        if nobody && self.signal.is_none() {
+            return Err(self.nobody());
+        }
+        let phases = match timeline.start {
+            u64::MAX => Phases { connect_ms: millis(connected - shared.connect_from), ..Phases::default() },
+            start => {
+                Phases {
+                    connect_ms: millis(connected.saturating_sub(shared.connect_from)),
+                    ramp_ms: if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) },
+                    warmup_ms: millis(timeline.measured.saturating_sub(start))
+                        .saturating_sub(if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) }),
+                    measured_ms: millis(timeline.end.saturating_sub(timeline.measured)),
+                    drain_ms: millis(drained.saturating_sub(timeline.end)),
+                }
+            }
+        };
+        for (second, (_, interval)) in std::mem::take(&mut self.intervals) {
+            self.close_second(second, &interval);
+        }
+        let clock = self.clock_offset().await;
+        let publisher_clocks = self.publisher_clocks().await;
+        let result = tally(Gathered {
+            shared: &shared,
+            plan,
+            specs,
+            outcomes: std::mem::take(&mut self.outcomes),
+            connecting: std::mem::take(&mut self.connecting),
+            series: std::mem::take(&mut self.series),
+            phases,
+            cpu,
+            is_interrupted: self.signal.is_some(),
+            clock,
+            publisher_clocks,
+            load_started: start,
+        });
+        Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
+    }
+
+    /// Whether nobody is left to measure anything: every client has given up, or everyone who was to receive.
+    fn has_nobody(&self) -> bool {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let is_deaf = self.subscribers > 0 && read(&self.shared.ended_subscribers) >= self.subscribers;
+        read(&self.shared.ended) >= self.clients || is_deaf
+    }
+
+    fn nobody(&mut self) -> Failure {
+        let failure = self.failure.take();
+        failure.unwrap_or_else(|| Failure::new(Kind::Connect, "no client could connect"))
+    }
+
+    /// When the load starts: soon, or when the first process says. `None`: a signal came.
+    async fn common_start(&mut self) -> Result<Option<u64>, Failure> {
+        let shared = Arc::clone(&self.shared);
+        let Some(shards) = self.shards else { return Ok(Some(shared.clock.now() + nanoseconds(LEAD))) };
+        shards.ready();
+        let limit = shared.clock.now().saturating_add(nanoseconds(OTHERS_WITHIN));
+        let knows = || if shards.is_first() { shards.all_are_ready() } else { shards.start().is_some() };
+        self.until(Stretch::Waiting, Timeline::UNKNOWN, Some(limit), |_| {
+            knows() || shards.trouble().is_some()
+        })
+        .await;
+        if self.signal.is_some() {
+            return Ok(None);
+        }
+        if !knows() {
+            let why = shards
+                .trouble()
+                .unwrap_or_else(|| format!("{} for {}", shards.missing(), Span(OTHERS_WITHIN)));
+            return Err(no_common_start(why));
+        }
+        if shards.is_first() {
+            let start = shared.clock.now() + nanoseconds(LEAD_OF_ALL);
+            shards.start_at(shared.clock.unix(start));
+            return Ok(Some(start));
+        }
+        Ok(shards.start().map(|start| shared.clock.since_start(start)))
+    }
+
+    /// How far the clock of the first process is ahead of this one's, before and after the load.
+    async fn clock_offset(&mut self) -> Option<ClockOffset> {
+        let (shards, before) = (self.shards?, self.before?);
+        shards.measure_clock();
+        self.wait_for_clocks(|| shards.offset().is_some()).await;
+        let after = shards.offset();
+        Some(ClockOffset {
+            before_us: before.micros,
+            after_us: after.map(|after| after.micros),
+            error_us: before.error_us.max(after.map_or(0, |after| after.error_us)),
+        })
+    }
+
+    /// How far the clocks of those are ahead who have published what this process has received.
+    async fn publisher_clocks(&mut self) -> Vec<PublisherClock> {
+        let Some(asking) = self.asking else { return Vec::new() };
+        asking.ask_again();
+        self.wait_for_clocks(|| asking.is_settled()).await;
+        asking.found()
+    }
+
+    /// Waits for answers about clocks, unless a signal comes meanwhile.
+    async fn wait_for_clocks(&mut self, is_known: impl Fn() -> bool) {
+        let clock = self.shared.clock;
+        let limit = clock.now().saturating_add(nanoseconds(CLOCK_WITHIN));
+        while !is_known() && clock.now() < limit {
+            tokio::select! {
+                signal = self.signals.next() => {
+                    self.signal.get_or_insert(signal);
+                    return;
+                }
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Goes on until a time, until something is done, or until a signal comes.
+    async fn until(
+        &mut self,
+        stretch: Stretch,
+        timeline: Timeline,
+        end: Option<u64>,
+        is_done: impl Fn(&Self) -> bool,
+    ) {
+        let clock = self.shared.clock;
+        let from = match stretch {
+            Stretch::Connecting | Stretch::Waiting => self.shared.connect_from,
+            Stretch::WarmUp => timeline.start,
+            Stretch::Measured => timeline.measured,
+            Stretch::Drain => timeline.end,
+        };
+        let mut shown = 0;
+        let is_connecting = stretch == Stretch::Connecting;
+        while self.signal.is_none() && !is_done(self) {
+            let now = clock.now();
+            if is_connecting && now.saturating_sub(from) / 1_000_000_000 > count(self.connecting.len()) {
+                self.close_connect_second();
+            }
+            if end.is_some_and(|end| now >= end) {
+                return;
+            }
+            if now.saturating_sub(shown) >= nanoseconds(SHOW) {
+                shown = now;
+                let sums = self.sums();
+                let progress = Progress {
+                    stretch,
+                    elapsed: Duration::from_nanos(now.saturating_sub(from)),
+                    length: end
+                        .filter(|end| *end != u64::MAX)
+                        .map(|end| Duration::from_nanos(end.saturating_sub(from))),
+                    online: sums.online,
+                    asked: self.clients,
+                    sent: sums.sent,
+                    confirmed: sums.confirmed,
+                    delivered: sums.delivered,
+                };
+                self.observer.progress(&progress);
+            }
+            let look = now.saturating_add(nanoseconds(LOOK)).min(end.unwrap_or(u64::MAX));
+            let changed = self.shared.changed.notified();
+            tokio::select! {
+                signal = self.signals.next() => self.signal = Some(signal),
+                told = self.team.told.recv() => match told {
+                    Some(told) => self.take(told),
+                    None => return,
+                },
+                () = changed => {}
+                () = tokio::time::sleep_until(clock.instant(look).into()) => {}
+            }
+        }
+    }
+
+    /// Waits for what is on its way: acknowledgements, and deliveries if asked for.
+    async fn drain(&mut self, timeline: Timeline, deliveries: bool) {
+        let shared = Arc::clone(&self.shared);
+        if shared.publishers == 0 {
+            return;
+        }
+        let began = shared.clock.now();
+        let drain = nanoseconds(shared.settings.timing.drain);
+        // Until every thread has shown what it had sent when it heard of the end.
+        let settled = began + 2 * nanoseconds(LOOK);
+        self.until(Stretch::Drain, timeline, Some(settled), |_| false).await;
+        let Some(shards) = self.shards.filter(|_| deliveries) else {
+            let limit = began.saturating_add(drain);
+            self.until(Stretch::Drain, timeline, Some(limit), |run| {
+                let sums = run.sums();
+                sums.open == 0 && (!deliveries || sums.delivered >= sums.expected)
+            })
+            .await;
+            return;
+        };
+        // As long as another process sends, something may come.
+        let nobody_sends_since = std::cell::Cell::new(None);
+        self.until(Stretch::Drain, timeline, None, |run| {
+            let (sums, now) = (run.sums(), run.shared.clock.now());
+            shards.sent(sums.expected, sums.delivered);
+            if shards.nobody_sends() && nobody_sends_since.get().is_none() {
+                nobody_sends_since.set(Some(now));
+            }
+            let is_late = nobody_sends_since.get().is_some_and(|since| now.saturating_sub(since) >= drain);
+            is_late || (sums.open == 0 && shards.all_has_arrived())
+        })
+        .await;
+    }
+
+    /// Ends every connection and takes what the threads have recorded.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        self.team.order(Order::Go(Step::End, Timeline::UNKNOWN));
+        let mut again = None;
+        let patient_until = self.shared.clock.now().saturating_add(nanoseconds(SAME_SIGNAL));
+        while self.outcomes.len() < self.team.size() {
+            tokio::select! {
+                told = self.team.told.recv() => match told {
+                    Some(told) => self.take(told),
+                    None => break,
+                },
+                // Whoever asks twice does not want to wait.
+                signal = self.signals.next() => {
+                    // Some send the same signal to the process and to its group.
+                    if self.signal.is_some() && self.shared.clock.now() < patient_until {
+                        continue;
+                    }
+                    self.signal = Some(signal);
+                    again = Some(signal);
+                    break;
+                }
+            }
+        }
+        if again.is_some() {
+            return Ok(());
+        }
+        self.team.join()
+    }
+
+    fn take(&mut self, told: Told) {
+        match told {
+            Told::Interval(second, interval) => {
+                let (threads, sum) = self.intervals.entry(second).or_default();
+                *threads += 1;
+                sum.merge(&interval);
+                while let Some(entry) = self.intervals.first_entry()
+                    && entry.get().0 >= self.shared.gauges.len()
+                {
+                    let (second, (_, interval)) = entry.remove_entry();
+                    self.close_second(second, &interval);
+                }
+            }
+            Told::Failed(failure) => {
+                self.failure = Some(match self.failure.take() {
+                    Some(first) => first.graver(failure),
+                    None => failure,
+                });
+            }
+            Told::Ended(outcome) => self.outcomes.push(*outcome),
+        }
+    }
+
+    /// Adds what has happened since the last second of connecting.
+    fn close_connect_second(&mut self) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (opened, failed) = (read(&self.shared.opened), read(&self.shared.failed_attempts));
+        let total = |read: fn(&ConnectSecond) -> u64| self.connecting.iter().map(read).sum::<u64>();
+        let second = ConnectSecond {
+            t_ms: count(self.connecting.len()) * 1_000,
+            opened: opened.saturating_sub(total(|second| second.opened)),
+            failed: failed.saturating_sub(total(|second| second.failed)),
+            connections: self.sums().online,
+        };
+        self.connecting.push(second);
+    }
+
+    fn close_second(&mut self, second: u64, interval: &Interval) {
+        let response = &interval.response;
+        let second = Second {
+            t_ms: second.saturating_mul(1_000),
+            offered: interval.offered,
+            sent: interval.sent,
+            acked: interval.acked,
+            delivered: interval.delivered,
+            errors: interval.errors,
+            connections: self.sums().online,
+            p50_us: response.quantile_us(0.5),
+            p99_us: response.quantile_us(0.99),
+            max_us: response.max_us(),
+            measured: interval.measured,
+        };
+        self.observer.second(&second);
+        self.series.push(second);
+    }
+
+    fn sums(&self) -> Sums {
+        let mut sums = Sums::default();
+        for gauges in &self.shared.gauges {
+            let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+            sums.online += read(&gauges.online);
+            sums.sent += read(&gauges.sent);
+            sums.confirmed += read(&gauges.confirmed);
+            sums.open += read(&gauges.open);
+            sums.expected += read(&gauges.expected);
+            sums.delivered += read(&gauges.delivered);
+        }
+        sums
+    }
+}
