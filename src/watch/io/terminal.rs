@@ -361,8 +361,9 @@ mod tests {
         let pty = openpty(Some(&size), None).unwrap();
         let before = tcgetattr(&pty.slave).unwrap();
         let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let (_, child) = concat!(module_path!(), "::child_that_panics").split_once("::").unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "commands::watch::terminal::tests::child_that_panics", "--nocapture"])
+            .args(["--exact", child, "--nocapture"])
             .env(ASKED, "1")
             .stdin(end())
             .stdout(end())
