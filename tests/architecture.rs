@@ -303,6 +303,55 @@ fn the_broker_does_not_see_the_client() {
     }
 }
 
+/// What ARCHITECTURE.md names in backquotes with a folder or as a file of this house.
+#[test]
+fn the_map_names_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let mut files = BTreeSet::new();
+    for folder in [
+        "src",
+        "crates",
+        "tests",
+        "scripts",
+        "docs",
+        "schema",
+        "fuzz",
+        "benches",
+        "completions",
+        "man",
+        ".cargo",
+    ] {
+        list(&root.join(folder), root, &mut files);
+    }
+    let mut checked = 0;
+    for word in map.split('`').skip(1).step_by(2) {
+        let is_path = word.ends_with('/') || [".rs", ".toml", ".json"].iter().any(|end| word.ends_with(end));
+        if !is_path || word.contains([' ', '<', '*']) {
+            continue;
+        }
+        let ending = format!("/{}", word.trim_end_matches('/'));
+        assert!(
+            files.iter().any(|file| file.ends_with(&ending)),
+            "ARCHITECTURE.md names {word}, which is not there"
+        );
+        checked += 1;
+    }
+    assert!(checked > 80, "{checked} paths");
+}
+
+/// The files and folders below a folder, with a slash before each.
+fn list(folder: &Path, root: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        found.insert(format!("/{}", path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/")));
+        if path.is_dir() && !path.ends_with("target") {
+            list(&path, root, found);
+        }
+    }
+    found.insert(format!("/{}", folder.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/")));
+}
+
 #[test]
 fn every_test_file_is_part_of_the_test_binary() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

@@ -235,7 +235,7 @@ fn after_a_violation_qos_2_is_never_published_a_second_time() {
         bench.session.give_up_exactly_once();
         bench.reconnect(present);
         let sent = hex(&bench.take());
-        let again = if present { "62 02 00 02 3A 06 00 01 74 00 03 63 " } else { "32 06 00 01 74 00 04 63 " };
+        let again = if present { "62 02 00 02 3a 06 00 01 74 00 03 63 " } else { "32 06 00 01 74 00 04 63 " };
         assert_eq!(sent, again);
         let unknown: u64 = bench
             .events()
