@@ -6,10 +6,11 @@
 //! The load is messages with many empty user properties: five bytes each on the wire, and about seventy in memory.
 
 use std::fs::read_to_string;
-use std::io::{PipeReader, Write as _, pipe};
+use std::io::{PipeReader, pipe};
 
 use crate::support::mqt::{Mqt, Running};
 use crate::support::scripted::Scripted;
+use crate::support::skip::skipped;
 use crate::support::wire::{Wire, bytes};
 
 /// The bound that is given, in MiB.
@@ -35,8 +36,7 @@ fn most_memory(running: &Running) -> Option<usize> {
 #[track_caller]
 fn assert_bounded(what: &str, running: &Running) {
     let Some(most) = most_memory(running) else {
-        let _ = writeln!(std::io::stderr(), "{what}: there is no /proc/PID/status here: skipped");
-        return;
+        return skipped("there is no /proc/PID/status here");
     };
     assert!(most <= BOUND * 3 / 2 + PROGRAM, "{what}: {most} MiB for a bound of {BOUND} MiB");
     // Else the load was none.

@@ -264,10 +264,9 @@ fn browser() -> Option<&'static str> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_page_is_drawn_by_a_real_browser() {
     let Some(browser) = browser() else {
-        eprintln!("skipped: no chromium is installed");
+        crate::support::skip::skipped("chromium is not installed");
         return;
     };
     let dir = tempfile::tempdir().unwrap();

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::{Stage, skipped};
+use super::Stage;
 use crate::support::mqt::Mqt;
+use crate::support::skip::skipped;
 use crate::support::wait_until;
 
 /// A program and the words that name a file: `FIFO`, or a file below the home folder that is to be one.

@@ -147,9 +147,3 @@ impl Ready {
         };
     }
 }
-
-/// Says that something cannot be tested here.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub fn skipped(what: &str) {
-    eprintln!("skipped: {what}");
-}

@@ -5,9 +5,10 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{End, MQT, ROWS, Row, Stage, skipped};
+use super::{End, MQT, ROWS, Row, Stage};
 use crate::support::mqt::{Mqt, Outcome, Running};
 use crate::support::scripted::Scripted;
+use crate::support::skip::skipped;
 use crate::support::wait_until;
 
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::mosquitto::{follow, installed};
 use super::port::free_port;
+use super::skip::skipped;
 
 /// Longer than a start takes; only a test that fails waits for it.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -64,9 +65,7 @@ impl Kind {
             Self::Nats => installed("nats-server"),
             Self::Aedes => {
                 if !node_modules().join("aedes").is_dir() {
-                    let test = thread::current().name().unwrap_or("a test").to_owned();
-                    // Nothing can be done about a closed stderr.
-                    let _ = writeln!(std::io::stderr(), "{test}: aedes is not installed: skipped");
+                    skipped("aedes is not installed");
                     return None;
                 }
                 installed("node")

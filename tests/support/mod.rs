@@ -11,6 +11,7 @@ pub mod mqt;
 pub mod port;
 pub mod proxy;
 pub mod scripted;
+pub mod skip;
 pub mod wire;
 
 /// Looks again and again until the condition holds. Fails after longer than anything takes.

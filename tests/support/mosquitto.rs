@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::certs::Certs;
 use super::port::free_port;
+use super::skip::skipped;
 
 /// Longer than a start takes; only a test that fails waits for it.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -30,9 +31,7 @@ pub fn installed(program: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file());
     if found.is_none() {
-        let test = thread::current().name().unwrap_or("a test").to_owned();
-        // Nothing can be done about a closed stderr.
-        let _ = writeln!(std::io::stderr(), "{test}: {program} is not installed: skipped");
+        skipped(&format!("{program} is not installed"));
     }
     found
 }
