@@ -219,6 +219,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_and_filters_are_made_from_text_and_shown_as_it() {
+        let (name, filter) = ("a/b".parse::<TopicName>().unwrap(), "a/+".parse::<TopicFilter>().unwrap());
+        assert_eq!(
+            (&*name, name.to_string(), format!("{name:?}")),
+            ("a/b", "a/b".to_owned(), "\"a/b\"".to_owned())
+        );
+        assert_eq!(
+            (&*filter, filter.to_string(), format!("{filter:?}")),
+            ("a/+", "a/+".to_owned(), "\"a/+\"".to_owned())
+        );
+        assert_eq!(filter.as_byte_string(), "a/+");
+        assert_eq!("a/+".parse::<TopicName>(), Err(TopicError::Wildcard));
+        assert_eq!("a/#/b".parse::<TopicFilter>().unwrap_err(), TopicFilter::new("a/#/b").unwrap_err());
+    }
+
+    #[test]
     fn topic_names_follow_section_4_7() {
         // 311:4.7.3-1 5:4.7.3-1 311:4.7.3-2 5:4.7.3-2 311:4.7.3-3 5:4.7.3-3 311:3.3.2-2 5:3.3.2-2 5:4.7.0-1
         assert_eq!(TopicName::new(""), Err(TopicError::Empty));
