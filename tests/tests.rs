@@ -37,10 +37,10 @@ mod mosquitto;
 mod multicall;
 #[cfg(test)]
 #[cfg(unix)]
-mod process;
+mod pages;
 #[cfg(test)]
 #[cfg(unix)]
-mod readme;
+mod process;
 #[cfg(test)]
 #[cfg(unix)]
 mod requests;

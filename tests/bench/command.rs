@@ -324,7 +324,7 @@ fn wrong_options_are_told_before_anything_is_connected() {
 
 /// The words behind `args:` in the manifest of the Kubernetes job.
 fn arguments_of_the_job() -> Vec<String> {
-    let text = include_str!("../../docs/bench-job.yaml");
+    let text = include_str!("../../docs/src/bench-job.yaml");
     let block = text.lines().skip_while(|line| line.trim() != "args:").skip(1);
     block
         .map(str::trim)

@@ -1,4 +1,4 @@
-//! README.md is true: every command in it is run, and what is shown is what comes out.
+//! README.md and the pages of docs/ are true: every command in them is run, and what is shown is what comes out.
 //!
 //! A `console` block is a terminal: lines after `$ ` are commands, the others what they print. In a
 //! `console running` block the last command goes on while the blocks behind it are run; before them it is
@@ -30,14 +30,15 @@ use tempfile::TempDir;
 use crate::support::broker::TestBroker;
 use crate::support::port::free_port;
 
-const README: &str = include_str!("../README.md");
-
 /// Longer than anything takes; only a test that fails waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Commands that are shown and not run, and why.
-const NOT_RUN: &[(&str, &str)] =
-    &[("cargo test", "it is what runs this test"), ("cargo install --path .", "it changes the user's home")];
+/// Pages with commands that are shown and not run, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("README.md", "`cargo test` is what runs this test"),
+    ("docs/src/many-machines.md", "they need several machines"),
+    ("docs/src/brokers.md", "they install brokers"),
+];
 
 /// Programs of the reader that recipes call, as they are played here.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -50,7 +51,7 @@ exec sleep 600"#,
     ("get-token", "echo t0ken"),
 ];
 
-/// The ports of the README.
+/// The ports of the pages.
 const PORTS: [&str; 4] = ["1883", "8883", "8080", "8443"];
 
 #[derive(Debug)]
@@ -76,10 +77,15 @@ struct Scene {
     items: Vec<Item>,
 }
 
-/// Reads the README. Returns the scenes, and the blocks that are not to be run.
-fn read(text: &str) -> (Vec<Scene>, BTreeSet<String>) {
+/// The text of a page.
+fn text(page: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect(page)
+}
+
+/// Reads a page.
+fn read(page: &str) -> Vec<Scene> {
+    let text = text(page);
     let mut scenes: Vec<Scene> = Vec::new();
-    let mut not_run = BTreeSet::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         if line.starts_with('#') {
@@ -96,19 +102,22 @@ fn read(text: &str) -> (Vec<Scene>, BTreeSet<String>) {
                 // Pictures of `mqt watch`, which scripts/watch-pictures makes.
                 ["text", "screen"] => continue,
                 ["sh", "not-run"] => {
-                    not_run.extend(block.iter().map(|line| (*line).to_owned()));
+                    assert!(
+                        NOT_RUN.iter().any(|(known, _)| *known == page),
+                        "{page}: commands that are not run"
+                    );
                     continue;
                 }
                 [_, name] => Item::File {
                     name: name.trim_start_matches("~/").to_owned(),
                     text: block.join("\n") + "\n",
                 },
-                _ => panic!("README.md:{}: a block that is not tested: {info:?}", number + 1),
+                _ => panic!("{page}:{}: a block that is not tested: {info:?}", number + 1),
             };
             scenes.last_mut().unwrap().items.push(item);
         }
     }
-    (scenes, not_run)
+    scenes
 }
 
 fn console(running: bool, line: usize, block: &[&str]) -> Item {
@@ -127,7 +136,7 @@ fn console(running: bool, line: usize, block: &[&str]) -> Item {
                     step.output.push_str(line);
                     step.output.push('\n');
                 }
-                (None, None) => panic!("README.md: {line:?} comes before any command"),
+                (None, None) => panic!("{line:?} comes before any command"),
             },
         }
     }
@@ -170,7 +179,7 @@ impl Stage {
                     }
                     ["program", name] => stage.provide(name),
                     ["kill" | "restart-broker"] => {}
-                    _ => panic!("README.md: no such directive: {words:?}"),
+                    _ => panic!("no such directive: {words:?}"),
                 },
                 Item::Console { steps, .. } => {
                     own_broker |= steps.iter().any(|step| {
@@ -200,7 +209,7 @@ impl Stage {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The text of the README with the ports of this stage.
+    /// The text of a page with the ports of this stage.
     fn localize(&self, text: &str) -> String {
         let text = PORTS
             .iter()
@@ -212,7 +221,7 @@ impl Stage {
             .replace(&format!("mqt bench --with-broker --port {}", self.ports[0]), "mqt bench --with-broker")
     }
 
-    /// Output as the README would show it: with its ports, of which the default ones are not told.
+    /// Output as a page would show it: with its ports, of which the default ones are not told.
     fn globalize(&self, text: &str) -> String {
         let text = PORTS
             .iter()
@@ -335,11 +344,11 @@ impl Stage {
         assert_eq!(stable(&printed), stable(&shell.expected), "{}\n{printed}", shell.place);
     }
 
-    fn play(mut self, scene: &Scene) {
+    fn play(mut self, page: &str, scene: &Scene) {
         for item in &scene.items {
             match item {
                 Item::Console { running, line, steps } => {
-                    let place = format!("README.md:{line} ({})", scene.heading);
+                    let place = format!("{page}:{line} ({})", scene.heading);
                     if *running { self.start(&place, steps) } else { self.run(&place, steps) }
                 }
                 Item::File { name, text } => {
@@ -513,26 +522,74 @@ fn replace_between(text: &str, start: &str, end: &str, by: &str) -> String {
     }
 }
 
-#[test]
-fn every_command_does_what_is_shown() {
-    let (scenes, not_run) = read(README);
-    let known: BTreeSet<String> = NOT_RUN.iter().map(|(command, _)| (*command).to_owned()).collect();
-    assert_eq!(not_run, known, "commands that are shown and not run");
-    let only = std::env::var("README_SCENE").ok();
-    let scenes: Vec<Scene> = scenes
+/// Runs every recipe of a page; with SCENE=WORDS those alone whose heading has these words.
+fn play(page: &str) {
+    let only = std::env::var("SCENE").ok();
+    let scenes = read(page)
         .into_iter()
         .filter(|scene| !scene.items.is_empty())
-        .filter(|scene| only.as_ref().is_none_or(|only| scene.heading.contains(only.as_str())))
-        .collect();
+        .filter(|scene| only.as_ref().is_none_or(|only| scene.heading.contains(only.as_str())));
     let mut failed = Vec::new();
-    for scene in &scenes {
-        let stage = Stage::new(scene);
-        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage.play(scene))) {
-            drop(panic);
-            failed.push(scene.heading.as_str());
+    for scene in scenes {
+        let stage = Stage::new(&scene);
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage.play(page, &scene))).is_err() {
+            failed.push(scene.heading);
         }
     }
-    assert!(failed.is_empty(), "these recipes fail: {failed:?}");
+    assert!(failed.is_empty(), "these recipes of {page} fail: {failed:?}");
+}
+
+/// A test for each page, so that they run side by side.
+macro_rules! pages {
+    ($($test:ident $page:literal,)*) => {
+        const PLAYED: &[&str] = &[$($page),*];
+        $(
+            #[test]
+            fn $test() {
+                play($page);
+            }
+        )*
+    };
+}
+
+pages! {
+    readme "README.md",
+    guide "docs/src/guide.md",
+    cookbook "docs/src/cookbook.md",
+    scripting "docs/src/scripting.md",
+    tls_and_logins "docs/src/tls-and-logins.md",
+    formats "docs/src/formats.md",
+    watch "docs/src/watch.md",
+    bench "docs/src/bench.md",
+    mosquitto "docs/src/mosquitto.md",
+}
+
+/// README.md and the pages of the book.
+fn all() -> Vec<String> {
+    let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/src/{name}"));
+    pages.chain(["README.md".to_owned()]).collect()
+}
+
+#[test]
+fn every_page_is_played_and_in_the_summary() {
+    let summary = text("docs/src/SUMMARY.md");
+    for page in all() {
+        let has_commands = read(&page).iter().any(|scene| !scene.items.is_empty());
+        assert!(!has_commands || PLAYED.contains(&page.as_str()), "{page} is not played");
+        let name = page.rsplit('/').next().unwrap();
+        assert!(
+            ["README.md", "SUMMARY.md"].contains(&name) || summary.contains(&format!("({name})")),
+            "the summary lacks {name}"
+        );
+    }
+}
+
+#[test]
+fn the_first_page_is_short() {
+    let lines = text("README.md").lines().count();
+    assert!(lines <= 250, "README.md has {lines} lines");
 }
 
 #[test]
@@ -546,7 +603,7 @@ fn the_table_of_exit_statuses_is_the_one_of_the_program() {
             _ => None,
         }
     };
-    let shown: Vec<_> = README.lines().filter_map(row).collect();
+    let shown: Vec<_> = text("docs/src/scripting.md").lines().filter_map(row).collect();
     let real: Vec<_> = EXIT_STATUS
         .iter()
         .map(|status| (status.code, status.keyword.to_owned(), status.meaning.to_owned()))
@@ -556,28 +613,42 @@ fn the_table_of_exit_statuses_is_the_one_of_the_program() {
 
 #[test]
 fn the_differences_from_mosquitto_are_those_of_the_manual() {
+    let page = text("docs/src/mosquitto.md");
     for one in differences::EXIT_STATUSES.iter().chain(differences::BEHAVIOUR) {
         let row = format!("| {} | {} | {} | {} |", one.what, one.mosquitto, one.here, one.reason);
-        assert!(README.lines().any(|line| line == row), "README.md lacks:\n{row}");
+        assert!(page.lines().any(|line| line == row), "docs/src/mosquitto.md lacks:\n{row}");
     }
 }
 
-#[test]
-fn links_lead_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let anchors: BTreeSet<String> = README
-        .lines()
+/// What can be linked to in a page: its headings, as they are named in links.
+fn anchors(text: &str) -> BTreeSet<String> {
+    text.lines()
         .filter(|line| line.starts_with('#'))
         .map(|line| {
             let words = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
             words.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
         })
-        .collect();
-    for link in README.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        match link.strip_prefix('#') {
-            Some(anchor) => assert!(anchors.contains(anchor), "no heading for #{anchor}"),
-            None if link.contains("://") => {}
-            None => assert!(root.join(link).exists(), "{link} does not exist"),
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in all() {
+        let text = text(&page);
+        let folder = root.join(&page).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, anchor) =
+                link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            if link.contains("://") {
+                continue;
+            }
+            let target = if file.is_empty() { root.join(&page) } else { folder.join(file) };
+            assert!(target.exists(), "{page}: {link} does not exist");
+            if let Some(anchor) = anchor {
+                let there = fs::read_to_string(&target).unwrap();
+                assert!(anchors(&there).contains(anchor), "{page}: no heading for {link}");
+            }
         }
     }
 }
