@@ -1,5 +1,7 @@
 //! From received messages to bytes, and from JSON to messages, without a broker: nanoseconds a message.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot begin is to stop")]
+
 use std::hint::black_box;
 use std::io;
 use std::time::{Duration, SystemTime};

@@ -1,7 +1,7 @@
 //! `mqt watch` as people and scripts meet it.
 
 #[cfg(unix)]
-#[path = "../src/watch/hostile.rs"]
+#[path = "../../src/watch/hostile.rs"]
 mod hostile;
 mod once;
 #[cfg(unix)]
