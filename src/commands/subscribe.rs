@@ -15,7 +15,7 @@ use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
 use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
-use mqt_process::random;
+use mqt_process::random::{self, Random};
 use mqt_proto::packet::Publish;
 use mqt_proto::session::Event;
 use mqt_proto::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
@@ -98,7 +98,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         counted: 0,
         received: 0,
         last_message: Instant::now(),
-        chance: random::seed() | 1,
+        chance: Random::new(random::seed()),
         in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
         slow: false,
         answered: false,
@@ -173,8 +173,8 @@ struct Subscriber<'a> {
     counted: u64,
     received: u64,
     last_message: Instant,
-    /// Drives `--random-filter`; never 0.
-    chance: u64,
+    /// Drives `--random-filter`.
+    chance: Random,
     /// A message is printed before the next packet is looked at, for lines about packets stand among the messages.
     in_step: bool,
     slow: bool,
@@ -554,10 +554,7 @@ impl Subscriber<'_> {
     /// Lets `--random-filter` decide.
     fn is_chosen(&mut self) -> bool {
         let Some(Chance(tenths)) = self.settings.random_filter else { return true };
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        (self.chance >> 32) % 1000 < u64::from(tenths)
+        self.chance.below(1000) < u64::from(tenths)
     }
 
     fn subscribed(&mut self, subscription: &Subscription, reason: ReasonCode, reason_string: Option<&str>) {

@@ -219,13 +219,8 @@ mod tests {
             b"\n\t",
             b"\x08",
         ];
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
+        let mut random = mqt_process::random::Random::new(7);
+        let mut next = || random.bits();
         let mut bytes = Vec::new();
         for _ in 0..100_000 {
             bytes.clear();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mqt_process::random::Random;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -311,13 +312,12 @@ async fn swallow(stream: &mut TcpStream) {
     while !matches!(stream.read(&mut buffer).await, Ok(0) | Err(_)) {}
 }
 
-/// A seeded source of numbers (xorshift64).
-pub struct Seeded(u64);
+/// A seeded source of numbers.
+pub struct Seeded(Random);
 
 impl Seeded {
     pub fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not begin alike.
-        Self((seed | 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+        Self(Random::new(seed))
     }
 
     /// A seed of its own for each name.
@@ -327,10 +327,7 @@ impl Seeded {
 
     /// From `from` up to, but not including, `to`.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        from + (self.0 >> 11) % (to - from)
+        from + self.0.below(to - from)
     }
 
     /// A plan of `count` cuts, one of them a black hole, each after `from` to `to` bytes.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
+use mqt_process::random::Random;
 use mqt_proto::codec::encode;
 use mqt_proto::packet::{ConnAck, Connect, Disconnect};
 use mqt_proto::{Packet, Property, PropertyKind, ReasonCode, Version, WriteBuffer};
@@ -57,7 +58,7 @@ pub struct Broker {
     next_tick: Instant,
     is_rescheduled: bool,
     told_full: bool,
-    seed: u64,
+    random: Random,
 }
 
 impl Broker {
@@ -83,7 +84,7 @@ impl Broker {
             next_tick: now,
             is_rescheduled: false,
             told_full: false,
-            seed,
+            random: Random::new(seed),
         }
     }
 
@@ -285,12 +286,7 @@ impl Broker {
     /// A client identifier that nobody has ([MQTT-3.2.2-16]).
     fn assign_client_id(&mut self) -> ByteString {
         loop {
-            // splitmix64
-            self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut mixed = self.seed;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            let client_id = ByteString::from(format!("auto-{:016x}", mixed ^ (mixed >> 31)));
+            let client_id = ByteString::from(format!("auto-{:016x}", self.random.bits()));
             if !self.clients.contains_key(&client_id) {
                 return client_id;
             }

@@ -120,4 +120,51 @@ mod tests {
             }
         }
     }
+
+    /// A session that is connected and waits for the acknowledgement of one publish.
+    fn waiting(answered_before: bool) -> Session {
+        use mqt_proto::packet::{Ack, ConnAck};
+        use mqt_proto::session::Credentials;
+        use mqt_proto::{Message, Packet, PacketId, Properties, QoS, ReasonCode, TopicName, Version};
+
+        let now = std::time::Instant::now();
+        let mut session = session();
+        session.connect(Version::V311, Credentials::default(), now).unwrap();
+        let accepted = ConnAck {
+            session_present: false,
+            reason: ReasonCode::SUCCESS,
+            code: 0,
+            properties: Properties::new(),
+        };
+        session.handle(Packet::ConnAck(accepted), now).unwrap();
+        let message = Message {
+            topic: TopicName::new("a").unwrap(),
+            payload: "x".into(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: Properties::new(),
+        };
+        if answered_before {
+            session.publish(message.clone());
+            let id = PacketId::new(1).unwrap();
+            session.handle(Packet::PubAck(Ack::new(id, ReasonCode::SUCCESS)), now).unwrap();
+        }
+        session.publish(message);
+        session
+    }
+
+    #[test]
+    fn the_same_request_is_refused_at_the_third_futile_connection() {
+        let verdicts = |answered| {
+            let mut progress = Progress::default();
+            [(); 4].map(|()| progress.closed(&waiting(answered), life(1, false)))
+        };
+        // Where nothing was answered at all, one at a time at once; where something was, from the second on.
+        for (answered, first) in [(false, Verdict::Isolate), (true, Verdict::GoOn)] {
+            let [one, two, three, four] = verdicts(answered);
+            assert_eq!((&one, two), (&first, Verdict::Isolate), "{answered}");
+            assert!(matches!(three, Verdict::Refused(_)), "{three:?}");
+            assert_eq!(four, first, "it begins again");
+        }
+    }
 }

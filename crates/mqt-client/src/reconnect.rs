@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mqt_process::random::Random;
+
 use super::Attempts;
 
 /// The first pause.
@@ -18,14 +20,14 @@ pub struct Backoff {
     failures: u32,
     /// Pauses in a row without a healthy connection.
     pauses: u32,
-    random: u64,
+    random: Random,
 }
 
 impl Backoff {
     /// Begins without a failure. `seed` drives the jitter.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { failures: 0, pauses: 0, random: seed | 1 }
+        Self { failures: 0, pauses: 0, random: Random::new(seed) }
     }
 
     /// A connection ended after it had lived so long since CONNACK. With `progress` something was achieved on
@@ -54,21 +56,13 @@ impl Backoff {
         self.pauses = self.pauses.saturating_add(1);
         let pause = SHORTEST.saturating_mul(factor).min(LONGEST);
         // Between three quarters of it and all of it: at most ten attempts in the first minute.
-        Some(pause.mul_f64(0.75 + self.fraction() / 4.0))
+        Some(pause.mul_f64(0.75 + self.random.fraction() / 4.0))
     }
 
     /// The number of failures in a row.
     #[must_use]
     pub const fn failures(&self) -> u32 {
         self.failures
-    }
-
-    /// 0.0 to 1.0 (xorshift64: jitter needs no better).
-    fn fraction(&mut self) -> f64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        f64::from(u32::try_from(self.random >> 32).unwrap_or(0)) / f64::from(u32::MAX)
     }
 }
 
@@ -84,6 +78,32 @@ mod tests {
             let pause = backoff.next(Attempts::Unlimited).unwrap().as_secs_f64();
             assert!(pause <= ceiling + 1e-9 && pause >= ceiling * 0.75 - 1e-9, "{pause} of {ceiling}");
             ceiling = f64::min(ceiling * 2.0, 30.0);
+        }
+    }
+
+    #[test]
+    fn clients_that_lose_one_broker_do_not_return_together() {
+        let pauses: Vec<f64> = (0..1_000)
+            .map(|seed| Backoff::new(seed).next(Attempts::Unlimited).unwrap().div_duration_f64(SHORTEST))
+            .collect();
+        for (from, to) in [(0.75, 0.8), (0.8, 0.85), (0.85, 0.9), (0.9, 0.95), (0.95, 1.0)] {
+            let count = pauses.iter().filter(|pause| (from..to).contains(*pause)).count();
+            assert!((120..280).contains(&count), "{count} of 1000 pauses from {from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_healthy_life_begins_with_the_shortest_pause_again() {
+        let mut backoff = Backoff::new(3);
+        for (life, short) in [(HEALTHY_AFTER, true), (HEALTHY_AFTER - Duration::from_millis(1), false)] {
+            for _ in 0..8 {
+                backoff.next(Attempts::Unlimited).unwrap();
+            }
+            assert!(backoff.failures() >= 8);
+            backoff.connected();
+            assert_eq!(backoff.failures(), 0);
+            backoff.lived(life, false);
+            assert_eq!(backoff.next(Attempts::Unlimited).unwrap() <= SHORTEST, short, "{life:?}");
         }
     }
 

@@ -123,3 +123,23 @@ impl FromStr for QoS {
         text.parse().ok().and_then(Self::from_level).ok_or(QoSError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_qualities_of_service_have_their_numbers_on_the_wire_and_in_text() {
+        let versions = [Version::V31, Version::V311, Version::V5];
+        assert_eq!(versions.map(Version::level), [3, 4, 5]);
+        assert_eq!(versions.map(|version| version.to_string()), ["3.1", "3.1.1", "5"]);
+        for (level, text) in [(0, "0"), (1, "1"), (2, "2")] {
+            let qos = QoS::from_level(level).unwrap();
+            assert_eq!((qos.level(), qos.to_string(), text.parse()), (level, text.to_owned(), Ok(qos)));
+        }
+        assert_eq!(QoS::from_level(3), None);
+        for wrong in ["3", "-1", "", "one"] {
+            assert_eq!(wrong.parse::<QoS>(), Err(QoSError));
+        }
+    }
+}

@@ -452,3 +452,65 @@ impl<'a> IntoIterator for &'a Properties {
         self.0.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(content_type: &str) -> Property {
+        Property::ContentType(content_type.into())
+    }
+
+    #[test]
+    fn setting_replaces_in_place_and_only_its_own_kind() {
+        let user = Property::UserProperty("a".into(), "b".into());
+        let mut properties: Properties = vec![text("old"), user.clone()].into();
+        properties.set(text("new"));
+        assert_eq!(properties.iter().cloned().collect::<Vec<_>>(), [text("new"), user.clone()]);
+        properties.set(Property::MessageExpiryInterval(7));
+        let expected = [text("new"), user, Property::MessageExpiryInterval(7)];
+        assert_eq!(properties.iter().cloned().collect::<Vec<_>>(), expected);
+        properties.remove(PropertyKind::ContentType);
+        assert_eq!(properties.len(), 2);
+        assert!(!properties.is_empty());
+    }
+
+    #[test]
+    fn only_servers_send_a_server_reference_and_identifiers_in_publish() {
+        // 5:3.3.4-6
+        for (kind, place, allowed) in [
+            (PropertyKind::ServerReference, Place::Disconnect, false),
+            (PropertyKind::SubscriptionIdentifier, Place::Publish, false),
+            (PropertyKind::SubscriptionIdentifier, Place::Subscribe, true),
+            (PropertyKind::ContentType, Place::Publish, true),
+            (PropertyKind::ContentType, Place::Subscribe, false),
+        ] {
+            assert_eq!(kind.is_allowed_from_client_in(place), allowed, "{kind:?} in {place:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_case() {
+        for kind in PropertyKind::ALL {
+            assert_eq!(PropertyKind::from_name(kind.name()), Some(*kind));
+            assert_eq!(PropertyKind::from_name(&kind.name().to_uppercase()), Some(*kind));
+        }
+        assert_eq!(PropertyKind::from_name("content"), None);
+    }
+
+    #[test]
+    fn a_copy_has_the_same_values_and_bytes_of_its_own() {
+        let properties: Properties = vec![
+            text("text/plain"),
+            Property::CorrelationData(vec![1, 2, 3].into()),
+            Property::UserProperty("name".into(), "value".into()),
+            Property::MessageExpiryInterval(7),
+        ]
+        .into();
+        let copy = properties.detached();
+        assert_eq!(copy, properties);
+        // Places of the list, and 10 + 3 + 9 bytes of texts and data.
+        let places = copy.0.capacity() * size_of::<Property>();
+        assert_eq!(copy.held_bytes(), places + 22);
+    }
+}

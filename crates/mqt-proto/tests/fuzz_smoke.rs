@@ -2,6 +2,7 @@
 //! The seed is fixed; the search without end is that of the fuzz targets.
 
 use bytes::{Buf, BytesMut};
+use mqt_process::random::Random;
 use mqt_proto::codec::{Decoder, Receiver, encode, is_listed, is_sub_ack_code};
 use mqt_proto::{Packet, Place, ReasonCode, Version, WriteBuffer};
 use proptest::strategy::{Strategy, ValueTree};
@@ -16,47 +17,42 @@ const WHOLE: usize = 80;
 /// Refuses what claims to be larger, so that claims are tried too.
 const MAX_PACKET_SIZE: u32 = 1 << 20;
 
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
+trait Damage {
+    fn at(&mut self, bound: usize) -> usize;
+    fn byte(&mut self) -> u8;
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut value = self.0;
-        value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        value ^ value >> 31
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
+impl Damage for Random {
+    /// Below `bound`, or 0.
+    fn at(&mut self, bound: usize) -> usize {
+        self.below(bound.max(1) as u64) as usize
     }
 
     fn byte(&mut self) -> u8 {
         const TELLING: [u8; 12] = [0x00, 0x01, 0x02, 0x03, 0x0B, 0x23, 0x26, 0x7F, 0x80, 0x81, 0xC0, 0xFF];
-        if self.below(2) == 0 { TELLING[self.below(TELLING.len())] } else { self.next() as u8 }
+        if self.at(2) == 0 { TELLING[self.at(TELLING.len())] } else { self.bits() as u8 }
     }
 }
 
 /// Damages a packet somewhere.
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
-    let at = random.below(bytes.len());
-    match random.below(8) {
-        0 => bytes[at] ^= 1 << random.below(8),
+    let at = random.at(bytes.len());
+    match random.at(8) {
+        0 => bytes[at] ^= 1 << random.at(8),
         1 => bytes[at] = random.byte(),
         2 => bytes.truncate(at + 1),
         3 => bytes.insert(at, random.byte()),
         4 => drop(bytes.remove(at)),
         // A length or a number one off.
-        5 => bytes[at] = bytes[at].wrapping_add(if random.below(2) == 0 { 1 } else { 0xFF }),
+        5 => bytes[at] = bytes[at].wrapping_add(if random.at(2) == 0 { 1 } else { 0xFF }),
         // A piece twice.
         6 => {
-            let end = (at + 1 + random.below(8)).min(bytes.len());
+            let end = (at + 1 + random.at(8)).min(bytes.len());
             let piece = bytes[at..end].to_vec();
-            let place = random.below(bytes.len());
+            let place = random.at(bytes.len());
             bytes.splice(place..place, piece);
         }
-        _ => bytes.extend((0..random.below(6)).map(|_| random.byte()).collect::<Vec<_>>()),
+        _ => bytes.extend((0..random.at(6)).map(|_| random.byte()).collect::<Vec<_>>()),
     }
     if bytes.is_empty() {
         bytes.push(random.byte());
@@ -143,7 +139,7 @@ fn damaged_packets_end_in_packets_or_errors() {
         Config { failure_persistence: None, ..Config::default() },
         TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]),
     );
-    let mut random = Random(0x6D71_7474);
+    let mut random = Random::new(0x6D71_7474);
     let mut whole = Vec::new();
     for version in VERSIONS {
         for receiver in RECEIVERS {
@@ -161,15 +157,15 @@ fn damaged_packets_end_in_packets_or_errors() {
     for round in 0..DAMAGED {
         let (version, receiver, bytes) = &whole[round % whole.len()];
         let mut bytes = bytes.to_vec();
-        for _ in 0..=random.below(3) {
+        for _ in 0..=random.at(3) {
             damage(&mut bytes, &mut random);
         }
-        if random.below(2) == 0 {
+        if random.at(2) == 0 {
             mend_length(&mut bytes);
         }
         // Now and then the bytes come to the wrong end or in the wrong version.
-        let version = if random.below(16) == 0 { VERSIONS[random.below(3)] } else { *version };
-        let receiver = if random.below(16) == 0 { RECEIVERS[random.below(2)] } else { *receiver };
+        let version = if random.at(16) == 0 { VERSIONS[random.at(3)] } else { *version };
+        let receiver = if random.at(16) == 0 { RECEIVERS[random.at(2)] } else { *receiver };
         let (packets, is_error) = decode_all(&bytes, version, receiver);
         taken += packets;
         refused += usize::from(is_error);
@@ -181,9 +177,9 @@ fn damaged_packets_end_in_packets_or_errors() {
 
 #[test]
 fn random_bytes_end_in_packets_or_errors() {
-    let mut random = Random(0x7474_716D);
+    let mut random = Random::new(0x7474_716D);
     for _ in 0..DAMAGED / 10 {
-        let bytes: Vec<u8> = (0..random.below(40)).map(|_| random.byte()).collect();
+        let bytes: Vec<u8> = (0..random.at(40)).map(|_| random.byte()).collect();
         for version in VERSIONS {
             for receiver in RECEIVERS {
                 decode_all(&bytes, version, receiver);

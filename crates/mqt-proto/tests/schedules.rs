@@ -8,22 +8,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use mqt_process::random::Random;
 use mqt_proto::codec::{Decoder, Receiver};
 use mqt_proto::session::{Credentials, Event, Session, SessionError, SessionOptions};
 use mqt_proto::{Message, Packet, Property, QoS, ReasonCode, Subscription, TopicFilter, TopicName, Version};
 
 const SCHEDULES: u64 = 3000;
 
-struct Random(u64);
+trait Choices {
+    fn one_in(&mut self, count: u64) -> bool;
+    fn qos(&mut self) -> QoS;
+}
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 33) % bound
-    }
-
+impl Choices for Random {
     fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
@@ -283,8 +280,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        random.below(2);
+        let mut random = Random::new(seed);
         let version = if random.one_in(2) { Version::V5 } else { Version::V311 };
         let clean = random.one_in(2);
         let now = Instant::now();

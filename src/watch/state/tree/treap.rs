@@ -3,6 +3,7 @@
 //! Each of its nodes counts the visible rows below it, so that a row and the node in it are found by descending. A
 //! change of one node changes the counts on the way to the root and nothing else.
 
+use mqt_process::random::Random;
 use std::cmp::Ordering;
 
 use crate::watch::state::tree::{NIL, NodeId, ROOT, Tree};
@@ -270,7 +271,5 @@ impl Tree {
 
 /// Spread evenly, and always the same for a node.
 fn priority(id: NodeId) -> u32 {
-    let mut hash = u64::from(id).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (hash >> 32) as u32
+    (Random::new(id.into()).bits() >> 32) as u32
 }
