@@ -115,7 +115,7 @@ impl Publisher<'_> {
     async fn run(&mut self, mut signals: Signals, deadline: Option<Instant>) -> Result<(), ClientError> {
         loop {
             self.feed_session();
-            let session = self.client.session_state();
+            let session = self.client.session();
             let drained = session.is_drained();
             // With nothing left to do a connection that is gone need not come back.
             if drained && (self.feed.is_at_end() || self.stop.is_some()) && session.was_established() {
@@ -123,15 +123,15 @@ impl Publisher<'_> {
                     break;
                 }
                 // DISCONNECT has to wait for the PINGRESP: some brokers do not write it any more behind that.
-                self.client.session().ask_for_proof(Instant::now().into_std());
+                self.client.session_mut().ask_for_proof(Instant::now().into_std());
             }
             // Without a connection the input is asked only whether it is at its end.
             let hungry = self.stop.is_none()
                 && !self.feed.is_at_end()
-                && (self.client.session().wants_publish()
-                    || (drained && self.client.session_state().was_established() && self.feed.may_end()));
+                && (self.client.session_mut().wants_publish()
+                    || (drained && self.client.session().was_established() && self.feed.may_end()));
             let until = self.stop.map(|(_, until)| until);
-            let inflight = self.client.session_state().inflight();
+            let inflight = self.client.session().inflight();
             let awake = self.nearness.is_worth_waiting(inflight, Instant::now().into_std());
             tokio::select! {
                 biased;
@@ -140,13 +140,13 @@ impl Publisher<'_> {
                         return Ok(());
                     }
                     self.stop = Some((signal, Instant::now() + GRACE));
-                    if !self.client.session_state().is_connected() && drained {
+                    if !self.client.session().is_connected() && drained {
                         return Ok(());
                     }
                 }
                 result = self.client.drive() => {
                     self.attend();
-                    let session = self.client.session_state();
+                    let session = self.client.session();
                     let closed = session.ledger().closed();
                     self.nearness.moved(closed, session.window(), Instant::now().into_std());
                     result?;
@@ -202,10 +202,10 @@ impl Publisher<'_> {
         if self.stop.is_some() {
             return;
         }
-        let session = self.client.session_state();
+        let session = self.client.session();
         let most = session.inflight() + self.nearness.batch(session.window());
         loop {
-            let session = self.client.session();
+            let session = self.client.session_mut();
             if session.inflight() >= most || !session.wants_publish() {
                 break;
             }
@@ -219,7 +219,7 @@ impl Publisher<'_> {
             }
         }
         if let Some(progress) = &mut self.progress {
-            let done = self.feed.position(&self.client.session_state().ledger());
+            let done = self.feed.position(&self.client.session().ledger());
             progress.update(done, Instant::now().into_std());
         }
     }
@@ -228,7 +228,7 @@ impl Publisher<'_> {
         while let Some(notice) = self.client.take_notice() {
             self.talk.notice(notice);
         }
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             match event {
                 Event::Refused { ticket, topic, refusal } => {
                     let place = self.feed.place(ticket);
@@ -261,7 +261,7 @@ impl Publisher<'_> {
 
     /// What the run comes to: success only when each message is confirmed at its QoS.
     fn verdict(&mut self, result: Result<(), ClientError>) -> Result<(), Failure> {
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let open = ledger.open();
         let mut failures = Vec::new();
         // The input was read to its end, and QoS 0 has nothing that could be sent again.
@@ -272,7 +272,7 @@ impl Publisher<'_> {
                 && error.is_closing()
                 && !self.is_mosquitto())
         {
-            let client_id = self.client.session_state().client_id();
+            let client_id = self.client.session().client_id();
             let failure = self.talk.failure(&error, &client_id);
             failures.push(if ledger.asked > 1 {
                 failure.cause(format!(
@@ -346,7 +346,7 @@ impl Publisher<'_> {
     }
 
     fn summarize(&self, verdict: &Result<(), Failure>) {
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let (exit, keyword) = outcome(verdict, self.stop.map(|(signal, _)| signal));
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,

@@ -64,7 +64,9 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         seed: random::seed(),
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
-    client.session().subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
+    client
+        .session_mut()
+        .subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
     let options = PrinterOptions { limits: Limits::within(settings.max_memory), ..PrinterOptions::default() };
     let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
@@ -156,7 +158,7 @@ impl Asker<'_> {
         while !self.done {
             self.send_due();
             let printing = self.in_step && !self.unwritten.is_empty();
-            if self.in_step && !printing && self.client.session_state().has_events() {
+            if self.in_step && !printing && self.client.session().has_events() {
                 self.attend();
                 continue;
             }
@@ -204,7 +206,7 @@ impl Asker<'_> {
         loop {
             let late = Instant::now() >= until;
             let unwritten = !self.unwritten.is_empty();
-            let session = self.client.session_state();
+            let session = self.client.session();
             // A signal does not wait for confirmations.
             let settled = if self.is_mosquitto() { session.is_drained() } else { session.is_settled() };
             let unconfirmed = self.signal.is_none() && (!settled || session.awaiting_release() > 0);
@@ -252,7 +254,7 @@ impl Asker<'_> {
         match written {
             Ok(count) => {
                 if let Some(delivery) = self.unwritten.written(count) {
-                    self.client.session().acknowledge(delivery);
+                    self.client.session_mut().acknowledge(delivery);
                 }
                 if self.slow && !self.printer.is_full() {
                     self.slow = false;
@@ -280,7 +282,7 @@ impl Asker<'_> {
         self.subscribed
             && !self.slow
             && self.sent < self.settings.count.get()
-            && self.client.session_state().wants_publish()
+            && self.client.session().wants_publish()
             && (self.settings.interval.is_some() || self.open.is_empty())
     }
 
@@ -303,7 +305,7 @@ impl Asker<'_> {
         self.sent += 1;
         let mut properties = Properties::new();
         let mut correlation = None;
-        if self.client.session_state().version() == Version::V5 {
+        if self.client.session().version() == Version::V5 {
             properties = self.settings.properties.clone();
             correlation = properties.correlation_data().cloned();
             if correlation.is_none() && !self.is_mosquitto() {
@@ -314,7 +316,7 @@ impl Asker<'_> {
         }
         self.open.push_back(Open { number: self.sent, sent: now, correlation });
         let is_last = self.sent >= self.settings.count.get() && !self.is_mosquitto();
-        self.client.session().publish(Message {
+        self.client.session_mut().publish(Message {
             topic: self.settings.topic.clone(),
             payload: self.payload.clone(),
             qos: self.settings.qos,
@@ -323,7 +325,7 @@ impl Asker<'_> {
         });
         if is_last {
             // At QoS 0 its answer proves the requests; it costs no time, for the answers take longer.
-            self.client.session().ask_for_proof(now.into_std());
+            self.client.session_mut().ask_for_proof(now.into_std());
         }
     }
 
@@ -332,7 +334,7 @@ impl Asker<'_> {
             self.talk.notice(notice);
         }
         let mut answers = self.printer.batch();
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             match event {
                 Event::Message { publish, delivery } => {
                     // What comes after the end is no answer of this run.
@@ -369,7 +371,7 @@ impl Asker<'_> {
             return;
         }
         if let Some(delivery) = self.unwritten.push(answers.len(), self.last_delivery) {
-            self.client.session().acknowledge(delivery);
+            self.client.session_mut().acknowledge(delivery);
             return;
         }
         self.printer.push(answers);
@@ -452,7 +454,7 @@ impl Asker<'_> {
         result: Result<(), ClientError>,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
-        let client_id = self.client.session_state().client_id();
+        let client_id = self.client.session().client_id();
         let mosquitto =
             self.is_mosquitto() && self.settings.client.version == VersionChoice::Only(Version::V5);
         let reason = if mosquitto && self.missing > 0 {
@@ -467,7 +469,7 @@ impl Asker<'_> {
             self.client.close(reason).await;
         }
         // For --debug: the last acknowledgements and the goodbye.
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             self.talk.event(&event);
         }
         if self.settings.latency && self.settings.count.get() > 1 {
@@ -497,14 +499,14 @@ impl Asker<'_> {
             count => format!("{} of {count} requests were not answered within {limit} (-W)", self.missing),
         };
         let failure = Failure::new(Kind::Timeout, what).old_text("Timed out");
-        if self.client.session_state().ledger().unmatched > 0 {
+        if self.client.session().ledger().unmatched > 0 {
             return failure.cause("the broker says that nobody has subscribed to the topic (0x10)");
         }
         failure
     }
 
     fn summarize(&self, verdict: &Result<(), Failure>) {
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let (exit, keyword) = outcome(verdict, self.signal);
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
@@ -513,9 +515,9 @@ impl Asker<'_> {
             denied: ledger.refused,
             unconfirmed: ledger.open() + ledger.unknown,
             repeated: ledger.repeated,
-            received: self.client.session_state().delivered(),
+            received: self.client.session().delivered(),
             printed: self.printer.printed().messages,
-            duplicates: self.client.session_state().duplicates(),
+            duplicates: self.client.session().duplicates(),
             reconnects: self.client.reconnects(),
             exit,
             keyword,

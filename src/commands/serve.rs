@@ -50,7 +50,7 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option
         seed: random::seed(),
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
-    client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
+    client.session_mut().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
     let mut server = Server {
         exec,
@@ -147,7 +147,7 @@ impl Server<'_> {
         while let Some(notice) = self.client.take_notice() {
             self.talk.notice(notice);
         }
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             match event {
                 // What comes after the end is decided stays unacknowledged.
                 Event::Message { .. } if self.ending => {}
@@ -199,7 +199,7 @@ impl Server<'_> {
         }
         if let (Some(payload), Some(topic)) = (payload, answer.topic) {
             let mut message = Message { topic, payload, qos: self.settings.qos, ..Message::default() };
-            if self.client.session_state().version() == Version::V5 {
+            if self.client.session().version() == Version::V5 {
                 message.properties = self.settings.properties.clone();
                 if let Some(data) = answer.correlation {
                     message.properties.push(Property::CorrelationData(data));
@@ -208,7 +208,7 @@ impl Server<'_> {
                     message.properties.push(Property::UserProperty(ERROR.into(), why.into()));
                 }
             }
-            self.client.session().publish(message);
+            self.client.session_mut().publish(message);
         }
         self.open.remove(&answer.delivery);
         self.acknowledge();
@@ -218,7 +218,7 @@ impl Server<'_> {
     fn acknowledge(&mut self) {
         let oldest = self.open.first_key_value();
         let done = oldest.map_or(self.newest, |(oldest, _)| oldest.saturating_sub(1));
-        self.client.session().acknowledge(done);
+        self.client.session_mut().acknowledge(done);
     }
 
     async fn finish(
@@ -246,7 +246,7 @@ impl Server<'_> {
             result = self.settle(signals).await;
         }
         self.running.shutdown().await;
-        let client_id = self.client.session_state().client_id();
+        let client_id = self.client.session().client_id();
         self.client.close(ReasonCode::SUCCESS).await;
         self.attend();
         let lost = result.err().map(|error| self.talk.failure(&error, &client_id));
@@ -260,12 +260,12 @@ impl Server<'_> {
         let mut confirmed_by = None;
         loop {
             let idle = self.running.is_empty();
-            let session = self.client.session_state();
+            let session = self.client.session();
             if idle && session.is_settled() && session.awaiting_release() == 0 {
                 return Ok(());
             }
             if idle && session.is_drained() {
-                self.client.session().ask_for_proof(Instant::now().into_std());
+                self.client.session_mut().ask_for_proof(Instant::now().into_std());
             }
             let until = if idle {
                 *confirmed_by.get_or_insert_with(|| Instant::now() + CONFIRMATION)
@@ -314,7 +314,7 @@ impl Server<'_> {
                 .keyword("unanswered")
                 .hint("with -q 1, -c and -i NAME the broker keeps requests for the next run")
         });
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let unconfirmed = (ledger.open() + ledger.unknown > 0).then(|| {
             let count = count_of(ledger.asked, "answer");
             Failure::new(
@@ -351,7 +351,7 @@ impl Server<'_> {
             *at_the_end.or(from_the_start).unwrap_or(&options.session_expiry)
         };
         options.client_id.is_some()
-            && match self.client.session_state().version() {
+            && match self.client.session().version() {
                 Version::V5 => expiry() > 0,
                 Version::V31 | Version::V311 => !options.clean_start,
             }

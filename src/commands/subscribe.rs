@@ -69,10 +69,10 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     };
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     if !settings.subscriptions.is_empty() {
-        client.session().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
+        client.session_mut().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
     }
     for filter in &settings.unsubscribe {
-        client.session().unsubscribe(vec![filter.clone()], settings.unsubscribe_properties.clone());
+        client.session_mut().unsubscribe(vec![filter.clone()], settings.unsubscribe_properties.clone());
     }
     let talk = Talk::new(ui, &settings.client, client.warnings());
     if settings.view == View::Watch {
@@ -203,7 +203,7 @@ impl Subscriber<'_> {
                 return self.settle(signals).await;
             }
             let printing = self.in_step && !self.unwritten.is_empty();
-            if self.in_step && !printing && self.client.session_state().has_events() {
+            if self.in_step && !printing && self.client.session().has_events() {
                 self.attend();
                 continue;
             }
@@ -250,15 +250,15 @@ impl Subscriber<'_> {
     /// Nothing retained has come for a while. Brokers that send a part of a large set only, or pass over some while others are
     /// cleared, are asked again until nothing comes.
     fn retained_set_is_complete(&mut self) {
-        let cleared = self.client.session_state().ledger().confirmed;
+        let cleared = self.client.session().ledger().confirmed;
         if !self.settings.remove_retained || cleared == self.cleared_before {
             self.end = Some(End::Done);
-        } else if self.client.session_state().is_settled() {
+        } else if self.client.session().is_settled() {
             self.cleared_before = cleared;
             self.answered = false;
             self.granted = 0;
             self.retained_set = RetainedSet::Open;
-            self.client.session().subscribe_again();
+            self.client.session_mut().subscribe_again();
         } else {
             // What is cleared must be gone before the next look.
             self.retained_set = RetainedSet::QuietUntil(Instant::now() + SILENCE);
@@ -267,9 +267,7 @@ impl Subscriber<'_> {
 
     /// Whether messages that are to be acknowledged may wait in the buffer of `--buffer`.
     fn holds_back_acknowledgements(&self) -> bool {
-        self.settings.buffer
-            && self.urged < self.last_delivery
-            && self.client.session_state().unacknowledged() > 0
+        self.settings.buffer && self.urged < self.last_delivery && self.client.session().unacknowledged() > 0
     }
 
     fn write_now(&mut self) {
@@ -283,7 +281,7 @@ impl Subscriber<'_> {
         let until = Instant::now() + GRACE;
         let mut told = false;
         self.write_now();
-        let session = self.client.session_state();
+        let session = self.client.session();
         if hurried && session.is_drained() && session.awaiting_release() == 0 {
             // What would be read now could only be thrown away, and at QoS 0 nobody else has it.
             self.slow = false;
@@ -292,7 +290,7 @@ impl Subscriber<'_> {
         loop {
             let late = Instant::now() >= until;
             let unwritten = !self.unwritten.is_empty() && !matches!(self.end, Some(End::Unread));
-            let session = self.client.session_state();
+            let session = self.client.session();
             let open = session.ledger().open();
             // What this command has asked for is waited for; PUBREL is the broker's business.
             let unconfirmed = open > 0 || (session.awaiting_release() > 0 && !late);
@@ -345,7 +343,7 @@ impl Subscriber<'_> {
         match written {
             Ok(count) => {
                 if let Some(delivery) = self.unwritten.written(count) {
-                    self.client.session().acknowledge(delivery);
+                    self.client.session_mut().acknowledge(delivery);
                 }
                 if self.slow && !self.printer.is_full() {
                     self.slow = false;
@@ -368,7 +366,7 @@ impl Subscriber<'_> {
         }
         let mut batch = self.printer.batch();
         let mut received = None;
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             match event {
                 Event::Message { publish, delivery } => {
                     self.received += 1;
@@ -436,7 +434,7 @@ impl Subscriber<'_> {
     fn push(&mut self, batch: Vec<Delivery>) {
         if let Some(delivery) = self.unwritten.push(batch.len(), self.last_delivery) {
             // Filtered out: nothing has to be written first.
-            self.client.session().acknowledge(delivery);
+            self.client.session_mut().acknowledge(delivery);
             return;
         }
         if !batch.is_empty() {
@@ -444,7 +442,7 @@ impl Subscriber<'_> {
             self.printer.push(batch);
             let window = self.settings.client.connect_properties.receive_maximum().copied();
             if self.settings.buffer
-                && self.client.session_state().unacknowledged()
+                && self.client.session().unacknowledged()
                     >= usize::from(window.unwrap_or(RECEIVE_MAXIMUM)) / 2
             {
                 self.write_now();
@@ -497,11 +495,11 @@ impl Subscriber<'_> {
             return false;
         }
         if self.settings.remove_retained && message.retain && !message.payload.is_empty() {
-            if self.client.session_state().version() != Version::V5 && !self.is_mosquitto() {
+            if self.client.session().version() != Version::V5 && !self.is_mosquitto() {
                 let echoes = self.clearing.entry(message.topic.as_byte_string().clone()).or_default();
                 *echoes = echoes.saturating_add(1);
             }
-            self.client.session().publish(Message {
+            self.client.session_mut().publish(Message {
                 topic: message.topic.clone(),
                 payload: Bytes::new(),
                 qos: QoS::AtLeastOnce,
@@ -540,7 +538,7 @@ impl Subscriber<'_> {
     fn session_is_new(&mut self) {
         let options = &self.settings.client;
         let persistent = !options.clean_start || options.session_expiry > 0;
-        if !persistent || self.is_mosquitto() || self.client.session_state().connections() < 2 {
+        if !persistent || self.is_mosquitto() || self.client.session().connections() < 2 {
             return;
         }
         let what = "the broker has lost the session: messages that came in the meantime are gone";
@@ -582,7 +580,7 @@ impl Subscriber<'_> {
 
     /// After every SUBACK and UNSUBACK is in, or with `enough` before: is there anything to wait for?
     fn answers(&mut self, enough: bool) {
-        if self.answered || (!enough && self.client.session_state().has_open_requests()) {
+        if self.answered || (!enough && self.client.session().has_open_requests()) {
             return;
         }
         self.answered = true;
@@ -602,7 +600,7 @@ impl Subscriber<'_> {
         }
         if self.settings.retained == RetainedChoice::Only && !self.is_mosquitto() {
             self.retained_set = RetainedSet::Probed;
-            self.client.session().probe(Instant::now().into_std());
+            self.client.session_mut().probe(Instant::now().into_std());
         }
     }
 
@@ -624,7 +622,7 @@ impl Subscriber<'_> {
         result: Result<(), ClientError>,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
-        let client_id = self.client.session_state().client_id();
+        let client_id = self.client.session().client_id();
         let reason = self.goodbye();
         if self.settings.ui.dialect.tool().is_some() && self.signal == Some(Signal::Hangup) {
             // It ends mosquitto_sub at once: whoever waits for the will gets it.
@@ -633,7 +631,7 @@ impl Subscriber<'_> {
             self.client.close(reason).await;
         }
         // For --debug: the last acknowledgements and the goodbye.
-        while let Some(event) = self.client.session().take_event() {
+        while let Some(event) = self.client.session_mut().take_event() {
             self.talk.event(&event);
         }
         if let Err(error) = result {
@@ -643,7 +641,7 @@ impl Subscriber<'_> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let unconfirmed = ledger.open() + ledger.unknown;
         if unconfirmed > 0 && !self.is_mosquitto() {
             let asked = count_of(ledger.asked, "retained message");
@@ -664,7 +662,7 @@ impl Subscriber<'_> {
                 let is_normal = mosquitto || self.served && self.is_endless();
                 if is_normal && self.unwritten.is_empty() && self.signal != Some(Signal::Hangup) {
                     self.signal = None;
-                    if mosquitto && !self.client.session_state().was_established() {
+                    if mosquitto && !self.client.session().was_established() {
                         let what = "a signal came before the broker had answered";
                         return Err(Failure::new(Kind::Lost, what).old(OldCode::BEFORE_CONNACK.code, ""));
                     }
@@ -714,7 +712,7 @@ impl Subscriber<'_> {
 
     fn summarize(&self, verdict: &Result<(), Failure>) {
         let printed = self.printer.printed();
-        let ledger = self.client.session_state().ledger();
+        let ledger = self.client.session().ledger();
         let (exit, keyword) = outcome(verdict, self.signal);
         self.talk.ui.summary(&Summary {
             asked: ledger.asked,
@@ -725,7 +723,7 @@ impl Subscriber<'_> {
             repeated: ledger.repeated,
             received: self.received,
             printed: printed.messages,
-            duplicates: self.client.session_state().duplicates(),
+            duplicates: self.client.session().duplicates(),
             dropped: printed.dropped,
             reconnects: self.client.reconnects(),
             exit,

@@ -17,22 +17,11 @@ use mqt_client::{
 };
 use mqt_process::file;
 use mqt_process::text_file::FileError;
-use mqt_proto::{MAX_REMAINING_LENGTH, MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
+use mqt_proto::{MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
 
 use super::environment::Environment;
 use super::settings::UiSettings;
 use super::{Warning, layer, login, profile, rules, suspicion};
-
-/// The keep alive when none is given, in seconds: mosquitto's.
-const KEEP_ALIVE: u16 = 60;
-
-/// How many publishes may be unacknowledged when nothing is said: mosquitto's.
-const MAX_INFLIGHT: u16 = 20;
-
-/// How long a connect may take when nothing is said.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request may wait for its answer, unless the user says otherwise.
-const ACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The connection options of all layers.
 pub(super) struct Merged {
@@ -140,7 +129,8 @@ pub(super) fn resolve(
     }
     let persistent = session.disable_clean_session == Some(true);
     let expiry = session.session_expiry.unwrap_or(if persistent { Expiry::NEVER } else { Expiry(0) });
-    let keep_alive = session.keepalive.map_or(KEEP_ALIVE, |seconds| seconds.0);
+    let usual = ClientOptions::default();
+    let keep_alive = session.keepalive.map_or(usual.keep_alive, |seconds| seconds.0);
     let retry = args.server.retry.map(|tries| tries.0);
     let key_password =
         if endpoint.scheme().is_tls() { login::key_password(&args.tls, environment)? } else { None };
@@ -160,10 +150,10 @@ pub(super) fn resolve(
         will: will(&args.will, properties(args, Place::Will)?)?,
         connect_properties: properties(args, Place::Connect)?,
         disconnect_properties: properties(args, Place::Disconnect)?,
-        max_inflight: session.max_inflight.map_or(MAX_INFLIGHT, |window| window.0.get()),
-        max_packet_size: session.max_message.map_or(largest_packet(), |PacketSize(size)| size),
-        connect_timeout: args.server.connect_timeout.map_or(CONNECT_TIMEOUT, |span| span.0),
-        ack_timeout: args.server.ack_timeout.map_or(ACK_TIMEOUT, |span| span.0),
+        max_inflight: session.max_inflight.map_or(usual.max_inflight, |window| window.0.get()),
+        max_packet_size: session.max_message.map_or(usual.max_packet_size, |PacketSize(size)| size),
+        connect_timeout: args.server.connect_timeout.map_or(usual.connect_timeout, |span| span.0),
+        ack_timeout: args.server.ack_timeout.map_or(usual.ack_timeout, |span| span.0),
         patience: match retry {
             Some(Attempts::Unlimited) => Patience::Endless,
             _ => Patience::Limited,
@@ -176,11 +166,6 @@ pub(super) fn resolve(
         },
         pace: Pace::default(),
     })
-}
-
-/// The largest packet that MQTT has: the largest remaining length, and its fixed header.
-fn largest_packet() -> u32 {
-    u32::try_from(MAX_REMAINING_LENGTH.saturating_add(5)).unwrap_or(u32::MAX)
 }
 
 /// The properties of one packet, as they were typed.

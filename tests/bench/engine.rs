@@ -15,7 +15,7 @@ use mqt::config::UiSettings;
 use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
 use mqt::error::Failure;
 use mqt::ui::Ui;
-use mqt_client::{Attempts, ClientOptions, Endpoint, Pace, Patience, TransportOptions, VersionChoice};
+use mqt_client::{Attempts, ClientOptions, Endpoint, TransportOptions};
 use mqt_process::random::Random;
 use mqt_proto::{Properties, QoS};
 
@@ -29,24 +29,8 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
     BenchSettings {
         client: ClientOptions {
             transport: transport.clone(),
-            version: VersionChoice::Auto,
-            client_id: None,
-            clean_start: true,
-            session_expiry: 0,
-            keep_alive: 60,
-            user_name: None,
-            password: None,
-            will: None,
-            connect_properties: Properties::new(),
-            disconnect_properties: Properties::new(),
-            max_inflight: 20,
             max_packet_size: 1 << 20,
-            connect_timeout: Duration::from_secs(10),
-            first_connect: Attempts::AtMost(0),
-            reconnect: Attempts::Unlimited,
-            pace: Pace::default(),
-            patience: Patience::default(),
-            ack_timeout: Duration::from_secs(60),
+            ..ClientOptions::default()
         },
         brokers: vec![transport],
         binds: Vec::new(),

@@ -60,7 +60,7 @@ fn publishing_qos_0() {
             let (success, ledger) = run(async {
                 let mut client = broker.client(options(version, false), SEED);
                 let success = publish_all(&mut client, QoS::AtMostOnce, &sent).await.0;
-                (success, client.session_state().ledger())
+                (success, client.session().ledger())
             });
             let memory = broker.memory.lock().unwrap();
             let missing = sent.iter().filter(|payload| !memory.taken.contains(payload)).count() as u64;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use mqt_client::{
-    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, Pace, Patience, SessionChoices,
-    Transport, TransportOptions, VersionChoice,
+    Attempts, Client, ClientError, ClientOptions, ConnectError, Connected, SessionChoices, Transport,
+    VersionChoice,
 };
 use mqt_proto::codec::{Decoder, Receiver};
 use mqt_proto::session::Event;
@@ -327,25 +327,16 @@ fn write_publish(message: &Outgoing, qos: u8, dup: bool, v5: bool, output: &mut 
 /// Options of a client that tries for ever.
 pub fn options(version: Version, persistent: bool) -> ClientOptions {
     ClientOptions {
-        transport: TransportOptions::default(),
         version: VersionChoice::Only(version),
         client_id: persistent.then(|| "kept".into()),
         clean_start: !persistent,
         session_expiry: if persistent { u32::MAX } else { 0 },
         keep_alive: 4,
-        user_name: None,
-        password: None,
-        will: None,
-        connect_properties: Properties::new(),
-        disconnect_properties: Properties::new(),
         max_inflight: 5,
         max_packet_size: 1 << 20,
-        connect_timeout: Duration::from_secs(10),
         first_connect: Attempts::Unlimited,
-        reconnect: Attempts::Unlimited,
-        pace: Pace::default(),
-        patience: Patience::default(),
         ack_timeout: Duration::ZERO,
+        ..ClientOptions::default()
     }
 }
 
@@ -362,44 +353,49 @@ pub async fn publish_all(
     let mut waiting = payloads.iter();
     let mut result = Ok(());
     loop {
-        while client.take_notice().is_some() || client.session().take_event().is_some() {}
-        while client.session().wants_publish()
+        while client.take_notice().is_some() || client.session_mut().take_event().is_some() {}
+        while client.session_mut().wants_publish()
             && let Some(payload) = waiting.next()
         {
             let topic = mqt_proto::TopicName::new("t").unwrap();
-            client.session().publish(Message { topic, payload: payload.clone(), qos, ..Message::default() });
+            client.session_mut().publish(Message {
+                topic,
+                payload: payload.clone(),
+                qos,
+                ..Message::default()
+            });
         }
-        let session = client.session_state();
+        let session = client.session();
         if waiting.len() == 0 && session.is_drained() && session.was_established() {
             if session.unproved() == 0 {
                 client.close(ReasonCode::SUCCESS).await;
                 break;
             }
-            client.session().ask_for_proof(Instant::now().into_std());
+            client.session_mut().ask_for_proof(Instant::now().into_std());
         }
         if let Err(error) = client.drive().await {
             result = Err(error);
             break;
         }
     }
-    let confirmed = client.session_state().ledger().confirmed == payloads.len() as u64;
+    let confirmed = client.session().ledger().confirmed == payloads.len() as u64;
     (confirmed && result.is_ok(), result)
 }
 
 /// Receives so many different messages, acknowledging each; all that came, in order.
 pub async fn receive(client: &mut Client, qos: QoS, count: usize) -> Vec<Bytes> {
     let filter = TopicFilter::new("t").unwrap();
-    client.session().subscribe(vec![Subscription::new(filter, qos)], Properties::new());
+    client.session_mut().subscribe(vec![Subscription::new(filter, qos)], Properties::new());
     let mut received = Vec::new();
     let mut different = BTreeSet::new();
     while different.len() < count {
         client.drive().await.unwrap();
         while client.take_notice().is_some() {}
-        while let Some(event) = client.session().take_event() {
+        while let Some(event) = client.session_mut().take_event() {
             if let Event::Message { publish, delivery } = event {
                 different.insert(publish.message.payload.clone());
                 received.push(publish.message.payload);
-                client.session().acknowledge(delivery);
+                client.session_mut().acknowledge(delivery);
             }
         }
     }

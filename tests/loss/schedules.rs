@@ -72,7 +72,7 @@ fn success_is_never_told_with_a_message_missing() {
             let (success, result) = tokio::time::timeout(Duration::from_secs(24 * 3600), run)
                 .await
                 .unwrap_or_else(|_| panic!("schedule {seed} does not end: {scripts:#?}"));
-            (success, result, client.session_state().ledger())
+            (success, result, client.session().ledger())
         });
         let memory = broker.memory.lock().unwrap();
         let missing = sent.iter().filter(|payload| !memory.taken.contains(payload)).count();

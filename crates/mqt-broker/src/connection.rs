@@ -42,7 +42,7 @@ const FILTERS_GROW: usize = 24;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves a connection from its handshake to its end.
-pub async fn serve(
+pub(crate) async fn serve(
     shared: Arc<Shared>,
     incoming: Incoming,
     mut stopped: watch::Receiver<bool>,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The sum, to be shared, and its bound.
 #[derive(Debug, Clone)]
-pub struct Holdings(Arc<Sum>);
+pub(crate) struct Holdings(Arc<Sum>);
 
 #[derive(Debug)]
 struct Sum {
@@ -19,7 +19,7 @@ struct Sum {
 
 impl Holdings {
     /// Nothing is held yet, and no more may be than `limit` bytes.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self(Arc::new(Sum {
             bytes: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
@@ -28,17 +28,17 @@ impl Holdings {
     }
 
     /// Sets the bound. What is held already stays.
-    pub fn set_limit(&self, limit: usize) {
+    pub(crate) fn set_limit(&self, limit: usize) {
         self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// How much is held, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether so many more bytes may be held. A no is remembered for [`Self::was_short`].
-    pub fn has_room(&self, bytes: usize) -> bool {
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let has_room = self.bytes().saturating_add(bytes) <= self.0.limit.load(Ordering::Relaxed);
         if !has_room {
             self.0.was_short.store(true, Ordering::Relaxed);
@@ -47,12 +47,12 @@ impl Holdings {
     }
 
     /// Whether there ever was no room for something.
-    pub fn was_short(&self) -> bool {
+    pub(crate) fn was_short(&self) -> bool {
         self.0.was_short.load(Ordering::Relaxed)
     }
 
     /// Adds to the sum, whether there is room or not.
-    pub fn hold(&self, bytes: usize) -> Held {
+    pub(crate) fn hold(&self, bytes: usize) -> Held {
         let mut held = Held { bytes: 0, holdings: self.clone() };
         held.set(bytes);
         held
@@ -61,19 +61,19 @@ impl Holdings {
 
 /// A part of the sum, for as long as it lives.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     bytes: usize,
     holdings: Holdings,
 }
 
 impl Held {
     /// How much it is, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Makes it larger or smaller.
-    pub fn set(&mut self, bytes: usize) {
+    pub(crate) fn set(&mut self, bytes: usize) {
         let sum = &self.holdings.0.bytes;
         match bytes.checked_sub(self.bytes) {
             Some(0) => {}
@@ -88,12 +88,12 @@ impl Held {
     }
 
     /// Makes it larger.
-    pub fn add(&mut self, bytes: usize) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.set(self.bytes.saturating_add(bytes));
     }
 
     /// Makes it smaller.
-    pub fn take(&mut self, bytes: usize) {
+    pub(crate) fn take(&mut self, bytes: usize) {
         self.set(self.bytes.saturating_sub(bytes));
     }
 }

@@ -13,6 +13,9 @@
 //! is dropped, QoS 1 and 2 are queued up to theirs and then dropped; `$SYS/broker/publish/messages/dropped`
 //! counts both. It sends no topic aliases, imposes no keep alive and offers no extended authentication.
 
+#![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
+
 mod connection;
 mod holdings;
 mod options;

@@ -17,7 +17,7 @@ const PLACE_COST: usize = 2 * size_of::<InFlight>() + size_of::<PacketId>() * 4;
 
 /// How one subscriber receives a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// The smaller of the published and the granted QoS ([MQTT-3.8.4-8]).
     pub qos: QoS,
     /// The RETAIN flag.
@@ -30,7 +30,7 @@ pub struct Terms {
 
 /// A message for one session.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The message.
     pub stored: Arc<Stored>,
     /// How it is sent.
@@ -41,18 +41,18 @@ pub struct Delivery {
 
 impl Delivery {
     /// How many bytes a delivery on these terms takes besides its message.
-    pub fn place_cost(terms: &Terms) -> usize {
+    pub(crate) fn place_cost(terms: &Terms) -> usize {
         PLACE_COST + terms.identifiers.capacity() * size_of::<u32>()
     }
 
     /// A delivery on these terms.
-    pub fn new(stored: Arc<Stored>, terms: Terms, holdings: &Holdings) -> Self {
+    pub(crate) fn new(stored: Arc<Stored>, terms: Terms, holdings: &Holdings) -> Self {
         let place = holdings.hold(Self::place_cost(&terms));
         Self { stored, terms, place }
     }
 
     /// The message and the terms; the place is free again.
-    pub fn into_parts(self) -> (Arc<Stored>, Terms) {
+    pub(crate) fn into_parts(self) -> (Arc<Stored>, Terms) {
         (self.stored, self.terms)
     }
 
@@ -62,7 +62,7 @@ impl Delivery {
     }
 
     /// The message as it is sent now, but for the subscription identifiers.
-    pub fn to_message(&self, now: Instant) -> Message {
+    pub(crate) fn to_message(&self, now: Instant) -> Message {
         let mut message = self.stored.to_message(now);
         message.qos = self.terms.qos;
         message.retain = self.terms.retain;
@@ -72,7 +72,7 @@ impl Delivery {
 
 /// A PUBLISH that was sent and is not acknowledged.
 #[derive(Debug)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     /// Its packet identifier.
     pub packet_id: PacketId,
     /// What was sent.
@@ -81,7 +81,7 @@ pub struct InFlight {
 
 /// What an acknowledgement of the client meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acknowledged {
+pub(crate) enum Acknowledged {
     /// It moved its flow on.
     Done,
     /// No flow has this packet identifier.
@@ -92,7 +92,7 @@ pub enum Acknowledged {
 
 /// The outgoing half of a session.
 #[derive(Debug, Default)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// Sent on this connection, waiting for PUBACK or PUBREC, in the order sent.
     sent: VecDeque<InFlight>,
     /// PUBREC received, PUBREL sent or to be sent, in the order of the PUBRECs ([MQTT-4.6.0-4]).
@@ -108,45 +108,45 @@ pub struct Outgoing {
 impl Outgoing {
     /// Whether another PUBLISH may be sent with this window (the client's receive maximum,
     /// [MQTT-3.3.4-9]). A PUBREL that waits for its PUBCOMP takes part of the window too.
-    pub fn has_room(&self, window: u16) -> bool {
+    pub(crate) fn has_room(&self, window: u16) -> bool {
         self.sent.len() + self.released.len() < usize::from(window)
     }
 
     /// Whether nothing waits to be sent.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.resend.is_empty() && self.queue.is_empty()
     }
 
     /// How many messages are kept: queued or in flight.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sent.len() + self.resend.len() + self.queue.len()
     }
 
     /// How much memory the messages in the queue take, in bytes, each as if it were in no other queue.
-    pub fn queue_bytes(&self) -> usize {
+    pub(crate) fn queue_bytes(&self) -> usize {
         self.queue_bytes
     }
 
     /// How many messages wait in the queue.
-    pub fn queue_len(&self) -> usize {
+    pub(crate) fn queue_len(&self) -> usize {
         self.queue.len()
     }
 
     /// Puts a message at the end of the queue.
-    pub fn enqueue(&mut self, delivery: Delivery) {
+    pub(crate) fn enqueue(&mut self, delivery: Delivery) {
         self.queue_bytes += delivery.size();
         self.queue.push_back(delivery);
     }
 
     /// Takes the next queued message.
-    pub fn dequeue(&mut self) -> Option<Delivery> {
+    pub(crate) fn dequeue(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
         self.queue_bytes -= delivery.size();
         Some(delivery)
     }
 
     /// Opens a flow under a packet identifier that no other flow uses. `None` when all are in use.
-    pub fn start(&mut self, delivery: Delivery) -> Option<PacketId> {
+    pub(crate) fn start(&mut self, delivery: Delivery) -> Option<PacketId> {
         for _ in 0..=u16::MAX {
             self.last_id = self.last_id.wrapping_add(1);
             if let Some(packet_id) = NonZeroU16::new(self.last_id)
@@ -160,24 +160,24 @@ impl Outgoing {
     }
 
     /// Takes the next PUBLISH that is to be sent again and counts it as sent.
-    pub fn resend(&mut self) -> Option<&InFlight> {
+    pub(crate) fn resend(&mut self) -> Option<&InFlight> {
         let next = self.resend.pop_front()?;
         self.sent.push_back(next);
         self.sent.back()
     }
 
     /// The packet identifiers whose PUBREL is to be sent again, in order.
-    pub fn released(&self) -> impl Iterator<Item = PacketId> {
+    pub(crate) fn released(&self) -> impl Iterator<Item = PacketId> {
         self.released.iter().copied()
     }
 
     /// PUBACK.
-    pub fn acknowledge(&mut self, packet_id: PacketId) -> Acknowledged {
+    pub(crate) fn acknowledge(&mut self, packet_id: PacketId) -> Acknowledged {
         self.finish(packet_id, QoS::AtLeastOnce)
     }
 
     /// PUBREC with a reason below 0x80: the message is the client's now ([MQTT-4.3.3-4]).
-    pub fn receive(&mut self, packet_id: PacketId) -> Acknowledged {
+    pub(crate) fn receive(&mut self, packet_id: PacketId) -> Acknowledged {
         if self.released.contains(&packet_id) {
             return Acknowledged::Done;
         }
@@ -190,12 +190,12 @@ impl Outgoing {
     }
 
     /// PUBREC with a reason of 0x80 or above: the flow is over ([MQTT-4.4.0-2]).
-    pub fn refuse(&mut self, packet_id: PacketId) -> Acknowledged {
+    pub(crate) fn refuse(&mut self, packet_id: PacketId) -> Acknowledged {
         self.finish(packet_id, QoS::ExactlyOnce)
     }
 
     /// PUBCOMP.
-    pub fn complete(&mut self, packet_id: PacketId) -> Acknowledged {
+    pub(crate) fn complete(&mut self, packet_id: PacketId) -> Acknowledged {
         match self.released.iter().position(|id| *id == packet_id) {
             Some(place) => {
                 self.released.remove(place);
@@ -223,14 +223,14 @@ impl Outgoing {
     }
 
     /// The connection is gone: what it carried and was not acknowledged is to be sent again, in order.
-    pub fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         while let Some(flow) = self.sent.pop_back() {
             self.resend.push_front(flow);
         }
     }
 
     /// Takes the queued messages of a share group (of any, when `name` is `None`) out, for another member.
-    pub fn take_shared(&mut self, name: Option<&ByteString>) -> Vec<Delivery> {
+    pub(crate) fn take_shared(&mut self, name: Option<&ByteString>) -> Vec<Delivery> {
         let is_theirs = |delivery: &Delivery| match (name, &delivery.terms.group) {
             (Some(name), Some(group)) => name == group,
             (None, Some(_)) => true,
@@ -247,7 +247,7 @@ impl Outgoing {
 
     /// Everything of share groups that another member may still get when the session ends: what is queued,
     /// and QoS 1 in flight. A QoS 2 message in flight goes to nobody else ([MQTT-4.8.2-5]).
-    pub fn into_shared(mut self) -> Vec<Delivery> {
+    pub(crate) fn into_shared(mut self) -> Vec<Delivery> {
         self.interrupt();
         let in_flight = std::mem::take(&mut self.resend).into_iter().map(|flow| flow.delivery);
         let mut shared: Vec<_> = in_flight

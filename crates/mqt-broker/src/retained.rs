@@ -18,7 +18,7 @@ const PLACE_COST: usize = 2 * (size_of::<ByteString>() + size_of::<Kept>());
 /// The store of retained messages, ordered by topic, so that a filter needs only look at the topics that
 /// share its part before the first wildcard.
 #[derive(Debug)]
-pub struct Retained {
+pub(crate) struct Retained {
     messages: BTreeMap<ByteString, Kept>,
     bytes: usize,
     /// The places; the messages are in the sum by themselves.
@@ -27,7 +27,7 @@ pub struct Retained {
 
 /// A retained message and the client that published it.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// The message.
     pub stored: Arc<Stored>,
     /// The client identifier of the publisher; empty for the broker itself.
@@ -48,23 +48,23 @@ impl Kept {
 
 impl Retained {
     /// An empty store.
-    pub fn new(holdings: &Holdings) -> Self {
+    pub(crate) fn new(holdings: &Holdings) -> Self {
         Self { messages: BTreeMap::new(), bytes: 0, places: holdings.hold(0) }
     }
 
     /// How many messages there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// How much memory all of it takes, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// What the store would hold with a message that takes `size` bytes in place of the one of its topic:
     /// messages and bytes.
-    pub fn size_with(&self, topic: &str, size: usize, publisher: &str) -> (usize, usize) {
+    pub(crate) fn size_with(&self, topic: &str, size: usize, publisher: &str) -> (usize, usize) {
         let bytes = self.bytes + size + PLACE_COST + publisher.len();
         match self.messages.get(topic) {
             Some(old) => (self.messages.len(), bytes - old.size()),
@@ -73,7 +73,7 @@ impl Retained {
     }
 
     /// Keeps a message in place of the one of its topic ([MQTT-3.3.1-5]).
-    pub fn keep(&mut self, stored: Arc<Stored>, publisher: ByteString) {
+    pub(crate) fn keep(&mut self, stored: Arc<Stored>, publisher: ByteString) {
         self.clear(&stored.message().topic);
         let kept = Kept { stored, publisher };
         self.bytes += kept.size();
@@ -82,12 +82,12 @@ impl Retained {
     }
 
     /// The payload of a topic.
-    pub fn payload(&self, topic: &str) -> Option<&[u8]> {
+    pub(crate) fn payload(&self, topic: &str) -> Option<&[u8]> {
         self.messages.get(topic).map(|kept| &*kept.stored.message().payload)
     }
 
     /// Forgets the message of a topic ([MQTT-3.3.1-6]).
-    pub fn clear(&mut self, topic: &str) {
+    pub(crate) fn clear(&mut self, topic: &str) {
         if let Some(old) = self.messages.remove(topic) {
             self.bytes -= old.size();
             self.places.take(old.place_cost());
@@ -95,7 +95,7 @@ impl Retained {
     }
 
     /// The messages that match a filter and have not expired, by topic.
-    pub fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Kept> {
+    pub(crate) fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Kept> {
         let pattern = filter.matching_part();
         let literal = pattern.find(['+', '#']).map_or(pattern, |end| pattern.get(..end).unwrap_or(pattern));
         // `a/#` also matches `a`, which stands before `a/`.
@@ -109,7 +109,7 @@ impl Retained {
     }
 
     /// Forgets what has expired.
-    pub fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         let (bytes, places) = (&mut self.bytes, &mut self.places);
         self.messages.retain(|_, kept| {
             let keep = !kept.stored.is_expired(now);

@@ -135,7 +135,7 @@ fn now() -> Instant {
 }
 
 /// Waits until the broker stops.
-pub async fn has_stopped(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn has_stopped(stopped: &mut watch::Receiver<bool>) {
     // An error says that the server is gone, which comes to the same.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
@@ -171,7 +171,7 @@ async fn accept(
 
 /// The core and those who wait for it.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     timer: Notify,
     max_packet_size: u32,
@@ -187,17 +187,17 @@ struct State {
 
 impl Shared {
     /// The largest packet to accept, in bytes.
-    pub fn max_packet_size(&self) -> u32 {
+    pub(crate) fn max_packet_size(&self) -> u32 {
         self.max_packet_size
     }
 
     /// The sum that the buffers of the connections are part of.
-    pub fn holdings(&self) -> &Holdings {
+    pub(crate) fn holdings(&self) -> &Holdings {
         &self.holdings
     }
 
     /// Lets a client in, unless the broker stops. `woken` is told when there is something to write.
-    pub fn connect(
+    pub(crate) fn connect(
         &self,
         connect: Connect,
         peer: &str,
@@ -220,7 +220,7 @@ impl Shared {
     }
 
     /// The connection is closed.
-    pub fn closed(&self, id: ConnectionId) {
+    pub(crate) fn closed(&self, id: ConnectionId) {
         let mut state = self.lock();
         if let Some(slot) = state.writers.get_mut(id) {
             *slot = None;
@@ -230,13 +230,13 @@ impl Shared {
     }
 
     /// Fetches what a connection is to write.
-    pub fn take_output(&self, id: ConnectionId, output: &mut WriteBuffer) -> Flow {
+    pub(crate) fn take_output(&self, id: ConnectionId, output: &mut WriteBuffer) -> Flow {
         self.enter(Some(id), |broker, now| broker.take_output(id, output, now)).0
     }
 
     /// Does something with the core and wakes whoever has to write then, except `own`. Says whether it woke
     /// anybody.
-    pub fn enter<T>(
+    pub(crate) fn enter<T>(
         &self,
         own: Option<ConnectionId>,
         run: impl FnOnce(&mut Broker, Instant) -> T,

@@ -24,11 +24,11 @@ const OUTPUT_STEP: usize = 16 * 1024;
 pub type ConnectionId = usize;
 
 /// A session expiry interval that never passes (3.1.2.11.2), in seconds.
-pub const NEVER: u32 = u32::MAX;
+pub(crate) const NEVER: u32 = u32::MAX;
 
 /// A will that is kept, with its own copy of every byte.
 #[derive(Debug)]
-pub struct KeptWill {
+pub(crate) struct KeptWill {
     /// What is to be published, the will delay interval among its properties.
     pub message: Message,
     _held: Held,
@@ -36,21 +36,21 @@ pub struct KeptWill {
 
 impl KeptWill {
     /// Keeps a will.
-    pub fn new(will: &Will, holdings: &Holdings) -> Self {
+    pub(crate) fn new(will: &Will, holdings: &Holdings) -> Self {
         let message = will.message.detached();
         let held = holdings.hold(message.held_bytes());
         Self { message, _held: held }
     }
 
     /// The message, out of the sum.
-    pub fn into_message(self) -> Message {
+    pub(crate) fn into_message(self) -> Message {
         self.message
     }
 }
 
 /// The session state of a client (4.1).
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     /// Whose it is.
     pub client_id: ByteString,
     /// The connection that it has now.
@@ -73,17 +73,17 @@ pub struct Session {
 
 impl Session {
     /// How many bytes a new session takes.
-    pub fn cost(client_id: &str) -> usize {
+    pub(crate) fn cost(client_id: &str) -> usize {
         SESSION_COST + client_id.len()
     }
 
     /// How many bytes a subscription takes in a session.
-    pub fn subscription_cost(filter: &TopicFilter) -> usize {
+    pub(crate) fn subscription_cost(filter: &TopicFilter) -> usize {
         SUBSCRIPTION_COST + filter.len()
     }
 
     /// A new session.
-    pub fn new(client_id: ByteString, expiry: u32, holdings: &Holdings) -> Self {
+    pub(crate) fn new(client_id: ByteString, expiry: u32, holdings: &Holdings) -> Self {
         Self {
             held: holdings.hold(Self::cost(&client_id)),
             client_id,
@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// Remembers a subscription. Says whether it is new.
-    pub fn add_subscription(&mut self, filter: TopicFilter) -> bool {
+    pub(crate) fn add_subscription(&mut self, filter: TopicFilter) -> bool {
         let cost = Self::subscription_cost(&filter);
         let is_new = self.subscriptions.insert(filter);
         if is_new {
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Forgets a subscription. Says whether there was one.
-    pub fn remove_subscription(&mut self, filter: &TopicFilter) -> bool {
+    pub(crate) fn remove_subscription(&mut self, filter: &TopicFilter) -> bool {
         let existed = self.subscriptions.remove(filter);
         if existed {
             self.held.take(Self::subscription_cost(filter));
@@ -119,7 +119,7 @@ impl Session {
 
 /// A connection whose CONNECT has come.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// The session; `None` once the connection has come to its end in the protocol.
     pub session: Option<SessionKey>,
     /// Whose it is.
@@ -150,7 +150,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection without limits, keep alive and will.
-    pub fn new(
+    pub(crate) fn new(
         session: Option<SessionKey>,
         client_id: ByteString,
         version: Version,
@@ -176,7 +176,7 @@ impl Connection {
     }
 
     /// Brings the sum up to date after the output has changed.
-    pub fn count_output(&mut self) {
+    pub(crate) fn count_output(&mut self) {
         let bytes = self.output.held_bytes();
         if bytes.abs_diff(self.output_held.bytes()) >= OUTPUT_STEP {
             self.output_held.set(bytes);
@@ -184,12 +184,12 @@ impl Connection {
     }
 
     /// How many more bytes an alias for this topic takes.
-    pub fn alias_cost(topic: &str) -> usize {
+    pub(crate) fn alias_cost(topic: &str) -> usize {
         ALIAS_COST + topic.len()
     }
 
     /// Sets a topic alias; the topic has a text of its own.
-    pub fn set_alias(&mut self, alias: u16, topic: TopicName) {
+    pub(crate) fn set_alias(&mut self, alias: u16, topic: TopicName) {
         self.aliases_held.add(Self::alias_cost(&topic));
         if let Some(old) = self.aliases.insert(alias, topic) {
             self.aliases_held.take(Self::alias_cost(&old));
@@ -197,7 +197,7 @@ impl Connection {
     }
 
     /// When the client must have been heard again.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.session?;
         self.heard_at.checked_add(self.silence?)
     }

@@ -9,7 +9,7 @@ use super::topics::{GroupKey, SessionKey, Subscriber};
 
 /// How well a member can take a message just now, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// It cannot take the message.
     No,
     /// The message would wait until it connects.
@@ -29,14 +29,14 @@ struct Group {
 
 /// All share groups. A group is known by its whole filter, `$share/NAME/FILTER`.
 #[derive(Debug, Default)]
-pub struct Groups {
+pub(crate) struct Groups {
     groups: Slab<Group>,
     by_name: HashMap<ByteString, GroupKey>,
 }
 
 /// What joining a group did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Joined {
+pub(crate) struct Joined {
     /// The group.
     pub group: GroupKey,
     /// The group did not exist before.
@@ -47,7 +47,7 @@ pub struct Joined {
 
 impl Groups {
     /// Adds a member or replaces its subscription.
-    pub fn join(&mut self, name: &ByteString, member: Subscriber) -> Joined {
+    pub(crate) fn join(&mut self, name: &ByteString, member: Subscriber) -> Joined {
         let known = self.by_name.get(name).copied();
         let group = known.unwrap_or_else(|| {
             let group = Group { name: name.clone(), members: Vec::new(), next: 0 };
@@ -69,7 +69,7 @@ impl Groups {
     }
 
     /// Removes a member. Gives the key of the group back when it had no other and is gone.
-    pub fn leave(&mut self, name: &ByteString, session: SessionKey) -> Option<GroupKey> {
+    pub(crate) fn leave(&mut self, name: &ByteString, session: SessionKey) -> Option<GroupKey> {
         let key = self.by_name.get(name).copied()?;
         let group = self.groups.get_mut(key)?;
         group.members.retain(|member| member.session != session);
@@ -82,12 +82,12 @@ impl Groups {
     }
 
     /// The group with this whole filter.
-    pub fn find(&self, name: &ByteString) -> Option<GroupKey> {
+    pub(crate) fn find(&self, name: &ByteString) -> Option<GroupKey> {
         self.by_name.get(name).copied()
     }
 
     /// The member whose turn it is: the next of those that are best able to take the message.
-    pub fn pick(
+    pub(crate) fn pick(
         &mut self,
         group: GroupKey,
         mut readiness: impl FnMut(&Subscriber) -> Readiness,
@@ -112,7 +112,7 @@ impl Groups {
     }
 
     /// How many memberships there are.
-    pub fn memberships(&self) -> usize {
+    pub(crate) fn memberships(&self) -> usize {
         self.groups.iter().map(|(_, group)| group.members.len()).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 /// A list with holes. A key stays valid until its value is removed, and is then given out again.
 #[derive(Debug)]
-pub struct Slab<T> {
+pub(crate) struct Slab<T> {
     entries: Vec<Option<T>>,
     free: Vec<usize>,
 }
@@ -15,7 +15,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// Takes a value and says under which key it is.
-    pub fn insert(&mut self, value: T) -> usize {
+    pub(crate) fn insert(&mut self, value: T) -> usize {
         if let Some(key) = self.free.pop()
             && let Some(slot) = self.entries.get_mut(key)
         {
@@ -27,7 +27,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes a value out.
-    pub fn remove(&mut self, key: usize) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: usize) -> Option<T> {
         let value = self.entries.get_mut(key)?.take();
         if value.is_some() {
             self.free.push(key);
@@ -36,22 +36,22 @@ impl<T> Slab<T> {
     }
 
     /// The value under a key.
-    pub fn get(&self, key: usize) -> Option<&T> {
+    pub(crate) fn get(&self, key: usize) -> Option<&T> {
         self.entries.get(key)?.as_ref()
     }
 
     /// The value under a key, to change it.
-    pub fn get_mut(&mut self, key: usize) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut T> {
         self.entries.get_mut(key)?.as_mut()
     }
 
     /// Every key with its value.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.entries.iter().enumerate().filter_map(|(key, slot)| slot.as_ref().map(|value| (key, value)))
     }
 
     /// How many values there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 }

@@ -23,7 +23,7 @@ use super::sys::{self, Counters};
 use super::topics::{Matches, SessionKey, SubscriptionTree};
 
 /// The largest packet that MQTT allows, fixed header included, in bytes.
-pub const LARGEST_PACKET: u32 = 268_435_460;
+pub(crate) const LARGEST_PACKET: u32 = 268_435_460;
 
 /// When there is no room in the memory, no more than so many bytes wait for a client that reads slowly.
 const LEAST_OUTPUT: usize = 64 * 1024;

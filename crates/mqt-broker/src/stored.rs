@@ -15,7 +15,7 @@ const STORED_COST: usize = size_of::<Stored>() - size_of::<Message>() + 32;
 /// A message that the broker keeps: retained, queued or in flight. It has its own copy of every byte, so
 /// that a short message does not hold the large buffer in memory that it was read with.
 #[derive(Debug)]
-pub struct Stored {
+pub(crate) struct Stored {
     message: Message,
     expires_at: Option<Instant>,
     held: Held,
@@ -23,22 +23,22 @@ pub struct Stored {
 
 impl Stored {
     /// The message as it was published.
-    pub fn message(&self) -> &Message {
+    pub(crate) fn message(&self) -> &Message {
         &self.message
     }
 
     /// Whether its message expiry interval has passed ([MQTT-3.3.2-5]).
-    pub fn is_expired(&self, now: Instant) -> bool {
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
     /// How much memory it takes, in bytes, see [`Message::held_bytes`].
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.held.bytes()
     }
 
     /// The message as it is sent now, its expiry interval shortened by the time it waited ([MQTT-3.3.2-6]).
-    pub fn to_message(&self, now: Instant) -> Message {
+    pub(crate) fn to_message(&self, now: Instant) -> Message {
         let mut message = self.message.clone();
         if let Some(at) = self.expires_at {
             // A message that is sent again after its time is up keeps one second, for it must still be finished.
@@ -52,7 +52,7 @@ impl Stored {
 
 /// A message on its way to those who subscribed to it.
 #[derive(Debug)]
-pub struct Routed {
+pub(crate) struct Routed {
     /// The message; while it is encoded for a subscriber, QoS and RETAIN are that subscriber's.
     pub message: Message,
     /// The QoS at which it was published.
@@ -66,7 +66,7 @@ pub struct Routed {
 impl Routed {
     /// Takes a message just published. Its topic alias belongs to the publisher's connection and goes no
     /// further ([MQTT-3.3.2-7]).
-    pub fn new(mut message: Message, now: Instant) -> Self {
+    pub(crate) fn new(mut message: Message, now: Instant) -> Self {
         let mut expires_at = None;
         if !message.properties.is_empty() {
             message.properties.remove(PropertyKind::TopicAlias);
@@ -77,7 +77,7 @@ impl Routed {
     }
 
     /// Takes a kept message up again.
-    pub fn again(stored: &Arc<Stored>, now: Instant) -> Self {
+    pub(crate) fn again(stored: &Arc<Stored>, now: Instant) -> Self {
         let message = stored.to_message(now);
         Self {
             qos: message.qos,
@@ -89,17 +89,17 @@ impl Routed {
     }
 
     /// How many bytes [`Self::stored`] would take: none when the copy is there.
-    pub fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         if self.stored.is_some() { 0 } else { self.message.held_bytes() + STORED_COST }
     }
 
     /// Takes the payload out of the copy to keep, so that who holds on to it holds on to nothing else.
-    pub fn own_payload(&mut self, holdings: &Holdings) {
+    pub(crate) fn own_payload(&mut self, holdings: &Holdings) {
         self.message.payload = self.stored(holdings).message.payload.clone();
     }
 
     /// The copy to keep; made once, however many keep it.
-    pub fn stored(&mut self, holdings: &Holdings) -> Arc<Stored> {
+    pub(crate) fn stored(&mut self, holdings: &Holdings) -> Arc<Stored> {
         let (message, qos, retain, expires_at) = (&self.message, self.qos, self.retain, self.expires_at);
         let stored = self.stored.get_or_insert_with(|| {
             let message = Message { qos, retain, ..message.detached() };
@@ -116,6 +116,6 @@ fn expiry(message: &Message, now: Instant) -> Option<Instant> {
 }
 
 /// A topic name with its own copy of the text.
-pub fn own_topic(topic: &TopicName) -> TopicName {
+pub(crate) fn own_topic(topic: &TopicName) -> TopicName {
     TopicName::new(ByteString::from(&**topic)).unwrap_or_default()
 }

@@ -8,16 +8,16 @@ use super::state::Broker;
 use super::stored::Routed;
 
 /// How often the values are published.
-pub const INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Whether a topic belongs to the broker, so that no client may publish to it.
-pub fn is_reserved(topic: &str) -> bool {
+pub(crate) fn is_reserved(topic: &str) -> bool {
     topic == "$SYS" || topic.starts_with("$SYS/")
 }
 
 /// What is counted as it happens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Packets of any type from clients.
     pub messages_received: u64,
     /// Packets of any type to clients.

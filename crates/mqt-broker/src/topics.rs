@@ -11,24 +11,24 @@ use super::holdings::{Held, Holdings};
 use super::slab::Slab;
 
 /// A topic filter may have so many levels; mosquitto has the same limit.
-pub const MAX_FILTER_LEVELS: usize = 200;
+pub(crate) const MAX_FILTER_LEVELS: usize = 200;
 
 /// What a node takes with its place among the children of another, in bytes.
-pub const NODE_COST: usize = 2 * size_of::<Option<Node>>() + 160;
+pub(crate) const NODE_COST: usize = 2 * size_of::<Option<Node>>() + 160;
 
 /// What a subscription takes besides nodes and the text of its filter, in bytes: in its node, and in the list of
 /// its session.
-pub const SUBSCRIPTION_COST: usize = 4 * size_of::<Subscriber>() + 96;
+pub(crate) const SUBSCRIPTION_COST: usize = 4 * size_of::<Subscriber>() + 96;
 
 /// The key of a session.
-pub type SessionKey = usize;
+pub(crate) type SessionKey = usize;
 
 /// The key of a share group.
-pub type GroupKey = usize;
+pub(crate) type GroupKey = usize;
 
 /// A subscription as routing needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subscriber {
+pub(crate) struct Subscriber {
     /// Whose it is.
     pub session: SessionKey,
     /// The granted QoS.
@@ -43,7 +43,7 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// The part of a subscription that routing needs.
-    pub fn new(session: SessionKey, subscription: &Subscription, identifier: u32) -> Self {
+    pub(crate) fn new(session: SessionKey, subscription: &Subscription, identifier: u32) -> Self {
         Self {
             session,
             qos: subscription.qos,
@@ -56,7 +56,7 @@ impl Subscriber {
 
 /// What matches a topic name.
 #[derive(Debug, Default)]
-pub struct Matches {
+pub(crate) struct Matches {
     /// Ordinary subscriptions, those of one session side by side.
     pub subscribers: Vec<Subscriber>,
     /// Share groups, each of which gets one copy.
@@ -112,7 +112,7 @@ impl Node {
 
 /// All subscriptions, by the levels of their filters.
 #[derive(Debug)]
-pub struct SubscriptionTree {
+pub(crate) struct SubscriptionTree {
     nodes: Slab<Node>,
     root: usize,
     held: Held,
@@ -120,14 +120,14 @@ pub struct SubscriptionTree {
 
 impl SubscriptionTree {
     /// A tree without subscriptions.
-    pub fn new(holdings: &Holdings) -> Self {
+    pub(crate) fn new(holdings: &Holdings) -> Self {
         let mut nodes = Slab::default();
         let root = nodes.insert(Node::default());
         Self { nodes, root, held: holdings.hold(0) }
     }
 
     /// Adds a subscription or replaces the one that the session has on this filter. Says whether it is new.
-    pub fn subscribe(&mut self, filter: &str, subscriber: Subscriber) -> bool {
+    pub(crate) fn subscribe(&mut self, filter: &str, subscriber: Subscriber) -> bool {
         let Some(node) = self.node(filter) else { return false };
         match node.subscribers.iter_mut().find(|old| old.session == subscriber.session) {
             Some(old) => {
@@ -142,19 +142,19 @@ impl SubscriptionTree {
     }
 
     /// Takes the subscription of a session away.
-    pub fn unsubscribe(&mut self, filter: &str, session: SessionKey) {
+    pub(crate) fn unsubscribe(&mut self, filter: &str, session: SessionKey) {
         self.change(filter, |node| node.subscribers.retain(|subscriber| subscriber.session != session));
     }
 
     /// Adds a share group.
-    pub fn add_group(&mut self, filter: &str, group: GroupKey) {
+    pub(crate) fn add_group(&mut self, filter: &str, group: GroupKey) {
         if let Some(node) = self.node(filter) {
             node.groups.push(group);
         }
     }
 
     /// Takes a share group away.
-    pub fn remove_group(&mut self, filter: &str, group: GroupKey) {
+    pub(crate) fn remove_group(&mut self, filter: &str, group: GroupKey) {
         self.change(filter, |node| node.groups.retain(|other| *other != group));
     }
 
@@ -204,7 +204,7 @@ impl SubscriptionTree {
 
     /// Collects what matches a topic name. A wildcard at the first level does not match a topic that
     /// starts with `$` ([MQTT-4.7.2-1]).
-    pub fn matches(&self, topic: &str, matches: &mut Matches) {
+    pub(crate) fn matches(&self, topic: &str, matches: &mut Matches) {
         matches.subscribers.clear();
         matches.groups.clear();
         let mut here = vec![self.root];

@@ -8,7 +8,7 @@ pub type Step = (Duration, String);
 
 /// What happens while a connection is made. Kept only where somebody wants to read it.
 #[derive(Debug, Clone, Default)]
-pub struct Diary(Option<Arc<Mutex<Pages>>>);
+pub(crate) struct Diary(Option<Arc<Mutex<Pages>>>);
 
 #[derive(Debug)]
 struct Pages {
@@ -19,7 +19,7 @@ struct Pages {
 impl Diary {
     /// One that is kept.
     #[must_use]
-    pub fn kept() -> Self {
+    pub(crate) fn kept() -> Self {
         Self(Some(Arc::new(Mutex::new(Pages { begin: Instant::now(), steps: Vec::new() }))))
     }
 

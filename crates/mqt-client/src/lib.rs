@@ -1,5 +1,8 @@
 //! The shared connection module: from an address to a stream of events, the same for every command.
 
+#![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
+
 pub mod client;
 mod diary;
 pub mod driver;

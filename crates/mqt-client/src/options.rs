@@ -93,3 +93,36 @@ pub struct ClientOptions {
     /// How long the broker may leave a request without an answer; zero: for ever.
     pub ack_timeout: Duration,
 }
+
+impl ClientOptions {
+    /// The largest packet that MQTT has: the largest remaining length, and its fixed header, in bytes.
+    pub const LARGEST_PACKET: u32 = 268_435_460;
+}
+
+impl Default for ClientOptions {
+    /// To `mqtt://localhost` with MQTT 5 or 3.1.1 and a clean session: keep alive 60 s, 20 messages in flight, 10 s to
+    /// connect, 60 s for an answer. The first connect has one attempt; a connection that is lost is opened again.
+    fn default() -> Self {
+        Self {
+            transport: TransportOptions::default(),
+            version: VersionChoice::Auto,
+            client_id: None,
+            clean_start: true,
+            session_expiry: 0,
+            keep_alive: 60,
+            user_name: None,
+            password: None,
+            will: None,
+            connect_properties: Properties::new(),
+            disconnect_properties: Properties::new(),
+            max_inflight: 20,
+            max_packet_size: Self::LARGEST_PACKET,
+            connect_timeout: Duration::from_secs(10),
+            first_connect: Attempts::AtMost(0),
+            reconnect: Attempts::Unlimited,
+            pace: Pace::default(),
+            patience: Patience::default(),
+            ack_timeout: Duration::from_secs(60),
+        }
+    }
+}

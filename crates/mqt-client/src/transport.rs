@@ -89,7 +89,7 @@ impl fmt::Debug for Connected {
 }
 
 /// What becomes of an attempt to connect.
-pub type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
+pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
 
 /// Where streams come from instead of the network.
 #[derive(Clone)]

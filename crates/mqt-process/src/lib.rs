@@ -6,6 +6,9 @@
 //! that nobody opens, or a mount that hangs, cannot keep the program from being ended. [`text_file`] reads those that
 //! hold text, and words what is wrong with them.
 
+#![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
+
 pub mod descriptors;
 pub mod file;
 pub mod random;

@@ -4,11 +4,14 @@
 //! `Instant` go in, packets and events come out. That is what lets every flow, timer and limit be
 //! tested without a socket, and one engine serve every command and the dev broker.
 
+#![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod codec;
 pub mod message;
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "tests outside of this crate use it, too")]
 #[path = "../tests/notation.rs"]
 mod notation;
 pub mod packet;

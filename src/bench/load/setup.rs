@@ -114,12 +114,12 @@ async fn look_at(
     }
     let choices = SessionChoices { seed: random::seed(), ..SessionChoices::default() };
     let mut client = Client::new(options, choices).map_err(|error| from_setup(&error))?;
-    while !client.session_state().is_connected() {
+    while !client.session().is_connected() {
         if let Err(error) = messenger::drive(&mut client).await {
             return Ok(Err(from_client(&error, &transport.endpoint, &id)));
         }
     }
-    let found = (client.session_state().version(), client.peer().to_owned());
+    let found = (client.session().version(), client.peer().to_owned());
     client.close(ReasonCode::SUCCESS).await;
     Ok(Ok(found))
 }

@@ -35,9 +35,9 @@ pub(crate) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
             .cause(escape(reason).into_owned())
     };
     let topics = TopicFilter::new(filter.to_owned()).map_err(|error| refused(&error.to_string()))?;
-    client.session().subscribe(vec![Subscription::new(topics, QoS::AtMostOnce)], Properties::new());
+    client.session_mut().subscribe(vec![Subscription::new(topics, QoS::AtMostOnce)], Properties::new());
     // A broker that does not answer, or closes each time, is given up by the client.
-    while !client.session_state().is_connected() || client.session_state().has_open_requests() {
+    while !client.session().is_connected() || client.session().has_open_requests() {
         for event in drive(&mut client).await.map_err(|error| from_client(&error, &endpoint, id))? {
             if let Event::Subscribed { results, .. } = event
                 && let Some((_, reason)) = results.into_iter().find(|(_, reason)| reason.is_error())
@@ -57,5 +57,5 @@ pub(crate) async fn connect(settings: &BenchSettings, id: &str, filter: &str) ->
 pub(crate) async fn drive(client: &mut Client) -> Result<Vec<Event>, ClientError> {
     client.drive().await?;
     while client.take_notice().is_some() {}
-    Ok(std::iter::from_fn(|| client.session().take_event()).collect())
+    Ok(std::iter::from_fn(|| client.session_mut().take_event()).collect())
 }

@@ -488,7 +488,7 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
 async fn ask(client: &mut Client, question: &TopicName, clock: Clock, own: Report) -> Option<Exchange> {
     let asked = clock.unix(clock.now());
     let payload = own.encode(asked);
-    client.session().publish(Message { topic: question.clone(), payload, ..Message::default() });
+    client.session_mut().publish(Message { topic: question.clone(), payload, ..Message::default() });
     loop {
         let events = messenger::drive(client).await.ok()?;
         let answered = clock.unix(clock.now());
@@ -527,7 +527,7 @@ async fn answer_along(mut client: Client, clock: Clock, board: Arc<Board>) {
                 state.whole
             };
             let payload = Exchange::encode(question, came, clock.unix(clock.now()), whole);
-            client.session().publish(Message { topic, payload, ..Message::default() });
+            client.session_mut().publish(Message { topic, payload, ..Message::default() });
         }
     }
     board.state().is_lost = true;

@@ -221,3 +221,14 @@ fn a_terminal_gets_the_format_as_it_is_and_the_message_escaped() {
         r#""topic":"a\u001b[2J","qos":1,"retain":true,"payloadlen":7,"mid":7,"properties":{"user-properties":[{"k\u202e":"v\n"}]},"payload_base64":"MQobWzJK/w=="}"#
     ), "{printed:?}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..proptest::test_runner::Config::with_cases(5_000) })]
+
+    #[test]
+    fn any_format_prints_or_is_refused(text in "([%@\\\\][-+0]?[0-9]{0,3}[.]?[0-9]{0,2}[a-zA-Z%@\\\\]|[a-z é%@]){0,8}", payload in ".{0,12}") {
+        if let Ok(mut template) = Template::parse(&text) {
+            record(&mut template, &delivery("a/b", payload.as_bytes()));
+        }
+    }
+}

@@ -144,8 +144,8 @@ impl<'a> Watcher<'a> {
         if let Err(error) = result
             && let Some(client) = self.client.take()
         {
-            let client_id = client.session_state().client_id();
-            self.forsaken += client.session_state().ledger().open();
+            let client_id = client.session().client_id();
+            self.forsaken += client.session().ledger().open();
             let failure = from_client(&error, self.talk.endpoint(), &client_id);
             self.app.update(Action::Link(Link::Lost));
             self.app.update(Action::Notice(Gravity::Warning, failure.what.clone()));
@@ -204,7 +204,7 @@ impl<'a> Watcher<'a> {
         let mut last = None;
         let mut recorded = Vec::new();
         let received = self.recorder.is_some().then(SystemTime::now);
-        while let Some(event) = self.client.as_mut().and_then(|client| client.session().take_event()) {
+        while let Some(event) = self.client.as_mut().and_then(|client| client.session_mut().take_event()) {
             match event {
                 Event::Message { publish, delivery } => {
                     last = Some(delivery);
@@ -238,23 +238,23 @@ impl<'a> Watcher<'a> {
                         client.set_reading(false);
                     }
                 }
-                None => client.session().acknowledge(delivery),
+                None => client.session_mut().acknowledge(delivery),
             }
         }
-        let published = client.session_state().ledger().asked;
-        while !self.outgoing.is_empty() && client.session().wants_publish() {
+        let published = client.session().ledger().asked;
+        while !self.outgoing.is_empty() && client.session_mut().wants_publish() {
             if let Some(message) = self.outgoing.pop_front() {
-                client.session().publish(message);
+                client.session_mut().publish(message);
             }
         }
-        if client.session_state().ledger().asked > published {
+        if client.session().ledger().asked > published {
             // At QoS 0 there is no other proof.
-            client.session().ask_for_proof(Instant::now().into_std());
+            client.session_mut().ask_for_proof(Instant::now().into_std());
         }
-        let ledger = client.session_state().ledger();
+        let ledger = client.session().ledger();
         let asked = ledger.asked.saturating_sub(ledger.refused);
         self.app.update(Action::Published { asked, confirmed: ledger.confirmed });
-        let online = client.session_state().is_connected();
+        let online = client.session().is_connected();
         if !online && matches!(self.app.link, Link::Online { .. }) {
             self.app.update(Action::Link(Link::Lost));
         }
@@ -262,13 +262,13 @@ impl<'a> Watcher<'a> {
 
     pub(crate) fn connected(&mut self, resumed: bool) {
         let Some(client) = &self.client else { return };
-        let version = client.session_state().version();
+        let version = client.session().version();
         self.app.update(Action::Link(Link::Online { version, resumed }));
         if !std::mem::replace(&mut self.subscribed, true) {
             let subscriptions = self.subscriptions(version);
             let properties = self.settings.subscribe_properties.clone();
             if let Some(client) = &mut self.client {
-                client.session().subscribe(subscriptions, properties);
+                client.session_mut().subscribe(subscriptions, properties);
             }
         }
     }
@@ -287,7 +287,7 @@ impl<'a> Watcher<'a> {
                 self.granted += 1;
             }
         }
-        let open = self.client.as_ref().is_some_and(|client| client.session_state().has_open_requests());
+        let open = self.client.as_ref().is_some_and(|client| client.session().has_open_requests());
         if !open {
             self.since.get_or_insert_with(Instant::now);
             // One of several is enough.
@@ -304,7 +304,7 @@ impl<'a> Watcher<'a> {
                 let full = self.recorder.as_ref().is_some_and(Recorder::is_full);
                 if let Some(client) = &mut self.client {
                     if let Some(delivery) = safe {
-                        client.session().acknowledge(delivery);
+                        client.session_mut().acknowledge(delivery);
                     }
                     client.set_reading(!full);
                 }
@@ -327,7 +327,7 @@ impl<'a> Watcher<'a> {
     fn unconfirmed(&self) -> u64 {
         let of_session = self.client.as_ref().map_or(0, |client| {
             // The end of the connection proves what is at QoS 0.
-            let session = client.session_state();
+            let session = client.session();
             if session.is_drained() { 0 } else { session.ledger().open() }
         });
         self.waiting().saturating_add(of_session)
@@ -380,9 +380,9 @@ impl<'a> Watcher<'a> {
             }
         }
         if let Some(client) = &mut self.client {
-            let unknown = client.session_state().ledger().unknown;
+            let unknown = client.session().ledger().unknown;
             client.close(ReasonCode::SUCCESS).await;
-            let ledger = client.session_state().ledger();
+            let ledger = client.session().ledger();
             self.forsaken += ledger.open() + ledger.unknown.saturating_sub(unknown);
         }
         self.forsaken += self.waiting();

@@ -31,8 +31,6 @@ pub use error::ClientError;
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// After a connection without a fault for so long, one that breaks the protocol is the first again.
 const FAULTLESS_FOR: Duration = Duration::from_secs(60);
-/// No MQTT packet is larger: the longest Remaining Length behind a fixed header of five bytes.
-const LARGEST_PACKET: u32 = 268_435_460;
 
 /// What happens to the connection while a client lives; for status lines.
 #[derive(Debug)]
@@ -153,7 +151,7 @@ impl Client {
     pub fn over(mut transport: Transport, mut options: ClientOptions, choices: SessionChoices) -> Self {
         match options.connect_properties.maximum_packet_size() {
             Some(size) => options.max_packet_size = *size,
-            None if options.max_packet_size < LARGEST_PACKET => {
+            None if options.max_packet_size < ClientOptions::LARGEST_PACKET => {
                 options.connect_properties.push(Property::MaximumPacketSize(options.max_packet_size));
             }
             None => {}
@@ -211,13 +209,13 @@ impl Client {
     }
 
     /// The session: where to publish, subscribe, acknowledge, and where the events are.
-    pub fn session(&mut self) -> &mut Session {
+    pub fn session_mut(&mut self) -> &mut Session {
         &mut self.session
     }
 
     /// The session, to look at.
     #[must_use]
-    pub fn session_state(&self) -> &Session {
+    pub fn session(&self) -> &Session {
         &self.session
     }
 

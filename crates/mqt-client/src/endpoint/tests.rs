@@ -153,3 +153,16 @@ fn setters_override() {
     assert_eq!(Endpoint::unix("/s").with_host("h").unwrap().scheme(), Scheme::Mqtt);
     assert!(endpoint.with_host("a:b").is_err());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..proptest::test_runner::Config::with_cases(5_000) })]
+
+    #[test]
+    fn what_is_accepted_says_itself_again(text in "(mqtts?|wss?|unix|tcp|ssl|x)?(://)?[a-z0-9:@/%\\[\\].#?+$é ]{0,24}") {
+        if let Ok(endpoint) = text.parse::<Endpoint>()
+            && endpoint.password().is_none()
+        {
+            proptest::prop_assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint), "{:?}", text);
+        }
+    }
+}

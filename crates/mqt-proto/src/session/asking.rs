@@ -91,7 +91,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// A new connection: nothing is asked on it.
-    pub fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         *self = Self { isolated: self.isolated, ..Self::default() };
     }
 }

@@ -64,7 +64,7 @@ fn violation(what: impl Into<String>, reason: ReasonCode) -> SessionError {
 
 impl Incoming {
     /// A new network connection: aliases and counts begin anew ([MQTT-3.3.2-7]).
-    pub fn connect(&mut self, receive_maximum: u16, alias_maximum: u16) {
+    pub(super) fn connect(&mut self, receive_maximum: u16, alias_maximum: u16) {
         self.connection = self.connection.saturating_add(1);
         self.aliases.clear();
         self.open = 0;
@@ -73,13 +73,13 @@ impl Incoming {
     }
 
     /// The server has no session: what it sent before will not be continued.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.received.clear();
         self.unacknowledged.clear();
     }
 
     /// Judges a PUBLISH and resolves its topic alias.
-    pub fn arrive(&mut self, publish: &mut Publish) -> Result<Arrival, SessionError> {
+    pub(super) fn arrive(&mut self, publish: &mut Publish) -> Result<Arrival, SessionError> {
         self.resolve_alias(publish)?;
         self.live = self.live.saturating_add(u64::from(!publish.message.retain));
         let Some(packet_id) = publish.packet_id else {
@@ -130,18 +130,18 @@ impl Incoming {
 
     /// A fault that was tolerated with the last message.
     #[inline]
-    pub fn take_fault(&mut self) -> Option<Tolerated> {
+    pub(super) fn take_fault(&mut self) -> Option<Tolerated> {
         self.fault.take()
     }
 
     /// Whether more messages than the receive maximum wait to be made safe. Those that wait for PUBREL do not count: it has
     /// to be read.
-    pub fn is_overrun(&self) -> bool {
+    pub(super) fn is_overrun(&self) -> bool {
         self.unacknowledged.len() > self.receive_maximum
     }
 
     /// How many messages were delivered that were not retained ones.
-    pub fn live(&self) -> u64 {
+    pub(super) fn live(&self) -> u64 {
         self.live
     }
 
@@ -172,7 +172,7 @@ impl Incoming {
 
     /// Acknowledges every delivery up to this number, in the order of arrival ([MQTT-4.6.0-2], [MQTT-4.6.0-3]).
     /// `send` is called for each PUBACK and PUBREC that is to go out on this connection.
-    pub fn acknowledge(&mut self, through: u64, mut send: impl FnMut(AckKind, PacketId)) {
+    pub(super) fn acknowledge(&mut self, through: u64, mut send: impl FnMut(AckKind, PacketId)) {
         while let Some(front) = self.unacknowledged.front().copied() {
             if front.delivery > through {
                 return;
@@ -201,7 +201,7 @@ impl Incoming {
     /// PUBREL: whether the identifier was known. Always to be answered with PUBCOMP ([MQTT-4.3.3-11]).
     ///
     /// A PUBREL before our PUBREC, for a message that is not safe yet, is a violation.
-    pub fn release(&mut self, packet_id: PacketId) -> Result<bool, SessionError> {
+    pub(super) fn release(&mut self, packet_id: PacketId) -> Result<bool, SessionError> {
         match self.received.get(&packet_id) {
             None => Ok(false),
             Some(Received { safe: false, .. }) => Err(violation(
@@ -219,18 +219,18 @@ impl Incoming {
     }
 
     /// How many deliveries wait for [`Self::acknowledge`].
-    pub fn unacknowledged(&self) -> usize {
+    pub(super) fn unacknowledged(&self) -> usize {
         self.unacknowledged.len()
     }
 
     /// How many messages of QoS 2 are acknowledged on this connection and wait for PUBREL.
-    pub fn awaiting_release(&self) -> usize {
+    pub(super) fn awaiting_release(&self) -> usize {
         let waits = |received: &&Received| received.safe && received.connection == self.connection;
         self.received.values().filter(waits).count()
     }
 
     /// How many messages were delivered.
-    pub fn delivered(&self) -> u64 {
+    pub(super) fn delivered(&self) -> u64 {
         self.delivered
     }
 }

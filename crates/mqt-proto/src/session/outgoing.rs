@@ -72,7 +72,7 @@ fn count(length: usize) -> u64 {
 
 impl FlowTable {
     /// Begins the circle behind another identifier. Only while the table is empty.
-    pub fn start_at(&mut self, offset: u16) {
+    pub(super) fn start_at(&mut self, offset: u16) {
         if self.open == 0 && self.flows.is_empty() {
             self.offset = u64::from(offset);
             self.passed = 0;
@@ -80,7 +80,7 @@ impl FlowTable {
     }
 
     /// The number of the flow that comes next.
-    pub fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.passed.saturating_add(count(self.flows.len()))
     }
 
@@ -90,13 +90,13 @@ impl FlowTable {
     }
 
     /// Whether every identifier is in use.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         count(self.open) >= IDENTIFIERS
     }
 
     /// The identifier that [`Self::push`] gives next; `None` while every identifier is in use
     /// ([MQTT-2.2.1-3]).
-    pub fn next_id(&mut self) -> Option<PacketId> {
+    pub(super) fn next_id(&mut self) -> Option<PacketId> {
         if self.is_full() {
             return None;
         }
@@ -124,7 +124,7 @@ impl FlowTable {
     }
 
     /// Opens a flow under [`Self::next_id`].
-    pub fn push(&mut self, flow: Flow) {
+    pub(super) fn push(&mut self, flow: Flow) {
         self.flows.push_back(flow);
         self.open = self.open.saturating_add(1);
     }
@@ -137,7 +137,7 @@ impl FlowTable {
     }
 
     /// The flow with this identifier, unless it is complete.
-    pub fn get_mut(&mut self, id: PacketId) -> Option<&mut Flow> {
+    pub(super) fn get_mut(&mut self, id: PacketId) -> Option<&mut Flow> {
         if !self.aside.is_empty()
             && let Some(number) = self.aside_ids.get(&id)
         {
@@ -147,7 +147,7 @@ impl FlowTable {
     }
 
     /// The first open flow from this number on, with its number and identifier.
-    pub fn next_from(&mut self, number: u64) -> Option<(u64, PacketId, &mut Flow)> {
+    pub(super) fn next_from(&mut self, number: u64) -> Option<(u64, PacketId, &mut Flow)> {
         if let Some((&aside, _)) = self.aside.range(number..).next() {
             return Some((aside, self.id_of(aside)?, self.aside.get_mut(&aside)?));
         }
@@ -160,7 +160,7 @@ impl FlowTable {
     }
 
     /// Completes a flow.
-    pub fn finish(&mut self, id: PacketId) {
+    pub(super) fn finish(&mut self, id: PacketId) {
         if !self.aside.is_empty()
             && let Some(number) = self.aside_ids.remove(&id)
         {
@@ -183,7 +183,7 @@ impl FlowTable {
     }
 
     /// Takes every flow out, oldest first: their identifiers mean nothing any more.
-    pub fn take_all(&mut self) -> Vec<Flow> {
+    pub(super) fn take_all(&mut self) -> Vec<Flow> {
         self.passed = self.end();
         self.open = 0;
         self.aside_ids.clear();
@@ -191,12 +191,12 @@ impl FlowTable {
     }
 
     /// Each flow, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Flow> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Flow> {
         self.aside.values().chain(&self.flows)
     }
 
     /// Each flow with its number, oldest first.
-    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Flow)> {
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, &Flow)> {
         let passed = self.passed;
         let aside = self.aside.iter().map(|(number, flow)| (*number, flow));
         aside.chain(
@@ -208,13 +208,13 @@ impl FlowTable {
     }
 
     /// The identifier of the first flow that fits.
-    pub fn find(&self, fits: impl Fn(&Flow) -> bool) -> Option<PacketId> {
+    pub(super) fn find(&self, fits: impl Fn(&Flow) -> bool) -> Option<PacketId> {
         let (number, _) = self.numbered().find(|(_, flow)| fits(flow))?;
         self.id_of(number)
     }
 
     /// Completes every flow that fits, and returns how many those were.
-    pub fn finish_all(&mut self, fits: impl Fn(&Flow) -> bool) -> u64 {
+    pub(super) fn finish_all(&mut self, fits: impl Fn(&Flow) -> bool) -> u64 {
         let fitting = self.numbered().filter(|(_, flow)| fits(flow));
         let fitting: Vec<_> = fitting.filter_map(|(number, _)| self.id_of(number)).collect();
         for id in &fitting {

@@ -112,7 +112,7 @@ impl Answering {
 async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board: Arc<Board>) {
     let answer = |client: &mut Client, asker: &str, answer: Answer| {
         if let Ok(topic) = TopicName::new(format!("mqt/clocks/{run:08x}/answer/{asker}")) {
-            client.session().publish(Message { topic, payload: answer.encode(), ..Message::default() });
+            client.session_mut().publish(Message { topic, payload: answer.encode(), ..Message::default() });
         }
     };
     let mut has_told = false;

@@ -363,7 +363,7 @@ async fn ask_along(mut client: Client, asker: u64, clock: Clock, clocks: Arc<Clo
 fn ask(client: &mut Client, run: u32, asker: u64, question: Question) {
     // It has no character that a topic may not have.
     let topic = TopicName::new(format!("mqt/clocks/{run:08x}/question/{asker:016x}")).unwrap_or_default();
-    client.session().publish(Message { topic, payload: question.encode(), ..Message::default() });
+    client.session_mut().publish(Message { topic, payload: question.encode(), ..Message::default() });
 }
 
 #[cfg(test)]

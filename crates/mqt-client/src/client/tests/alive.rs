@@ -50,7 +50,7 @@ async fn a_slow_upload_is_no_silence() {
     // Above and below what the outbox may hold before reading pauses.
     for size in [100_000, 6_000_000] {
         let (mut client, mut broker) = client_with(ClientOptions { keep_alive: 4, ..options() }, 1024);
-        client.session().publish(message(QoS::AtLeastOnce, vec![b'x'; size]));
+        client.session_mut().publish(message(QoS::AtLeastOnce, vec![b'x'; size]));
         let (story, _peer) = play(&mut client, async {
             let mut peer = broker.accept_with(CONNACK).await;
             let mut part = vec![0; size / 50];
@@ -71,7 +71,7 @@ async fn a_slow_upload_is_no_silence() {
         })
         .await;
         assert!(story.notices.is_empty(), "{size}: {:?}", story.notices);
-        assert_eq!(client.session_state().ledger().confirmed, 1);
+        assert_eq!(client.session().ledger().confirmed, 1);
     }
 }
 
@@ -85,7 +85,7 @@ async fn an_answer_that_is_not_read_for_a_full_outbox_is_not_missed() {
     })
     .await;
     // Nothing is read until a third of this is written, which takes longer than the answer may take.
-    client.session().publish(message(QoS::AtLeastOnce, vec![b'x'; 6_000_000]));
+    client.session_mut().publish(message(QoS::AtLeastOnce, vec![b'x'; 6_000_000]));
     let (story, _peer) = play(&mut client, async {
         let mut part = vec![0; 120_000];
         for _ in 0..50 {
@@ -102,7 +102,7 @@ async fn an_answer_that_is_not_read_for_a_full_outbox_is_not_missed() {
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_stops_reading_is_found() {
     let (mut client, mut broker) = client_with(options(), 1024);
-    client.session().publish(message(QoS::AtMostOnce, vec![b'x'; 100_000]));
+    client.session_mut().publish(message(QoS::AtMostOnce, vec![b'x'; 100_000]));
     let start = Instant::now();
     let (story, ()) = play(&mut client, async {
         let mut peer = broker.accept_with(CONNACK).await;

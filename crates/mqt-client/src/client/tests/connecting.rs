@@ -18,7 +18,7 @@ async fn falls_back(first: &str) -> Story {
     .await;
     assert_eq!((versions.0, versions.1), (Version::V5, Version::V311));
     assert!(story.end.is_none(), "{:?}", story.end);
-    assert!(client.session_state().is_connected());
+    assert!(client.session().is_connected());
     assert_eq!(broker.connects(), 2);
     story
 }

@@ -7,7 +7,7 @@ async fn subscriptions_are_made_again_exactly_once_per_lost_session() {
     let persistent = ClientOptions { clean_start: false, session_expiry: 3600, ..options() };
     let (mut client, mut broker) = client(persistent);
     let filter = TopicFilter::new("a").unwrap();
-    client.session().subscribe(vec![Subscription::new(filter, QoS::AtLeastOnce)], Properties::new());
+    client.session_mut().subscribe(vec![Subscription::new(filter, QoS::AtLeastOnce)], Properties::new());
     let (story, seen) = play(&mut client, async {
         let mut seen = Vec::new();
         for present in [false, false, true, true, false] {
@@ -49,7 +49,7 @@ async fn messages_before_an_end_are_all_delivered() {
 #[tokio::test(start_paused = true)]
 async fn a_publish_survives_a_cut_in_the_middle_of_its_packet() {
     let (mut client, mut broker) = client_with(options(), 512);
-    client.session().publish(message(QoS::AtLeastOnce, vec![b'x'; 2000]));
+    client.session_mut().publish(message(QoS::AtLeastOnce, vec![b'x'; 2000]));
     let (_, payload) = play(&mut client, async {
         for cut in [1, 700] {
             let mut peer = broker.accept_with(CONNACK).await;
@@ -63,7 +63,7 @@ async fn a_publish_survives_a_cut_in_the_middle_of_its_packet() {
     })
     .await;
     assert_eq!(payload.0.len(), 2000);
-    let ledger = client.session_state().ledger();
+    let ledger = client.session().ledger();
     assert_eq!((ledger.confirmed, ledger.open()), (1, 0));
 }
 

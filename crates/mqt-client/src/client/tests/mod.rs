@@ -4,7 +4,7 @@ mod alive;
 mod closing;
 mod connecting;
 mod lasting;
-#[expect(dead_code, reason = "only what is sent is written in it here")]
+#[expect(dead_code, unreachable_pub, reason = "other tests use all of it")]
 #[path = "../../../../mqt-proto/tests/notation.rs"]
 mod notation;
 mod progress;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use notation::bytes;
 
-use super::super::{Attempts, TransportOptions};
+use super::super::Attempts;
 use super::*;
 use mqt_proto::codec::{Decoder, Receiver};
 use mqt_proto::session::{Event, SessionError};
@@ -28,25 +28,11 @@ const CONNACK: &str = "20 03 00 00 00";
 
 fn options() -> ClientOptions {
     ClientOptions {
-        transport: TransportOptions::default(),
         version: VersionChoice::Only(Version::V5),
         client_id: Some("c".into()),
-        clean_start: true,
-        session_expiry: 0,
         keep_alive: 10,
-        user_name: None,
-        password: None,
-        will: None,
-        connect_properties: Properties::new(),
-        disconnect_properties: Properties::new(),
-        max_inflight: 20,
-        max_packet_size: LARGEST_PACKET,
-        connect_timeout: Duration::from_secs(10),
-        first_connect: Attempts::AtMost(0),
-        reconnect: Attempts::Unlimited,
-        pace: Pace::default(),
-        patience: Patience::default(),
         ack_timeout: Duration::ZERO,
+        ..ClientOptions::default()
     }
 }
 
@@ -89,7 +75,7 @@ impl Peer {
 
     /// The next packet, or `None` at the end.
     async fn packet(&mut self) -> Option<Packet> {
-        let decoder = Decoder::new(Receiver::Server, self.version, LARGEST_PACKET);
+        let decoder = Decoder::new(Receiver::Server, self.version, ClientOptions::LARGEST_PACKET);
         loop {
             if let Some(packet) = decoder.decode(&mut self.input).unwrap() {
                 return Some(packet);
@@ -158,7 +144,7 @@ struct Story {
 impl Story {
     fn take(&mut self, client: &mut Client) {
         self.notices.extend(std::iter::from_fn(|| client.take_notice()));
-        self.events.extend(std::iter::from_fn(|| client.session().take_event()));
+        self.events.extend(std::iter::from_fn(|| client.session_mut().take_event()));
     }
 
     fn payloads(&self) -> Vec<String> {

@@ -44,7 +44,7 @@ fn is_bad(packet: &Packet) -> bool {
 async fn the_publish_that_is_refused_by_closing_is_found_and_the_others_are_confirmed() {
     let (mut client, mut broker) = client(options());
     for payload in ["a", "b", "no", "c"] {
-        client.session().publish(message(QoS::AtLeastOnce, payload.into()));
+        client.session_mut().publish(message(QoS::AtLeastOnce, payload.into()));
     }
     let (story, names) = play(&mut client, async {
         let mut names = Vec::new();
@@ -68,7 +68,7 @@ async fn the_publish_that_is_refused_by_closing_is_found_and_the_others_are_conf
         })
         .collect();
     assert_eq!(refused, [3]);
-    let ledger = client.session_state().ledger();
+    let ledger = client.session().ledger();
     assert_eq!((ledger.confirmed, ledger.refused, ledger.open()), (3, 1, 0));
 }
 
@@ -77,8 +77,8 @@ async fn a_second_refusal_is_the_end_unless_they_are_skipped() {
     for skip_denied in [false, true] {
         let (mut client, mut broker) =
             client_over(options(), SessionChoices { skip_denied, ..choices() }, 64 * 1024);
-        client.session().publish(message(QoS::AtLeastOnce, "no 1".into()));
-        client.session().publish(message(QoS::AtLeastOnce, "no 2".into()));
+        client.session_mut().publish(message(QoS::AtLeastOnce, "no 1".into()));
+        client.session_mut().publish(message(QoS::AtLeastOnce, "no 2".into()));
         let (story, ()) = play(&mut client, async {
             for _ in 0..6 {
                 serve(&mut broker, is_bad, &mut Vec::new()).await;
@@ -86,7 +86,7 @@ async fn a_second_refusal_is_the_end_unless_they_are_skipped() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         })
         .await;
-        let ledger = client.session_state().ledger();
+        let ledger = client.session().ledger();
         match story.end {
             Some(ClientError::Denied { asked, .. }) if !skip_denied => {
                 assert!(matches!(*asked, Asked::Publish { ticket: 2, .. }), "{asked:?}");
@@ -103,7 +103,7 @@ async fn a_topic_filter_that_is_refused_by_closing_is_left_out() {
     let (mut client, mut broker) = client(options());
     let filters =
         ["a", "no", "b"].map(|name| Subscription::new(TopicFilter::new(name).unwrap(), QoS::AtMostOnce));
-    client.session().subscribe(filters.to_vec(), Properties::new());
+    client.session_mut().subscribe(filters.to_vec(), Properties::new());
     let (story, names) = play(&mut client, async {
         let mut names = Vec::new();
         for _ in 0..4 {
@@ -133,7 +133,7 @@ async fn a_topic_filter_that_is_refused_by_closing_is_left_out() {
 async fn a_topic_filter_that_was_granted_before_is_not_refused_by_a_bad_link() {
     let (mut client, mut broker) = client(options());
     let filter = Subscription::new(TopicFilter::new("a").unwrap(), QoS::AtMostOnce);
-    client.session().subscribe(vec![filter], Properties::new());
+    client.session_mut().subscribe(vec![filter], Properties::new());
     let (story, _peer) = play(&mut client, async {
         for connection in 0..20 {
             let mut peer = broker.accept_with(CONNACK).await;
@@ -153,7 +153,7 @@ async fn a_topic_filter_that_was_granted_before_is_not_refused_by_a_bad_link() {
 async fn who_asks_to_try_for_ever_is_told_what_is_going_on() {
     let endless = ClientOptions { patience: Patience::Endless, ..options() };
     let (mut client, mut broker) = client(endless);
-    client.session().publish(message(QoS::ExactlyOnce, "no".into()));
+    client.session_mut().publish(message(QoS::ExactlyOnce, "no".into()));
     let (story, ()) = play(&mut client, async {
         for _ in 0..20 {
             serve(&mut broker, is_bad, &mut Vec::new()).await;
@@ -197,7 +197,7 @@ async fn a_take_over_without_a_word_is_found_out_by_its_pattern() {
 async fn a_broker_that_answers_pings_only_is_stalled() {
     let stalling = ClientOptions { ack_timeout: Duration::from_secs(60), ..options() };
     let (mut client, mut broker) = client(stalling);
-    client.session().publish(message(QoS::AtLeastOnce, "x".into()));
+    client.session_mut().publish(message(QoS::AtLeastOnce, "x".into()));
     let start = Instant::now();
     let (story, ()) = play(&mut client, async {
         let mut peer = broker.accept_with(CONNACK).await;
