@@ -3,11 +3,15 @@
 
 use std::collections::HashSet;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::support::wire::{Wire, bytes};
 
 /// The payload that ends a run.
 pub const LAST: &str = "last";
+
+/// As long as one run may take, end to end.
+pub const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 /// A connection with a clean session, CONNACK read.
 pub fn connect(port: u16, client_id: &str) -> Wire {
@@ -29,6 +33,8 @@ impl Judge {
         let mut wire = connect(port, &format!("judge-{topic}"));
         wire.send(&format!("82 (0001 `{topic}` 01)"));
         wire.expect("90 03 0001 01");
+        // A client whose handshake fell into a black hole comes back after the connect timeout.
+        wire.read_patience(RUN_LIMIT);
         let thread = std::thread::spawn(move || {
             let mut payloads = Vec::new();
             loop {

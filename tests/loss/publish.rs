@@ -1,13 +1,12 @@
 //! L-01: `mqt pub -l` through a proxy that cuts its connection ten times.
 
 use std::thread;
-use std::time::Duration;
 
 use mqt_broker::BrokerOptions;
 use mqt_client::Endpoint;
 use serde_json::Value;
 
-use super::judge::{Account, Judge};
+use super::judge::{Account, Judge, RUN_LIMIT};
 use crate::support::broker::TestBroker;
 use crate::support::mqt::{Mqt, Outcome};
 use crate::support::proxy::{Direction, Fault, FaultProxy, Seeded};
@@ -59,7 +58,7 @@ impl Case {
         let mut mqt = Mqt::new(["pub", "-L", &url, "-t", &name, "-l", "-V", self.version])
             .args(["-q", &self.qos.to_string(), "-k", "2", "--summary=json"])
             .stdin(sent.join("\n"))
-            .limit(Duration::from_secs(180));
+            .limit(RUN_LIMIT);
         if self.persistent {
             mqt = mqt.args(["-c", "-i", &name]);
             if self.version == "5" {

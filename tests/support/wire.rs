@@ -31,6 +31,11 @@ impl Wire {
         Self { stream }
     }
 
+    /// Reads wait as long as `patience` from now on.
+    pub fn read_patience(&self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).unwrap();
+    }
+
     /// Where the other end is.
     pub fn peer_address(&self) -> SocketAddr {
         self.stream.peer_addr().unwrap()

@@ -159,8 +159,10 @@ proptest::proptest! {
 
     #[test]
     fn what_is_accepted_says_itself_again(text in "(mqtts?|wss?|unix|tcp|ssl|x)?(://)?[a-z0-9:@/%\\[\\].#?+$é ]{0,24}") {
+        // What may be a secret is shown as `***`, so an address that has it cannot be read back.
         if let Ok(endpoint) = text.parse::<Endpoint>()
             && endpoint.password().is_none()
+            && !text.contains('?')
         {
             proptest::prop_assert_eq!(endpoint.to_string().parse::<Endpoint>(), Ok(endpoint), "{:?}", text);
         }
