@@ -53,7 +53,7 @@ pub struct ExitStatus {
     /// The number that the shell sees.
     pub code: u8,
     /// The number under the names of the mosquitto clients, unless the broker has given one in CONNACK.
-    pub old_code: u8,
+    pub mosquitto_code: u8,
     /// The stable word.
     pub keyword: &'static str,
     /// What it means.
@@ -61,12 +61,12 @@ pub struct ExitStatus {
 }
 
 const fn row(kind: Kind, code: u8, keyword: &'static str, meaning: &'static str) -> ExitStatus {
-    ExitStatus { kind: Some(kind), code, old_code: code, keyword, meaning }
+    ExitStatus { kind: Some(kind), code, mosquitto_code: code, keyword, meaning }
 }
 
 /// A row with another number under the old names.
-const fn old(old_code: u8, row: ExitStatus) -> ExitStatus {
-    ExitStatus { old_code, ..row }
+const fn but_mosquitto(mosquitto_code: u8, row: ExitStatus) -> ExitStatus {
+    ExitStatus { mosquitto_code, ..row }
 }
 
 /// The exit-status table: the only place where a number is tied to a kind.
@@ -74,7 +74,7 @@ pub const EXIT_STATUS: &[ExitStatus] = &[
     ExitStatus {
         kind: None,
         code: 0,
-        old_code: 0,
+        mosquitto_code: 0,
         keyword: "success",
         meaning: "all that was asked for was done and confirmed",
     },
@@ -87,13 +87,16 @@ pub const EXIT_STATUS: &[ExitStatus] = &[
     row(Kind::Tls, 8, "tls", "TLS handshake or certificate"),
     row(Kind::Verdict, 9, "verdict", "a threshold of mqt bench (--fail-if, --slo) failed"),
     row(Kind::Denied, 12, "denied", "a subscription or a publish was refused"),
-    old(1, row(Kind::Connect, 14, "connect", "connection refused, unreachable, or another network error")),
+    but_mosquitto(
+        1,
+        row(Kind::Connect, 14, "connect", "connection refused, unreachable, or another network error"),
+    ),
     row(Kind::Stalled, 19, "stalled", "the broker stopped answering: keep alive passed, no progress"),
-    old(1, row(Kind::Lookup, 20, "lookup", "the host name could not be resolved")),
+    but_mosquitto(1, row(Kind::Lookup, 20, "lookup", "the host name could not be resolved")),
     row(Kind::Unsupported, 24, "unsupported", "the broker does not support this QoS, retain or subscription"),
     row(Kind::TooLarge, 25, "too-large", "larger than the broker or MQTT allows"),
     row(Kind::Timeout, 27, "timeout", "a time limit passed (-W, --idle, no CONNACK in time)"),
-    old(7, row(Kind::Partial, 30, "partial", "some messages were confirmed and some were not")),
+    but_mosquitto(7, row(Kind::Partial, 30, "partial", "some messages were confirmed and some were not")),
     row(Kind::Bug, 70, "bug", "a defect of mqt; please report it"),
     row(Kind::Output, 74, "output", "stdout or a file could not be written"),
 ];
@@ -113,8 +116,8 @@ impl Kind {
 
     /// The number under the names of the mosquitto clients.
     #[must_use]
-    pub fn old_code(self) -> u8 {
-        self.row().old_code
+    pub fn mosquitto_code(self) -> u8 {
+        self.row().mosquitto_code
     }
 
     fn row(self) -> ExitStatus {
@@ -125,14 +128,14 @@ impl Kind {
 
 /// A number of the mosquitto clients that tells apart what is one kind here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OldCode {
+pub struct MosquittoCode {
     /// The number.
     pub code: u8,
     /// What it means.
     pub meaning: &'static str,
 }
 
-impl OldCode {
+impl MosquittoCode {
     /// A proxy has no way to the broker.
     pub const NOT_CONNECTED: Self = Self { code: 4, meaning: "also: the proxy does not reach the broker" };
     /// A proxy refuses the login, or the broker as a target.
@@ -153,7 +156,7 @@ impl OldCode {
 
 /// How a mosquitto client ends for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OldEnd {
+pub struct MosquittoEnd {
     /// The number that the shell sees.
     pub code: u8,
     /// What stands on stderr, one or more lines without the last line feed; empty for nothing.
@@ -177,7 +180,7 @@ pub struct Failure {
     /// What to try.
     pub hints: Vec<String>,
     /// How it is told under the names of the mosquitto clients, where that is not plainly what and why.
-    pub old: Option<Box<OldEnd>>,
+    pub mosquitto: Option<Box<MosquittoEnd>>,
 }
 
 impl Failure {
@@ -191,7 +194,7 @@ impl Failure {
             what: what.into(),
             causes: Vec::new(),
             hints: Vec::new(),
-            old: None,
+            mosquitto: None,
         }
     }
 
@@ -217,27 +220,27 @@ impl Failure {
 
     /// How a mosquitto client ends for this reason.
     #[must_use]
-    pub fn old(mut self, code: u8, text: impl Into<String>) -> Self {
-        self.old = Some(Box::new(OldEnd { code, text: text.into() }));
+    pub fn mosquitto(mut self, code: u8, text: impl Into<String>) -> Self {
+        self.mosquitto = Some(Box::new(MosquittoEnd { code, text: text.into() }));
         self
     }
 
     /// What a mosquitto client says for this reason; the number is that of the kind.
     #[must_use]
-    pub fn old_text(self, text: impl Into<String>) -> Self {
-        let code = self.kind.old_code();
-        self.old(code, text)
+    pub fn mosquitto_text(self, text: impl Into<String>) -> Self {
+        let code = self.kind.mosquitto_code();
+        self.mosquitto(code, text)
     }
 
     /// The end under the names of the mosquitto clients: what and why on one line, where nothing else is said.
     #[must_use]
-    pub fn old_end(&self) -> OldEnd {
-        match &self.old {
+    pub fn mosquitto_end(&self) -> MosquittoEnd {
+        match &self.mosquitto {
             Some(end) => (**end).clone(),
             None => {
                 let mut text = format!("Error: {}", self.what);
                 self.causes.iter().for_each(|cause| text.extend([": ", cause]));
-                OldEnd { code: self.kind.old_code(), text }
+                MosquittoEnd { code: self.kind.mosquitto_code(), text }
             }
         }
     }

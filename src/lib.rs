@@ -1,9 +1,10 @@
 //! mqt: publish, subscribe, watch and load-test any MQTT broker.
 //!
-//! The map of the house: [`cli`] is what was typed, [`config`] what it means here, [`mqtt`] the protocol,
-//! [`connection`] the way to a broker, [`broker`] the dev broker, [`output`] bytes for people and programs,
-//! [`commands`] the glue, [`ui`] the owner of stdout and stderr, [`error`] failures and exit statuses,
-//! [`process`] what the program owes the system that runs it.
+//! The map of the house: [`cli`] is what was typed, [`config`] what it means here, [`commands`] the glue,
+//! [`bench`] and [`watch`] the two large commands, [`output`] bytes for people and programs, [`ui`] the owner of
+//! stdout and stderr, [`error`] failures and exit statuses. The protocol, the way to a broker, the dev broker and
+//! what the program owes the system that runs it are the crates `mqt_proto`, `mqt_client`, `mqt_broker` and
+//! `mqt_process`.
 
 pub mod bench;
 pub mod cli;
@@ -23,8 +24,9 @@ use std::process::ExitCode;
 use cli::Request;
 use cli::bench::BenchAction;
 use cli::multicall::{self, Called, WrongCall};
+use commands::signals::Exit;
 use config::option_file::OptionFile;
-use config::{Dialect, Environment, Resolved, Surroundings, Tool, UiSettings};
+use config::{Dialect, Environment, RequestWork, Resolved, Surroundings, Tool, UiSettings};
 use error::{Failure, Kind};
 use ui::Ui;
 
@@ -74,7 +76,7 @@ fn call(tool: Tool, given: Option<OsString>, args: Vec<OsString>) -> Result<Call
     let (path, lines, unread) = match read {
         Ok(Some(OptionFile { path, lines })) => (path, lines, None),
         Ok(None) => (PathBuf::new(), Vec::new(), None),
-        Err(failure) => (PathBuf::new(), Vec::new(), Some(failure.old_end().text)),
+        Err(failure) => (PathBuf::new(), Vec::new(), Some(failure.mosquitto_end().text)),
     };
     match (multicall::parse(tool, lines, args, &Surroundings), unread) {
         (Ok(Called::Run(_)), Some(text)) => Err(WrongCall { text, usage: None, line: None }),
@@ -95,8 +97,8 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
         Ok(Called::Run(request)) => request,
         Ok(Called::Text(text)) => {
             return ExitCode::from(match talk.out(text.as_bytes()) {
-                Ok(()) => Kind::Usage.old_code(),
-                Err(failure) => failure.kind.old_code(),
+                Ok(()) => Kind::Usage.mosquitto_code(),
+                Err(failure) => failure.kind.mosquitto_code(),
             });
         }
         Err(WrongCall { text, usage, .. }) => {
@@ -104,17 +106,17 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
             // There is one exit status for both.
             drop(usage.map(|usage| talk.out(usage.as_bytes())));
             talk.close();
-            return ExitCode::from(Kind::Usage.old_code());
+            return ExitCode::from(Kind::Usage.mosquitto_code());
         }
     };
     match dispatch(request, &Environment::of_process_without_options()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended { failure, ui }) => {
             // What is wrong with the options is told before it is known how to talk.
-            let ui = if ui.settings().dialect.tool().is_some() { ui } else { talk };
+            let ui = if ui.settings().dialect.is_mosquitto() { ui } else { talk };
             ui.failure(&failure);
             ui.close();
-            ExitCode::from(failure.old_end().code)
+            ExitCode::from(failure.mosquitto_end().code)
         }
     }
 }
@@ -142,22 +144,21 @@ fn plain_ui() -> Ui {
 fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended> {
     match request {
         Request::Publish(args) => {
-            let Resolved { settings, warnings } =
-                config::publish(*args, environment).map_err(Ended::early)?;
-            with_ui(settings.ui, |ui| {
-                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                commands::publish::run(settings, ui)
-            })
+            run_command(config::publish(*args, environment), |settings| settings.ui, commands::publish::run)
         }
-        Request::Subscribe(args) => {
-            let Resolved { settings, warnings } =
-                config::subscribe(*args, environment).map_err(Ended::early)?;
-            with_ui(settings.ui, |ui| {
-                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                commands::subscribe::run(settings, ui)
-            })
+        Request::Subscribe(args) => run_command(
+            config::subscribe(*args, environment),
+            |settings| settings.ui,
+            commands::subscribe::run,
+        ),
+        Request::Request(args) => {
+            run_command(config::request(*args, environment), RequestWork::ui, commands::request::run)
+        }
+        Request::Watch(args) => {
+            run_command(config::watch(*args, environment), |settings| settings.ui, watch::run)
         }
         Request::Bench(args) => match args.action {
+            None => run_command(config::bench(args.load, environment), |settings| settings.ui, bench::run),
             Some(BenchAction::Compare(args)) => {
                 let settings = config::bench_compare(args);
                 with_ui(settings.ui, |ui| bench::run_compare(&settings, ui))
@@ -166,34 +167,12 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended
                 let settings = config::bench_merge(args);
                 with_ui(settings.ui, |ui| bench::run_merge(&settings, ui))
             }
-            None => {
-                let Resolved { settings, warnings } =
-                    config::bench(args.load, environment).map_err(Ended::early)?;
-                with_ui(settings.ui, |ui| {
-                    warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                    bench::run(settings, ui)
-                })
-            }
         },
-        Request::Request(args) => {
-            let Resolved { settings, warnings } =
-                config::request(*args, environment).map_err(Ended::early)?;
-            with_ui(settings.ui(), |ui| {
-                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                commands::request::run(settings, ui)
-            })
-        }
-        Request::Watch(args) => {
-            let Resolved { settings, warnings } = config::watch(*args, environment).map_err(Ended::early)?;
-            with_ui(settings.ui, |ui| {
-                warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
-                watch::run(settings, ui)
-            })
-        }
-        Request::Broker(args) => {
-            let settings = config::broker(*args, environment).map_err(Ended::early)?;
-            with_ui(settings.ui, |ui| commands::broker::run(settings, ui))
-        }
+        Request::Broker(args) => run_command(
+            config::broker(*args, environment).map(Resolved::without_warnings),
+            |settings| settings.ui,
+            commands::broker::run,
+        ),
         Request::Profile(args) => {
             with_ui(UiSettings::default(), |ui| commands::profile::run(&args, environment, ui))
         }
@@ -206,6 +185,23 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended
         }
         Request::Text(text) => with_ui(UiSettings::default(), |ui| ui.out(text.as_bytes())),
     }
+}
+
+/// Runs a command that may end by a signal: says first what is to be said about its settings.
+fn run_command<S>(
+    resolved: Result<Resolved<S>, Failure>,
+    ui_of: impl Fn(&S) -> UiSettings,
+    command: impl FnOnce(S, &Ui) -> Result<Exit, Failure>,
+) -> Result<(), Ended> {
+    let Resolved { settings, warnings } = resolved.map_err(Ended::early)?;
+    with_ui(ui_of(&settings), |ui| {
+        warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
+        if let Exit::Signal(signal) = command(settings, ui)? {
+            ui.close();
+            signal.die();
+        }
+        Ok(())
+    })
 }
 
 fn with_ui(settings: UiSettings, command: impl FnOnce(&Ui) -> Result<(), Failure>) -> Result<(), Ended> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mqt::commands::generate::{all_completions, manual};
-use mqt::commands::old_manual::old_manual;
+use mqt::commands::mosquitto_manual::mosquitto_manual;
 
 use crate::support::mqt::Mqt;
 
@@ -75,7 +75,7 @@ fn a_shell_offers_values_and_no_files_where_none_are_meant() {
 
 #[test]
 fn manual_pages_are_fresh() {
-    assert_committed("man", manual().unwrap().into_iter().chain(old_manual()).collect());
+    assert_committed("man", manual().unwrap().into_iter().chain(mosquitto_manual()).collect());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::bench::result::snapshot::{Phase, Snapshot};
 use crate::bench::result::{Check, ResultFile, Rule, RunResult, SearchStep, Second};
 use crate::bench::result::{verdict, warning};
 use crate::cli::bench::{Metric, Rate, RunId, Scenario};
-use crate::commands::signals::{Signal, Signals};
+use crate::commands::signals::{Exit, Signal, Signals};
 use crate::commands::talk::outcome;
 use crate::commands::{local_broker, run_to_end};
 use crate::config::BenchSettings;
@@ -29,7 +29,7 @@ use crate::ui::{Summary, Ui};
 /// # Errors
 /// The settings make no run, no client could connect, a file cannot be written, a threshold failed; without
 /// thresholds also: something went wrong with a connection.
-pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<(), Failure> {
+pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<Exit, Failure> {
     deliver::check_folders(&settings.outputs)?;
     let loaded = run_to_end(load(&mut settings, ui))?;
     let counts = sums(&loaded.file.runs);
@@ -37,9 +37,7 @@ pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<(), Failure> {
         // There is nothing to report.
         let (exit, keyword) = outcome(&Ok(()), Some(signal));
         ui.summary(&Summary { exit, keyword, ..counts });
-        ui.close();
-        signal.die();
-        return Ok(());
+        return Ok(Exit::Signal(signal));
     }
     let delivered = deliver::deliver(loaded.file, &settings.outputs, &settings.thresholds, ui);
     let verdict = match (delivered, loaded.failure) {
@@ -53,11 +51,7 @@ pub fn run(mut settings: BenchSettings, ui: &Ui) -> Result<(), Failure> {
     };
     let (exit, keyword) = outcome(&verdict, loaded.signal);
     ui.summary(&Summary { exit, keyword, ..counts });
-    if let (Some(signal), Ok(())) = (loaded.signal, &verdict) {
-        ui.close();
-        signal.die();
-    }
-    verdict
+    verdict.map(|()| loaded.signal.into())
 }
 
 /// The counts of all runs for the closing line.

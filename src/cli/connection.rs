@@ -12,7 +12,7 @@ use serde::Deserialize;
 use mqt_client::{Endpoint, Proxy, TlsPin, WsHeader};
 use mqt_proto::{QoS, TopicName};
 
-use super::multicall::Dialect;
+use super::dialect::Dialect;
 use super::property::PlacedProperty;
 use super::values::{
     ColorChoice, Expiry, KeepAlive, PacketSize, Span, SummaryFormat, TlsMinimum, Tries, Unserved,

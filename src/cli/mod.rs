@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod broker;
 pub mod connection;
+pub mod dialect;
 mod foreign;
 pub mod generate;
 pub mod install_links;

@@ -19,21 +19,17 @@ use mqt_proto::Packet;
 
 use super::failure::{from_connect, from_setup};
 use super::run_to_end;
-use super::signals::{Signal, Signals};
+use super::signals::{Exit, Signals};
 
 /// Serves until a signal comes. A second one ends it at once.
 ///
 /// # Errors
 /// The settings name what cannot be used: a file, an address.
-pub fn run(settings: BrokerSettings, ui: &Ui) -> Result<(), Failure> {
-    if let Some(signal) = run_to_end(serve(settings, ui))? {
-        ui.close();
-        signal.die();
-    }
-    Ok(())
+pub fn run(settings: BrokerSettings, ui: &Ui) -> Result<Exit, Failure> {
+    run_to_end(serve(settings, ui))
 }
 
-async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Exit, Failure> {
     let observer = (settings.verbose || settings.ui.debug).then(|| observer(settings.verbose, ui));
     let options = BrokerOptions { observer, on_full: Some(on_full(ui)), ..options(&settings)? };
     let server = Server::bind(options).await.map_err(|error| from_broker(&error))?;
@@ -52,13 +48,13 @@ async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Option<Signal>, Fail
     let running = server.run(async { drop(stopped.await) });
     tokio::pin!(running);
     tokio::select! {
-        _ = &mut running => return Ok(None),
+        _ = &mut running => return Ok(Exit::Done),
         _ = signals.next() => {}
     }
     drop(stop);
     tokio::select! {
-        _ = running => Ok(None),
-        signal = signals.next() => Ok(Some(signal)),
+        _ = running => Ok(Exit::Done),
+        signal = signals.next() => Ok(Exit::Signal(signal)),
     }
 }
 

@@ -295,7 +295,7 @@ pub(crate) fn from_suback(filter: &str, reason: ReasonCode, reason_string: Optio
     };
     let said = reason_string.map(|text| format!(" \"{}\"", escape(text))).unwrap_or_default();
     Failure::new(kind, format!("subscribe \"{}\": {reason}{said}", escape(filter)))
-        .old_text("All subscription requests were denied.")
+        .mosquitto_text("All subscription requests were denied.")
 }
 
 /// A publish that will not be confirmed. `place` says where its input stood: `line 7`.

@@ -121,7 +121,7 @@ impl Feed {
             left: settings.repeat.get(),
             delay: settings.repeat_delay,
             not_before: None,
-            stepwise: settings.ui.dialect.tool().is_some(),
+            stepwise: settings.ui.dialect.is_mosquitto(),
         };
         if settings.source.reads_stdin() {
             check_stdin()?;
@@ -487,13 +487,13 @@ pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, 
             check_stdin()?;
             let payload = read_whole_in_thread(Stdin)
                 .await
-                .map_err(|error| unread_stdin(error).old_text("Error loading input from stdin."))?;
+                .map_err(|error| unread_stdin(error).mosquitto_text("Error loading input from stdin."))?;
             if payload.len() > MAX_REMAINING_LENGTH {
                 return Err(too_large(payload.len() as u64, "standard input"));
             }
-            if payload.is_empty() && dialect.tool().is_some() {
+            if payload.is_empty() && dialect.is_mosquitto() {
                 return Err(Failure::usage("standard input is empty")
-                    .old_text("Error: Zero length input.\nError loading input from stdin."));
+                    .mosquitto_text("Error: Zero length input.\nError loading input from stdin."));
             }
             Ok(payload)
         }
@@ -636,7 +636,7 @@ fn check_stdin() -> Result<(), Failure> {
     Err(Failure::usage("standard input is closed")
         .keyword("file")
         .hint("-n publishes an empty message; a container needs -i (docker run -i) for standard input")
-        .old_text("Error loading input from stdin."))
+        .mosquitto_text("Error loading input from stdin."))
 }
 
 /// There is no telling here.

@@ -14,7 +14,7 @@ use crate::cli::{GenerateArgs, GenerateTarget, command, environment_variables};
 use crate::error::{EXIT_STATUS, Failure, Kind};
 use crate::ui::Ui;
 
-use super::old_manual::old_manual;
+use super::mosquitto_manual::mosquitto_manual;
 
 /// Makes what is asked for.
 ///
@@ -60,7 +60,7 @@ pub fn all_completions() -> Vec<(String, Vec<u8>)> {
 
 fn write_manual(dir: &Path, mosquitto: bool) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let pages = if mosquitto { old_manual() } else { manual()? };
+    let pages = if mosquitto { mosquitto_manual() } else { manual()? };
     pages.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
 }
 

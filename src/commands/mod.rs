@@ -12,9 +12,10 @@ pub mod install_links;
 pub(crate) mod latency;
 mod local_broker;
 mod mosquitto;
+pub mod mosquitto_manual;
 pub(crate) mod nearness;
 pub(crate) mod objects;
-pub mod old_manual;
+pub(crate) mod outlet;
 pub mod profile;
 pub mod publish;
 pub(crate) mod recording;
@@ -23,7 +24,6 @@ mod serve;
 pub mod signals;
 pub mod subscribe;
 pub(crate) mod talk;
-mod unwritten;
 
 use std::future::Future;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::cli::multicall;
 use crate::config::Tool;
-use crate::error::{Failure, Kind, OldCode};
+use crate::error::{Failure, Kind, MosquittoCode};
 use crate::output::sanitize::escape;
 use mqt_client::error::system_reason;
 use mqt_client::{ClientError, ConnectError, ProxyFault, SetupError};
@@ -20,19 +20,18 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
     match error {
         ClientError::Connect(error) => end_by_connect(failure, error),
         ClientError::ConnectTimeout { .. } | ClientError::ConnackTimeout { .. } => {
-            failure.old(Kind::Timeout.old_code(), "Error: Connection timed out")
+            failure.mosquitto(Kind::Timeout.mosquitto_code(), "Error: Connection timed out")
         }
-        ClientError::OtherProtocol { protocol } => {
-            failure.old_text(format!("Error: The connection was lost, since this port speaks {protocol}"))
-        }
+        ClientError::OtherProtocol { protocol } => failure
+            .mosquitto_text(format!("Error: The connection was lost, since this port speaks {protocol}")),
         ClientError::ClosedBeforeConnack { .. } | ClientError::Lost { source: None } => {
-            failure.old_text("Error: The connection was lost")
+            failure.mosquitto_text("Error: The connection was lost")
         }
         ClientError::Lost { source: Some(error) } if error.kind() == io::ErrorKind::TimedOut => {
-            failure.old_text("Error: Keepalive exceeded")
+            failure.mosquitto_text("Error: Keepalive exceeded")
         }
-        ClientError::Lost { source: Some(_) } => failure.old_text("Error: The connection was lost"),
-        ClientError::WriteStalled { .. } => failure.old_text("Error: Keepalive exceeded"),
+        ClientError::Lost { source: Some(_) } => failure.mosquitto_text("Error: The connection was lost"),
+        ClientError::WriteStalled { .. } => failure.mosquitto_text("Error: Keepalive exceeded"),
         ClientError::Session(error) => end_by_session(failure, error, tool),
         ClientError::Denied { .. }
         | ClientError::TakenOver
@@ -44,31 +43,35 @@ pub(super) fn end_by_client(failure: Failure, error: &ClientError, tool: Tool) -
 
 fn end_by_connect(failure: Failure, error: &ConnectError) -> Failure {
     match error {
-        ConnectError::Lookup { .. } => failure.old_text("Unable to connect (Lookup error)."),
+        ConnectError::Lookup { .. } => failure.mosquitto_text("Unable to connect (Lookup error)."),
         ConnectError::Connect { attempts, .. }
         | ConnectError::Proxy { fault: ProxyFault::Unreachable { attempts }, .. } => {
             let reason = attempts.last().map_or_else(String::new, |(_, error)| system_reason(error));
-            failure.old_text(format!("Error: {reason}"))
+            failure.mosquitto_text(format!("Error: {reason}"))
         }
         ConnectError::Key(error) => end_by_setup(failure, error),
         ConnectError::Tls(_) => {
             let text = format!("Error: A TLS error occurred: {}", failure.what);
-            failure.old_text(text)
+            failure.mosquitto_text(text)
         }
         ConnectError::WebSocket(_) => {
             let text = format!("Error: {}", failure.what);
-            failure.old(OldCode::UNKNOWN.code, text)
+            failure.mosquitto(MosquittoCode::UNKNOWN.code, text)
         }
         ConnectError::Proxy { fault, .. } => {
             let (old, words) = match fault {
                 ProxyFault::Login(_) | ProxyFault::Forbidden(_) => {
-                    (OldCode::AUTHORISATION, "Authorisation failed")
+                    (MosquittoCode::AUTHORISATION, "Authorisation failed")
                 }
-                ProxyFault::Target(_) => (OldCode::NOT_CONNECTED, "The client is not currently connected"),
-                ProxyFault::Unreachable { .. } | ProxyFault::Broken(_) => (OldCode::PROXY, "Proxy error"),
+                ProxyFault::Target(_) => {
+                    (MosquittoCode::NOT_CONNECTED, "The client is not currently connected")
+                }
+                ProxyFault::Unreachable { .. } | ProxyFault::Broken(_) => {
+                    (MosquittoCode::PROXY, "Proxy error")
+                }
             };
             let text = format!("Error: {words}: {}", failure.what);
-            failure.old(old.code, text)
+            failure.mosquitto(old.code, text)
         }
     }
 }
@@ -79,10 +82,10 @@ fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure
         // A broker that does not know MQTT 5 says so in the form of MQTT 3.
         SessionError::Malformed(DecodeError::OldConnAck { .. }) => {
             let reason = ReasonCode::UNSUPPORTED_PROTOCOL_VERSION;
-            failure.old(reason.0, connection_error(reason, publishing))
+            failure.mosquitto(reason.0, connection_error(reason, publishing))
         }
         SessionError::Refused { code, version: Version::V5, reason, .. } => {
-            failure.old(*code, connection_error(*reason, publishing))
+            failure.mosquitto(*code, connection_error(*reason, publishing))
         }
         SessionError::Refused { code, .. } => {
             let why = match code {
@@ -100,16 +103,18 @@ fn end_by_session(failure: Failure, error: &SessionError, tool: Tool) -> Failure
                     text.push_str(PROTOCOL_ERROR);
                 }
             }
-            failure.old(*code, text)
+            failure.mosquitto(*code, text)
         }
-        SessionError::Disconnected { reason, .. } => failure
-            .old(Kind::Lost.old_code(), format!("Error: The connection was lost: {}", reason_text(*reason))),
+        SessionError::Disconnected { reason, .. } => failure.mosquitto(
+            Kind::Lost.mosquitto_code(),
+            format!("Error: The connection was lost: {}", reason_text(*reason)),
+        ),
         SessionError::Stalled { .. } | SessionError::Unanswered { .. } => {
-            failure.old_text("Error: Keepalive exceeded")
+            failure.mosquitto_text("Error: Keepalive exceeded")
         }
         SessionError::Malformed(_) | SessionError::Violation { .. } | SessionError::Authentication { .. } => {
             let text = format!("{PROTOCOL_ERROR}: {}", failure.causes.first().unwrap_or(&failure.what));
-            failure.old_text(text)
+            failure.mosquitto_text(text)
         }
     }
 }
@@ -131,18 +136,18 @@ fn connection_error(reason: ReasonCode, publishing: bool) -> String {
 pub(super) fn end_by_setup(failure: Failure, error: &SetupError) -> Failure {
     match error {
         SetupError::Read(error) if error.is_missing() => {
-            failure.old_text(multicall::tls_file_missing(error.path()))
+            failure.mosquitto_text(multicall::tls_file_missing(error.path()))
         }
         SetupError::File { path, error } if error.kind() == io::ErrorKind::NotFound => {
-            failure.old_text(multicall::tls_file_missing(path))
+            failure.mosquitto_text(multicall::tls_file_missing(path))
         }
         SetupError::NoSystemRoots { .. } => {
             let text = format!("Error: A TLS error occurred: {}", failure.what);
-            failure.old_text(text)
+            failure.mosquitto_text(text)
         }
         _ => {
             let text = format!("Error: Problem setting TLS options: {}", failure.what);
-            failure.old_text(text)
+            failure.mosquitto_text(text)
         }
     }
 }
@@ -153,10 +158,10 @@ pub(super) fn end_by_refusal(failure: Failure, refusal: &Refusal, number: u64) -
         Refusal::Broker { reason, reason_string } => {
             let said = reason_string.as_ref().map(|text| format!("\n{}", escape(text))).unwrap_or_default();
             let text = format!("Warning: Publish {number} failed: {}.{said}", reason_text(*reason));
-            failure.old_text(text)
+            failure.mosquitto_text(text)
         }
         Refusal::QoS { .. } => {
-            failure.old_text("Error: Message QoS not supported on broker, try a lower QoS.")
+            failure.mosquitto_text("Error: Message QoS not supported on broker, try a lower QoS.")
         }
         _ => failure,
     }
@@ -219,7 +224,7 @@ mod tests {
 
     fn end(error: &ClientError, tool: Tool) -> (u8, String) {
         let failure = crate::commands::failure::from_client(error, &mqt_client::Endpoint::default(), "c");
-        let end = end_by_client(failure, error, tool).old_end();
+        let end = end_by_client(failure, error, tool).mosquitto_end();
         (end.code, end.text)
     }
 

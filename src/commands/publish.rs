@@ -24,7 +24,7 @@ use super::failure::{DENIED_BY_CLOSING, from_refusal, from_setup};
 use super::feed::{Feed, Fetched};
 use super::mosquitto;
 use super::nearness::Nearness;
-use super::signals::{Signal, Signals};
+use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, run_to_end, sleep_until};
 
@@ -37,16 +37,11 @@ const REFUSALS_SHOWN: u64 = 10;
 ///
 /// # Errors
 /// The gravest reason for which a message is not confirmed, or the input could not be read.
-pub fn run(settings: PublishSettings, ui: &Ui) -> Result<(), Failure> {
-    let signal = run_to_end(publish(settings, ui))?;
-    if let Some(signal) = signal {
-        ui.close();
-        signal.die();
-    }
-    Ok(())
+pub fn run(settings: PublishSettings, ui: &Ui) -> Result<Exit, Failure> {
+    run_to_end(publish(settings, ui))
 }
 
-async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Exit, Failure> {
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     if settings.source.reads_stdin() && std::io::stdin().is_terminal() {
@@ -56,7 +51,7 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
     // Standard input may take its time: nothing has been sent before it ends.
     let feed = tokio::select! {
         biased;
-        signal = signals.next() => return Ok(Some(signal)),
+        signal = signals.next() => return Ok(Exit::Signal(signal)),
         feed = Feed::open(&settings) => feed?,
         () = sleep_until(deadline), if deadline.is_some() => {
             return Err(timed_out(settings.timeout, "the input did not end"));
@@ -90,7 +85,7 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Option<Signal
     let verdict = publisher.verdict(result);
     publisher.summarize(&verdict);
     drop(broker);
-    verdict.map(|()| publisher.stop.map(|(signal, _)| signal))
+    verdict.map(|()| publisher.stop.map(|(signal, _)| signal).into())
 }
 
 struct Publisher<'a> {
@@ -167,7 +162,7 @@ impl Publisher<'_> {
     }
 
     fn is_mosquitto(&self) -> bool {
-        self.settings.ui.dialect.tool().is_some()
+        self.settings.ui.dialect.is_mosquitto()
     }
 
     /// Says goodbye once all is written. A signal leaves that only a little time.
@@ -374,7 +369,7 @@ pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
     let is_stdin = path.as_os_str() == "-";
     let failed = |error: std::io::Error| {
         let old = multicall::not_loaded(path, &error);
-        let failure = Failure::from(FileError::new(path, error)).old_text(old);
+        let failure = Failure::from(FileError::new(path, error)).mosquitto_text(old);
         if is_stdin { failure.hint("-s reads standard input") } else { failure }
     };
     let file = file::open(path).map_err(failed)?;

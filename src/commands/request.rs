@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::config::{RequestSettings, RequestWork, WITH_RESPONSE_TOPIC};
 use crate::error::{Failure, Kind};
 use crate::output::Delivery;
-use crate::ui::{Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
+use crate::ui::{Limits, PrintError, PrinterOptions, Reader, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
 use mqt_process::random;
 use mqt_proto::packet::Publish;
@@ -19,9 +19,9 @@ use mqt_proto::{Message, Properties, Property, ReasonCode, Version};
 
 use super::failure::{from_refusal, from_setup, from_suback};
 use super::latency::{Latencies, Timed};
-use super::signals::{Signal, Signals};
+use super::outlet::Outlet;
+use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
-use super::unwritten::Unwritten;
 use super::{feed, mosquitto, records, run_to_end, serve, sleep_until};
 
 /// After the end is decided, so long for what is on its way, and for answers to be written when nobody waits for them.
@@ -31,30 +31,25 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// A refused subscription or request, a missing answer, a lost connection, output that cannot be written.
-pub fn run(work: RequestWork, ui: &Ui) -> Result<(), Failure> {
-    let signal = match work {
-        RequestWork::Ask(settings) => run_to_end(ask(*settings, ui))?,
-        RequestWork::Serve(settings) => run_to_end(serve::serve(*settings, ui))?,
-    };
-    if let Some(signal) = signal {
-        ui.close();
-        signal.die();
+pub fn run(work: RequestWork, ui: &Ui) -> Result<Exit, Failure> {
+    match work {
+        RequestWork::Ask(settings) => run_to_end(ask(*settings, ui)),
+        RequestWork::Serve(settings) => run_to_end(serve::serve(*settings, ui)),
     }
-    Ok(())
 }
 
-async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Exit, Failure> {
     let mut formatter = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
     let mut times = None;
     if settings.latency {
         let (timed, sender) = Timed::new(formatter);
         (formatter, times) = (Box::new(timed), Some(sender));
     }
-    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
+    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.is_mosquitto())
         .map_err(|error| super::shortage(&error))?;
     let payload = tokio::select! {
         biased;
-        signal = signals.next() => return Ok(Some(signal)),
+        signal = signals.next() => return Ok(Exit::Signal(signal)),
         payload = feed::payload(&settings.source, ui.settings().dialect) => payload?,
     };
     let choices = SessionChoices {
@@ -69,17 +64,13 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
         .subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
     let options = PrinterOptions { limits: Limits::within(settings.max_memory), ..PrinterOptions::default() };
-    let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
-        .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;
+    let outlet = Outlet::stdout(formatter, options, ui)?;
     let mut asker = Asker {
-        printer,
-        unwritten: Unwritten::default(),
+        outlet,
         reader: Reader::of_stdout(),
         times,
-        in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
-        slow: false,
+        in_step: settings.ui.debug && settings.ui.dialect.is_mosquitto(),
         reading_since: Instant::now(),
-        last_delivery: 0,
         talk,
         client,
         payload,
@@ -101,7 +92,7 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Option<Signal>, Failu
     let result = asker.run(&mut signals).await;
     let verdict = asker.finish(result, &mut signals).await;
     asker.summarize(&verdict);
-    verdict.map(|()| asker.signal)
+    verdict.map(|()| asker.signal.into())
 }
 
 /// A request that is not answered yet.
@@ -114,19 +105,14 @@ struct Open {
 
 struct Asker<'a> {
     settings: RequestSettings,
-    printer: Printer,
-    unwritten: Unwritten,
+    outlet: Outlet,
     reader: Reader,
     /// Takes the times that are printed behind the answers.
     times: Option<Sender<Duration>>,
     /// An answer is printed before the next packet is looked at, for lines about packets stand among the answers.
     in_step: bool,
-    /// Standard output is slower than the answers: nothing is read.
-    slow: bool,
     /// Since when the broker is heard.
     reading_since: Instant,
-    /// The number of the newest delivery.
-    last_delivery: u64,
     talk: Talk<'a>,
     client: Client,
     payload: Bytes,
@@ -157,14 +143,14 @@ impl Asker<'_> {
             self.settings.timeout.filter(|_| self.is_mosquitto()).map(|limit| Instant::now() + limit);
         while !self.done {
             self.send_due();
-            let printing = self.in_step && !self.unwritten.is_empty();
+            let printing = self.in_step && !self.outlet.is_written();
             if self.in_step && !printing && self.client.session().has_events() {
                 self.attend();
                 continue;
             }
             let patience = match (self.settings.timeout, self.open.front()) {
                 // What is not read cannot be missing.
-                _ if overall.is_none() && self.slow => None,
+                _ if overall.is_none() && self.outlet.holds_back() => None,
                 (Some(limit), Some(oldest)) if overall.is_none() => {
                     Some(oldest.sent.max(self.reading_since) + limit)
                 }
@@ -181,7 +167,7 @@ impl Asker<'_> {
                         self.done = true;
                     }
                 },
-                written = self.printer.changed(), if !self.unwritten.is_empty() => self.acknowledge(written),
+                written = self.outlet.written(), if !self.outlet.is_written() => self.acknowledge(written),
                 result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
@@ -205,7 +191,7 @@ impl Asker<'_> {
         let mut lost = false;
         loop {
             let late = Instant::now() >= until;
-            let unwritten = !self.unwritten.is_empty();
+            let unwritten = !self.outlet.is_written();
             let session = self.client.session();
             // A signal does not wait for confirmations.
             let settled = if self.is_mosquitto() { session.is_drained() } else { session.is_settled() };
@@ -219,7 +205,7 @@ impl Asker<'_> {
                     self.signal = Some(signal);
                     return Ok(());
                 }
-                written = self.printer.changed(), if unwritten => self.acknowledge(written),
+                written = self.outlet.written(), if unwritten => self.acknowledge(written),
                 result = self.client.drive(), if !lost => {
                     self.attend();
                     match result {
@@ -236,34 +222,32 @@ impl Asker<'_> {
     /// Without a connection: waits until the answers are written, or a signal wants the end.
     async fn write_out(&mut self, signals: &mut Signals) {
         let until = self.hurried.then(|| Instant::now() + GRACE);
-        while !self.unwritten.is_empty() {
+        while !self.outlet.is_written() {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
                     self.signal = Some(signal);
                     return;
                 }
-                written = self.printer.changed() => self.acknowledge(written),
+                written = self.outlet.written() => self.acknowledge(written),
                 () = sleep_until(until), if until.is_some() => return,
             }
         }
     }
 
     /// Acknowledges what is written.
-    fn acknowledge(&mut self, written: Result<u64, PrintError>) {
+    fn acknowledge(&mut self, written: Result<Option<u64>, PrintError>) {
         match written {
-            Ok(count) => {
-                if let Some(delivery) = self.unwritten.written(count) {
+            Ok(safe) => {
+                if let Some(delivery) = safe {
                     self.client.session_mut().acknowledge(delivery);
                 }
-                if self.slow && !self.printer.is_full() {
-                    self.slow = false;
+                if self.outlet.has_caught_up() {
                     self.reading_since = Instant::now();
                     self.client.set_reading(true);
                 }
             }
             Err(error) => {
-                self.unwritten.clear();
                 self.unread = true;
                 self.done = true;
                 // A reader that is gone is a normal end.
@@ -275,12 +259,12 @@ impl Asker<'_> {
     }
 
     fn is_mosquitto(&self) -> bool {
-        self.settings.ui.dialect.tool().is_some()
+        self.settings.ui.dialect.is_mosquitto()
     }
 
     fn may_send(&self) -> bool {
         self.subscribed
-            && !self.slow
+            && !self.outlet.holds_back()
             && self.sent < self.settings.count.get()
             && self.client.session().wants_publish()
             && (self.settings.interval.is_some() || self.open.is_empty())
@@ -333,12 +317,13 @@ impl Asker<'_> {
         while let Some(notice) = self.client.take_notice() {
             self.talk.notice(notice);
         }
-        let mut answers = self.printer.batch();
+        let mut answers = self.outlet.batch();
+        let mut newest = self.outlet.newest();
         while let Some(event) = self.client.session_mut().take_event() {
             match event {
                 Event::Message { publish, delivery } => {
                     // What comes after the end is no answer of this run.
-                    self.last_delivery = delivery;
+                    newest = delivery;
                     if !self.done && self.answer(&publish) {
                         answers.push(Delivery { publish, received: SystemTime::now() });
                         if self.in_step {
@@ -350,7 +335,7 @@ impl Asker<'_> {
                     for (subscription, reason) in results {
                         if reason.is_error() {
                             let failure = from_suback(&subscription.filter, reason, reason_string.as_deref());
-                            self.fail(failure.old_text(mosquitto::reason_text(reason)));
+                            self.fail(failure.mosquitto_text(mosquitto::reason_text(reason)));
                         }
                     }
                     self.subscribed = true;
@@ -362,21 +347,19 @@ impl Asker<'_> {
                 other => self.talk.event(&other),
             }
         }
-        self.push(answers);
+        self.push(answers, newest);
     }
 
-    fn push(&mut self, answers: Vec<Delivery>) {
+    fn push(&mut self, answers: Vec<Delivery>, newest: u64) {
         if self.unread {
             // Nobody has read them: nothing more is acknowledged.
             return;
         }
-        if let Some(delivery) = self.unwritten.push(answers.len(), self.last_delivery) {
+        if let Some(delivery) = self.outlet.push(answers, newest) {
             self.client.session_mut().acknowledge(delivery);
             return;
         }
-        self.printer.push(answers);
-        if !self.slow && self.printer.is_full() {
-            self.slow = true;
+        if self.outlet.has_filled_up() {
             self.client.set_reading(false);
             self.talk.ui.warning(
                 "slow-output",
@@ -498,7 +481,7 @@ impl Asker<'_> {
             1 => format!("no answer within {limit} (-W)"),
             count => format!("{} of {count} requests were not answered within {limit} (-W)", self.missing),
         };
-        let failure = Failure::new(Kind::Timeout, what).old_text("Timed out");
+        let failure = Failure::new(Kind::Timeout, what).mosquitto_text("Timed out");
         if self.client.session().ledger().unmatched > 0 {
             return failure.cause("the broker says that nobody has subscribed to the topic (0x10)");
         }
@@ -516,7 +499,7 @@ impl Asker<'_> {
             unconfirmed: ledger.open() + ledger.unknown,
             repeated: ledger.repeated,
             received: self.client.session().delivered(),
-            printed: self.printer.printed().messages,
+            printed: self.outlet.printed().messages,
             duplicates: self.client.session().duplicates(),
             reconnects: self.client.reconnects(),
             exit,

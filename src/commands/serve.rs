@@ -19,7 +19,7 @@ use mqt_proto::{Message, Property, QoS, ReasonCode, TopicName, Version};
 
 use super::exec::Exec;
 use super::failure::{from_refusal, from_setup, from_suback};
-use super::signals::{Signal, Signals};
+use super::signals::{Exit, Signal, Signals};
 use super::talk::Talk;
 use mqt_process::random;
 
@@ -35,7 +35,7 @@ const CONFIRMATION: Duration = Duration::from_secs(2);
 const ERROR: &str = "error";
 
 /// Serves until a signal comes or the connection is over.
-pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Exit, Failure> {
     let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     let exec = Exec::new(settings.command.clone(), settings.command_timeout, settings.largest_answer)
         .map_err(|error| super::shortage(&error))?;
@@ -225,7 +225,7 @@ impl Server<'_> {
         mut self,
         mut result: Result<(), ClientError>,
         signals: &mut Signals,
-    ) -> Result<Option<Signal>, Failure> {
+    ) -> Result<Exit, Failure> {
         self.ending = true;
         // For the acknowledgements of answers, also where too many requests wait.
         self.client.set_reading(true);
@@ -299,7 +299,7 @@ impl Server<'_> {
 
     /// What the service comes to: success only when every request that came before the end was answered, or is kept by
     /// the broker, and every answer was confirmed.
-    fn verdict(self, lost: Option<Failure>) -> Result<Option<Signal>, Failure> {
+    fn verdict(self, lost: Option<Failure>) -> Result<Exit, Failure> {
         let ui = self.talk.ui;
         let session_kept = self.is_session_kept();
         let kept = self.open.values().filter(|qos| session_kept && **qos != QoS::AtMostOnce).count();
@@ -338,7 +338,7 @@ impl Server<'_> {
         match gravest {
             Some(failure) => Err(failure),
             // Its normal end, as with an endless subscriber.
-            None => Ok(self.signal.filter(|signal| !self.served || *signal == Signal::Hangup)),
+            None => Ok(self.signal.filter(|signal| !self.served || *signal == Signal::Hangup).into()),
         }
     }
 

@@ -18,6 +18,21 @@ pub enum Signal {
     Alarm,
 }
 
+/// How a command ends that has not failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done,
+    /// By this signal: the shell is to see that the process died of it.
+    Signal(Signal),
+}
+
+impl From<Option<Signal>> for Exit {
+    fn from(signal: Option<Signal>) -> Self {
+        signal.map_or(Self::Done, Self::Signal)
+    }
+}
+
 /// A signal that comes so soon after the first one is the same one, delivered twice: `timeout` sends it to the process and
 /// to its group, a closed terminal and its shell send SIGHUP both.
 #[cfg(unix)]

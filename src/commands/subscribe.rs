@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use crate::config::suspicion::suspect_of_silence;
 use crate::config::{Chance, Overflow, RetainedChoice, SubscribeSettings, View};
-use crate::error::{Failure, Kind, OldCode};
+use crate::error::{Failure, Kind, MosquittoCode};
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
-use crate::ui::{Flush, Limits, PrintError, Printer, PrinterOptions, Reader, Sink, Summary, Ui};
+use crate::ui::{Flush, Limits, PrintError, PrinterOptions, Reader, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
 use mqt_process::random::{self, Random};
 use mqt_proto::packet::Publish;
@@ -21,9 +21,9 @@ use mqt_proto::session::Event;
 use mqt_proto::{Message, Properties, Property, QoS, ReasonCode, Subscription, Version};
 
 use super::failure::{from_refusal, from_setup, from_suback};
-use super::signals::{Signal, Signals};
+use super::outlet::Outlet;
+use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
-use super::unwritten::Unwritten;
 use super::{local_broker, records, run_to_end, sleep_until};
 
 /// After a signal or a time limit, so long for what is on its way; and how long to wait for PUBREL otherwise.
@@ -39,21 +39,17 @@ const RECEIVE_MAXIMUM: u16 = 1_000;
 ///
 /// # Errors
 /// A refused subscription, a lost connection, output that cannot be written, a time limit that passed.
-pub fn run(settings: SubscribeSettings, ui: &Ui) -> Result<(), Failure> {
-    if let Some(signal) = run_to_end(subscribe(settings, ui))? {
-        ui.close();
-        signal.die();
-    }
-    Ok(())
+pub fn run(settings: SubscribeSettings, ui: &Ui) -> Result<Exit, Failure> {
+    run_to_end(subscribe(settings, ui))
 }
 
-async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Exit, Failure> {
     let formatter = formatter(&settings, ui)?;
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     if let Some(broker) = &broker {
         broker.show_how_to_publish(&settings.subscriptions, ui);
     }
-    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.tool().is_some())
+    let mut signals = Signals::listen_also_to_alarm(settings.ui.dialect.is_mosquitto())
         .map_err(|error| super::shortage(&error))?;
     let properties = &mut settings.client.connect_properties;
     if properties.receive_maximum().is_none() {
@@ -77,7 +73,7 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     let talk = Talk::new(ui, &settings.client, client.warnings());
     if settings.view == View::Watch {
         let endpoint = talk.endpoint();
-        let mosquitto = settings.ui.dialect.tool().is_some();
+        let mosquitto = settings.ui.dialect.is_mosquitto();
         let broker = if mosquitto { endpoint.host().to_owned() } else { endpoint.to_string() };
         ui.out(&Watch::head(&escape(&broker)))?;
     }
@@ -86,21 +82,17 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
         overflow: settings.overflow,
         limits: Limits::within(settings.max_memory),
     };
-    let printer = Printer::start(formatter, Sink::Stdout, options, ui.clone())
-        .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))?;
+    let outlet = Outlet::stdout(formatter, options, ui)?;
     let mut subscriber = Subscriber {
-        printer,
+        outlet,
         talk,
-        unwritten: Unwritten::default(),
         reader: Reader::of_stdout(),
-        last_delivery: 0,
         urged: 0,
         counted: 0,
         received: 0,
         last_message: Instant::now(),
         chance: Random::new(random::seed()),
-        in_step: settings.ui.debug && settings.ui.dialect.tool().is_some(),
-        slow: false,
+        in_step: settings.ui.debug && settings.ui.dialect.is_mosquitto(),
         answered: false,
         retained_set: RetainedSet::default(),
         cleared_before: 0,
@@ -117,13 +109,13 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Option<Si
     let verdict = subscriber.finish(result, &mut signals).await;
     subscriber.summarize(&verdict);
     drop(broker);
-    verdict.map(|()| subscriber.signal)
+    verdict.map(|()| subscriber.signal.into())
 }
 
 fn formatter(settings: &SubscribeSettings, ui: &Ui) -> Result<Box<dyn Formatter>, Failure> {
     let records = records(&settings.output, &ui.presentation(settings.newline, settings.raw))?;
     Ok(match settings.view {
-        View::Watch => Box::new(Watch::new(records, settings.ui.dialect.tool().is_none())),
+        View::Watch => Box::new(Watch::new(records, !settings.ui.dialect.is_mosquitto())),
         View::Records | View::Rate => records,
     })
 }
@@ -162,12 +154,9 @@ enum RetainedSet {
 struct Subscriber<'a> {
     settings: SubscribeSettings,
     client: Client,
-    printer: Printer,
+    outlet: Outlet,
     talk: Talk<'a>,
-    unwritten: Unwritten,
     reader: Reader,
-    /// The number of the newest delivery that was taken.
-    last_delivery: u64,
     /// Everything up to this delivery is written without waiting for more.
     urged: u64,
     counted: u64,
@@ -177,7 +166,6 @@ struct Subscriber<'a> {
     chance: Random,
     /// A message is printed before the next packet is looked at, for lines about packets stand among the messages.
     in_step: bool,
-    slow: bool,
     /// Every subscription and unsubscription was answered once.
     answered: bool,
     retained_set: RetainedSet,
@@ -202,7 +190,7 @@ impl Subscriber<'_> {
             if self.end.is_some() {
                 return self.settle(signals).await;
             }
-            let printing = self.in_step && !self.unwritten.is_empty();
+            let printing = self.in_step && !self.outlet.is_written();
             if self.in_step && !printing && self.client.session().has_events() {
                 self.attend();
                 continue;
@@ -223,7 +211,7 @@ impl Subscriber<'_> {
                         self.end = Some(End::Signal);
                     }
                 },
-                written = self.printer.changed(), if !self.unwritten.is_empty() => self.acknowledge(written),
+                written = self.outlet.written(), if !self.outlet.is_written() => self.acknowledge(written),
                 result = self.client.drive(), if !printing => {
                     self.attend();
                     result?;
@@ -267,12 +255,14 @@ impl Subscriber<'_> {
 
     /// Whether messages that are to be acknowledged may wait in the buffer of `--buffer`.
     fn holds_back_acknowledgements(&self) -> bool {
-        self.settings.buffer && self.urged < self.last_delivery && self.client.session().unacknowledged() > 0
+        self.settings.buffer
+            && self.urged < self.outlet.newest()
+            && self.client.session().unacknowledged() > 0
     }
 
     fn write_now(&mut self) {
-        self.urged = self.last_delivery;
-        self.printer.write_now();
+        self.urged = self.outlet.newest();
+        self.outlet.write_now();
     }
 
     /// Waits until what was taken is written and what was asked of the broker is confirmed, within limits.
@@ -284,12 +274,12 @@ impl Subscriber<'_> {
         let session = self.client.session();
         if hurried && session.is_drained() && session.awaiting_release() == 0 {
             // What would be read now could only be thrown away, and at QoS 0 nobody else has it.
-            self.slow = false;
+            self.outlet.read_no_more();
             self.client.set_reading(false);
         }
         loop {
             let late = Instant::now() >= until;
-            let unwritten = !self.unwritten.is_empty() && !matches!(self.end, Some(End::Unread));
+            let unwritten = !self.outlet.is_written() && !matches!(self.end, Some(End::Unread));
             let session = self.client.session();
             let open = session.ledger().open();
             // What this command has asked for is waited for; PUBREL is the broker's business.
@@ -307,7 +297,7 @@ impl Subscriber<'_> {
                     self.signal = Some(signal);
                     return Ok(());
                 }
-                written = self.printer.changed(), if unwritten => self.acknowledge(written),
+                written = self.outlet.written(), if unwritten => self.acknowledge(written),
                 result = self.client.drive() => {
                     self.attend();
                     result?;
@@ -325,38 +315,34 @@ impl Subscriber<'_> {
     /// Without a connection: waits until what was taken is written, or a signal wants the end.
     async fn write_out(&mut self, signals: &mut Signals) {
         let until = self.is_hurried().then(|| Instant::now() + GRACE);
-        while !self.unwritten.is_empty() {
+        while !self.outlet.is_written() {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
                     self.signal = Some(signal);
                     return;
                 }
-                written = self.printer.changed() => self.acknowledge(written),
+                written = self.outlet.written() => self.acknowledge(written),
                 () = sleep_until(until), if until.is_some() => return,
             }
         }
     }
 
     /// Acknowledges what is written.
-    fn acknowledge(&mut self, written: Result<u64, PrintError>) {
+    fn acknowledge(&mut self, written: Result<Option<u64>, PrintError>) {
         match written {
-            Ok(count) => {
-                if let Some(delivery) = self.unwritten.written(count) {
+            Ok(safe) => {
+                if let Some(delivery) = safe {
                     self.client.session_mut().acknowledge(delivery);
                 }
-                if self.slow && !self.printer.is_full() {
-                    self.slow = false;
+                if self.outlet.has_caught_up() {
                     self.client.set_reading(true);
                 }
             }
-            Err(error) => {
-                self.unwritten.clear();
-                match error.into_failure() {
-                    None => self.end = Some(End::Unread),
-                    Some(failure) => self.fail(failure),
-                }
-            }
+            Err(error) => match error.into_failure() {
+                None => self.end = Some(End::Unread),
+                Some(failure) => self.fail(failure),
+            },
         }
     }
 
@@ -364,7 +350,8 @@ impl Subscriber<'_> {
         while let Some(notice) = self.client.take_notice() {
             self.talk.notice(notice);
         }
-        let mut batch = self.printer.batch();
+        let mut batch = self.outlet.batch();
+        let mut newest = self.outlet.newest();
         let mut received = None;
         while let Some(event) = self.client.session_mut().take_event() {
             match event {
@@ -374,7 +361,7 @@ impl Subscriber<'_> {
                     if self.end.is_some() {
                         continue;
                     }
-                    self.last_delivery = delivery;
+                    newest = delivery;
                     if self.take(&publish) {
                         let received = *received.get_or_insert_with(SystemTime::now);
                         batch.push(Delivery { publish, received });
@@ -388,7 +375,7 @@ impl Subscriber<'_> {
                         self.subscribed(&subscription, reason, reason_string.as_deref());
                     }
                     // A mosquitto client does not wait for the answers to its unsubscriptions.
-                    let mosquitto = self.settings.ui.dialect.tool().is_some();
+                    let mosquitto = self.settings.ui.dialect.is_mosquitto();
                     self.answers(mosquitto && self.settings.exit_after_subscribe);
                 }
                 Event::Unsubscribed { results } => {
@@ -428,18 +415,18 @@ impl Subscriber<'_> {
                 other => self.talk.event(&other),
             }
         }
-        self.push(batch);
+        self.push(batch, newest);
     }
 
-    fn push(&mut self, batch: Vec<Delivery>) {
-        if let Some(delivery) = self.unwritten.push(batch.len(), self.last_delivery) {
+    fn push(&mut self, batch: Vec<Delivery>, newest: u64) {
+        let is_empty = batch.is_empty();
+        if let Some(delivery) = self.outlet.push(batch, newest) {
             // Filtered out: nothing has to be written first.
             self.client.session_mut().acknowledge(delivery);
             return;
         }
-        if !batch.is_empty() {
+        if !is_empty {
             self.last_message = Instant::now();
-            self.printer.push(batch);
             let window = self.settings.client.connect_properties.receive_maximum().copied();
             if self.settings.buffer
                 && self.client.session().unacknowledged()
@@ -448,7 +435,7 @@ impl Subscriber<'_> {
                 self.write_now();
             }
         }
-        if !self.slow && self.printer.is_full() {
+        if self.outlet.has_filled_up() {
             match self.settings.overflow {
                 Overflow::Exit => {
                     self.fail(
@@ -459,7 +446,6 @@ impl Subscriber<'_> {
                     self.end = Some(End::Slow);
                 }
                 Overflow::Block => {
-                    self.slow = true;
                     self.client.set_reading(false);
                     self.talk.ui.warning(
                         "slow-output",
@@ -531,7 +517,7 @@ impl Subscriber<'_> {
     }
 
     fn is_mosquitto(&self) -> bool {
-        self.settings.ui.dialect.tool().is_some()
+        self.settings.ui.dialect.is_mosquitto()
     }
 
     /// A new session where an old one was to go on: what the broker kept in it is gone.
@@ -624,7 +610,7 @@ impl Subscriber<'_> {
     ) -> Result<(), Failure> {
         let client_id = self.client.session().client_id();
         let reason = self.goodbye();
-        if self.settings.ui.dialect.tool().is_some() && self.signal == Some(Signal::Hangup) {
+        if self.settings.ui.dialect.is_mosquitto() && self.signal == Some(Signal::Hangup) {
             // It ends mosquitto_sub at once: whoever waits for the will gets it.
             self.client.leave().await;
         } else {
@@ -658,13 +644,15 @@ impl Subscriber<'_> {
             Some(End::Signal) => {
                 // An endless subscriber that has worked is ended by a signal in the normal way, unless output is left
                 // behind.
-                let mosquitto = self.settings.ui.dialect.tool().is_some();
+                let mosquitto = self.settings.ui.dialect.is_mosquitto();
                 let is_normal = mosquitto || self.served && self.is_endless();
-                if is_normal && self.unwritten.is_empty() && self.signal != Some(Signal::Hangup) {
+                if is_normal && self.outlet.is_written() && self.signal != Some(Signal::Hangup) {
                     self.signal = None;
                     if mosquitto && !self.client.session().was_established() {
                         let what = "a signal came before the broker had answered";
-                        return Err(Failure::new(Kind::Lost, what).old(OldCode::BEFORE_CONNACK.code, ""));
+                        return Err(
+                            Failure::new(Kind::Lost, what).mosquitto(MosquittoCode::BEFORE_CONNACK.code, "")
+                        );
                     }
                 }
                 Ok(())
@@ -687,7 +675,7 @@ impl Subscriber<'_> {
     fn goodbye(&self) -> ReasonCode {
         let cut_short = matches!(self.end, Some(End::TimedOut | End::Signal));
         let version_5 = self.settings.client.version == VersionChoice::Only(Version::V5);
-        if cut_short && version_5 && self.settings.ui.dialect.tool().is_some() {
+        if cut_short && version_5 && self.settings.ui.dialect.is_mosquitto() {
             ReasonCode::DISCONNECT_WITH_WILL
         } else {
             ReasonCode::SUCCESS
@@ -702,7 +690,7 @@ impl Subscriber<'_> {
         };
         let failure =
             Failure::new(Kind::Timeout, format!("timed out after {limit} ({option}) with {counted}"))
-                .old_text("Timed out");
+                .mosquitto_text("Timed out");
         // Silence may be a topic that the shell has changed.
         let filters = self.settings.subscriptions.iter().filter(|_| self.received == 0);
         filters
@@ -711,7 +699,7 @@ impl Subscriber<'_> {
     }
 
     fn summarize(&self, verdict: &Result<(), Failure>) {
-        let printed = self.printer.printed();
+        let printed = self.outlet.printed();
         let ledger = self.client.session().ledger();
         let (exit, keyword) = outcome(verdict, self.signal);
         self.talk.ui.summary(&Summary {

@@ -39,7 +39,7 @@ impl<'a> Talk<'a> {
     /// Begins with what is to be said about the options.
     pub fn new(ui: &'a Ui, options: &ClientOptions, warnings: &[SetupWarning]) -> Self {
         // The mosquitto clients say nothing about what works.
-        for warning in warnings.iter().filter(|_| ui.settings().dialect.tool().is_none()) {
+        for warning in warnings.iter().filter(|_| !ui.settings().dialect.is_mosquitto()) {
             ui.warning(warning.keyword, &warning.text);
         }
         let client_id = options.client_id.as_deref().unwrap_or_default().to_owned();
@@ -66,7 +66,7 @@ impl<'a> Talk<'a> {
     /// One line for each change of state; attempts in between are silent. A mosquitto client comes back without a
     /// word.
     pub fn notice(&self, notice: Notice) {
-        if self.ui.settings().dialect.tool().is_some() {
+        if self.ui.settings().dialect.is_mosquitto() {
             return;
         }
         if let Notice::Steps(steps) = &notice {
@@ -154,7 +154,7 @@ impl<'a> Talk<'a> {
     /// Faults of the broker that are lived with, and the packets, under `--debug`.
     pub fn event(&self, event: &Event) {
         if let Event::Tolerated(fault) = event
-            && self.ui.settings().dialect.tool().is_none()
+            && !self.ui.settings().dialect.is_mosquitto()
         {
             self.ui.warning("broker", &fault.to_string());
         }
@@ -163,7 +163,7 @@ impl<'a> Talk<'a> {
             Event::Received(packet) => (Direction::Received, packet),
             _ => return,
         };
-        if self.ui.settings().dialect.tool().is_some() {
+        if self.ui.settings().dialect.is_mosquitto() {
             self.ui.debug_among_messages(&self.trace.borrow_mut().lines(direction, packet));
         } else {
             self.ui.debug(&trace::line(direction, packet));

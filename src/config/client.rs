@@ -46,7 +46,7 @@ pub(super) fn merge(
 ) -> Result<Merged, Failure> {
     let note = |text: &String| Warning { keyword: "options-file", text: text.clone() };
     let mut warnings: Vec<Warning> = typed.notes.iter().map(note).collect();
-    let told = typed.dialect.tool().is_none() && environment.stderr_is_terminal;
+    let told = !typed.dialect.is_mosquitto() && environment.stderr_is_terminal;
     if typed.login.password.is_some() && told {
         warnings.push(Warning {
             keyword: "password",
@@ -109,7 +109,7 @@ pub(super) fn resolve(
     let args = &merged.args;
     rules::check_served(&args.tls)?;
     // A mosquitto client has its own rules, which the words were held to when they were read.
-    let own_rules = args.dialect.tool().is_none();
+    let own_rules = !args.dialect.is_mosquitto();
     if own_rules {
         rules::check_connection(args)?;
     }
@@ -178,7 +178,7 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
     let server = &args.server;
     let wrong = |option: &str, error: &EndpointError| {
         let failure = Failure::usage(format!("{option}: {error}"));
-        failure.old_text(match error {
+        failure.mosquitto_text(match error {
             // What the system says of a connect to it.
             EndpointError::Scope { .. } => "Error: Invalid argument",
             _ => "Unable to connect (Lookup error).",
@@ -201,7 +201,7 @@ fn endpoint(args: &ConnectionArgs) -> Result<Endpoint, Failure> {
                 let rest = if rest.contains('@') { "…" } else { rest };
                 return Failure::usage("--host is a name or an address, and a URL is given with -L")
                     .hint(format!("write -L {scheme}://{rest}"))
-                    .old_text("Unable to connect (Lookup error).");
+                    .mosquitto_text("Unable to connect (Lookup error).");
             }
             let failure = wrong("--host", &error);
             match host.rsplit_once(':') {
@@ -234,7 +234,7 @@ pub(super) fn transport(
 ) -> TransportOptions {
     let server = &args.server;
     let scheme = endpoint.scheme();
-    let own_rules = args.dialect.tool().is_none();
+    let own_rules = !args.dialect.is_mosquitto();
     TransportOptions {
         // The mosquitto clients take a local address with a unix socket, which has none.
         bind: server.bind.clone().filter(|_| own_rules || scheme != mqt_client::Scheme::Unix),
@@ -255,7 +255,7 @@ pub(super) fn transport(
 }
 
 fn tls(args: &ConnectionArgs, key_password: Option<Secret>) -> TlsOptions {
-    let mosquitto = args.dialect.tool().is_some();
+    let mosquitto = args.dialect.is_mosquitto();
     let args = &args.tls;
     let insecure = args.insecure == Some(true);
     TlsOptions {
@@ -302,8 +302,7 @@ fn read_will(path: &Path) -> Result<Bytes, Failure> {
 /// How to talk.
 pub(super) fn ui(args: &ConnectionArgs) -> UiSettings {
     let dialect = args.dialect;
-    let color =
-        if dialect.tool().is_some() { ColorChoice::Never } else { args.talk.color.unwrap_or_default() };
+    let color = if dialect.is_mosquitto() { ColorChoice::Never } else { args.talk.color.unwrap_or_default() };
     let args = &args.talk;
     UiSettings {
         color,
@@ -321,7 +320,7 @@ pub(super) fn warn_of_topics<'a>(
     environment: &Environment<'_>,
     warnings: &mut Vec<Warning>,
 ) {
-    let told = merged.args.dialect.tool().is_none() && environment.stderr_is_terminal;
+    let told = !merged.args.dialect.is_mosquitto() && environment.stderr_is_terminal;
     let topics: Vec<&str> = topics.into_iter().collect();
     if let Some(topic) = topics.iter().find(|topic| topic.chars().any(char::is_control)) {
         let text = format!("the topic {topic:?} has control characters, which brokers may refuse");

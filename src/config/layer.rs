@@ -20,7 +20,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use crate::cli::connection::{
     ConnectionArgs, LoginArgs, ServerArgs, SessionArgs, TalkArgs, TlsArgs, WillArgs,
 };
-use crate::cli::multicall::Dialect;
+use crate::cli::dialect::Dialect;
 use crate::error::Failure;
 use mqt_client::{Endpoint, Scheme};
 

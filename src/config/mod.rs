@@ -28,7 +28,7 @@ use crate::error::Failure;
 use crate::output::sanitize::escape;
 use mqt_process::text_file::FileError;
 
-pub use crate::cli::multicall::{Dialect, Tool};
+pub use crate::cli::dialect::{Dialect, Tool};
 pub use crate::cli::values::Chance;
 pub use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 pub use bench::{BenchSettings, CompareSettings, MergeSettings};
@@ -56,6 +56,14 @@ pub struct Resolved<T> {
     pub settings: T,
     /// To be printed before it is done.
     pub warnings: Vec<Warning>,
+}
+
+impl<T> Resolved<T> {
+    /// Settings about which nothing is to be said.
+    #[must_use]
+    pub fn without_warnings(settings: T) -> Self {
+        Self { settings, warnings: Vec::new() }
+    }
 }
 
 /// What `mqt pub` is to do.

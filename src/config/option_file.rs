@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::cli::multicall::{Line, Tool, line_words};
+use crate::cli::dialect::Tool;
+use crate::cli::multicall::{Line, line_words};
 use crate::error::Failure;
 use mqt_process::text_file::{self, FileError, TextFile};
 
@@ -74,7 +75,7 @@ fn unreadable(error: FileError) -> Failure {
         None if error.is_utf_16() => format!("Error: the options file {path} is UTF-16, save it as UTF-8."),
         None => format!("Error: Unable to open options file {error}."),
     };
-    Failure::from(error).old_text(old)
+    Failure::from(error).mosquitto_text(old)
 }
 
 /// `$XDG_CONFIG_HOME/NAME`, else `$HOME/.config/NAME`, on Windows `%USERPROFILE%\NAME.conf`. A variable that is set
@@ -192,7 +193,7 @@ mod tests {
             assert_eq!(read_named(&path).unwrap_err().what, told);
             let failure = read(Tool::Subscribe, Some(path.as_os_str()), &|_| None).unwrap_err();
             let old = format!("Error: the options file {} is UTF-16, save it as UTF-8.", path.display());
-            assert_eq!(failure.old_end().text, old);
+            assert_eq!(failure.mosquitto_end().text, old);
         }
     }
 
@@ -216,7 +217,7 @@ mod tests {
     fn a_file_that_is_named_has_to_be_there() {
         let nothing = |_: &str| None;
         let failure = read(Tool::Publish, Some(OsStr::new("/nowhere/at-all")), &nothing).unwrap_err();
-        let end = failure.old_end();
+        let end = failure.mosquitto_end();
         assert_eq!(end.code, 1);
         assert!(
             end.text.starts_with("Error: Unable to open options file \"/nowhere/at-all\": "),

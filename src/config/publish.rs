@@ -26,7 +26,7 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(topic);
     }
-    if merged.args.dialect.tool().is_none() {
+    if !merged.args.dialect.is_mosquitto() {
         rules::check_publish(&args)?;
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
@@ -35,7 +35,7 @@ pub(super) fn resolve(
     client::warn_of_topics(topics, &merged, environment, &mut warnings);
     let mqtt5_only = args.require_subscriber.then_some("--require-subscriber");
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
-    if merged.args.dialect.tool().is_some() {
+    if merged.args.dialect.is_mosquitto() {
         mosquitto::settle(&mut client, mosquitto::RECEIVE_MAXIMUM, args.stdin_line, random::seed());
     } else if merged.args.session.session_expiry.is_none() && may_be_exactly_once(&args) {
         keep_session_while_running(&mut client);

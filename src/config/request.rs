@@ -105,7 +105,7 @@ pub(super) fn resolve(
     if !version_3 {
         if properties.response_topic().is_some() {
             return Err(Failure::usage("the response topic is given twice: by -e and by -D")
-                .old_text("Error in PUBLISH properties: Duplicate response topic."));
+                .mosquitto_text("Error in PUBLISH properties: Duplicate response topic."));
         }
         properties.push(Property::ResponseTopic(response_topic.as_byte_string().clone()));
     }
@@ -165,7 +165,7 @@ fn source(args: &RequestArgs) -> Source {
 fn output(args: &RequestArgs) -> OutputFormat {
     match &args.format {
         Some(format) => OutputFormat::Template { format: format.clone(), pretty: args.pretty },
-        None if args.verbose => OutputFormat::Verbose { null: args.connection.dialect.tool().is_some() },
+        None if args.verbose => OutputFormat::Verbose { null: args.connection.dialect.is_mosquitto() },
         None => OutputFormat::Payload,
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn check_served(tls: &TlsArgs) -> Result<(), Failure> {
         } else {
             format!("Error: {}.\nInstead: {}.", failure.what, failure.hints.join("; "))
         };
-        failure.old_text(text)
+        failure.mosquitto_text(text)
     })
 }
 

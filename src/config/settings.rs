@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::cli::multicall::Dialect;
+use crate::cli::dialect::Dialect;
 use crate::cli::values::{Chance, Speed};
 use crate::cli::{ColorChoice, Decode, OnError, Overflow, SummaryFormat};
 use mqt_client::ClientOptions;

@@ -21,13 +21,13 @@ pub(super) fn resolve(
             .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
         args.topic.push(filter);
     }
-    if merged.args.dialect.tool().is_none() {
+    if !merged.args.dialect.is_mosquitto() {
         rules::check_subscribe(&args)?;
     }
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
     client::warn_of_topics(filters.map(|filter| &**filter), &merged, environment, &mut warnings);
-    let mosquitto = merged.args.dialect.tool().is_some();
+    let mosquitto = merged.args.dialect.is_mosquitto();
     // MQTT 3 has nothing for these, and the mosquitto clients take them without a word.
     let mqtt5_only = if mosquitto { None } else { mqtt5_only(&args) };
     let mut client = client::resolve(&merged, environment, mqtt5_only)?;
@@ -98,7 +98,7 @@ fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
 }
 
 fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
-    let own_rules = args.connection.dialect.tool().is_none();
+    let own_rules = !args.connection.dialect.is_mosquitto();
     let retain_handling = if args.no_retained && !version_3 {
         RetainHandling::Never
     } else {
@@ -121,7 +121,7 @@ fn output(args: &SubscribeArgs) -> OutputFormat {
     } else if args.json {
         OutputFormat::Json { pretty: args.pretty }
     } else if args.verbose {
-        OutputFormat::Verbose { null: args.connection.dialect.tool().is_some() }
+        OutputFormat::Verbose { null: args.connection.dialect.is_mosquitto() }
     } else {
         OutputFormat::Payload
     }

@@ -66,12 +66,12 @@ pub struct Presentation {
     /// The colours.
     pub style: Style,
     /// Whether warnings have the words of the mosquitto clients.
-    pub old_words: bool,
+    pub mosquitto_words: bool,
 }
 
 impl Default for Presentation {
     fn default() -> Self {
-        Self { target: Target::Pipe, newline: true, style: Style::plain(), old_words: false }
+        Self { target: Target::Pipe, newline: true, style: Style::plain(), mosquitto_words: false }
     }
 }
 

@@ -43,8 +43,12 @@ fn a_terminal_gets_printable_text_and_our_colours_only() {
         state
     };
     let style = Style::colored();
-    let presentation =
-        Presentation { target: Target::Terminal, newline: true, style: style.clone(), old_words: false };
+    let presentation = Presentation {
+        target: Target::Terminal,
+        newline: true,
+        style: style.clone(),
+        mosquitto_words: false,
+    };
     let template = Template::parse("%t|%20p|%P|%C|%R|%D|%j|%J|%X").expect("a format");
     let mut formatters: Vec<(&str, Box<dyn Formatter>)> = vec![
         ("payload", Box::new(Text::payload(&presentation))),

@@ -200,8 +200,8 @@ impl Ui {
     pub fn presentation(&self, newline: bool, raw: bool) -> Presentation {
         let stdout = &self.inner.stdout;
         let target = if stdout.is_terminal && !raw { Target::Terminal } else { Target::Pipe };
-        let old_words = self.inner.settings.dialect.tool().is_some();
-        Presentation { target, newline, style: stdout.style.clone(), old_words }
+        let mosquitto_words = self.inner.settings.dialect.is_mosquitto();
+        Presentation { target, newline, style: stdout.style.clone(), mosquitto_words }
     }
 
     /// Writes to stdout: help texts, lists. A closed pipe is a normal end and no error.
@@ -229,12 +229,12 @@ impl Ui {
     pub fn failure(&self, failure: &Failure) {
         let of_options =
             failure.kind == Kind::Usage && matches!(failure.keyword, "usage" | "file" | "config");
-        let old = self.inner.settings.dialect.tool().is_some();
+        let old = self.inner.settings.dialect.is_mosquitto();
         if self.inner.settings.quiet && (old || !of_options) {
             return;
         }
         if old {
-            let text = failure.old_end().text;
+            let text = failure.mosquitto_end().text;
             if !text.is_empty() {
                 self.status(&text);
             }
@@ -257,7 +257,7 @@ impl Ui {
 
     /// Prints `mqt: warning[keyword]: text`. Not under `--quiet`.
     pub fn warning(&self, keyword: &str, text: &str) {
-        if self.inner.settings.dialect.tool().is_some() {
+        if self.inner.settings.dialect.is_mosquitto() {
             self.status(&format!("Warning: {text}"));
         } else if !self.inner.settings.quiet {
             self.talk(&self.line(Role::Warning, "warning", keyword, text));
@@ -266,7 +266,7 @@ impl Ui {
 
     /// Says what a formatter could not print.
     pub fn unprintable(&self, text: &str) {
-        if self.inner.settings.dialect.tool().is_some() {
+        if self.inner.settings.dialect.is_mosquitto() {
             self.status(text);
         } else {
             self.warning("format", text);
@@ -275,7 +275,7 @@ impl Ui {
 
     /// Prints `mqt: note[keyword]: text`. Not under `--quiet`, and not in the manner of a mosquitto client.
     pub fn note(&self, keyword: &str, text: &str) {
-        if !self.inner.settings.quiet && self.inner.settings.dialect.tool().is_none() {
+        if !self.inner.settings.quiet && !self.inner.settings.dialect.is_mosquitto() {
             self.talk(&self.line(Role::Note, "note", keyword, text));
         }
     }
@@ -315,7 +315,7 @@ impl Ui {
     pub fn summary(&self, summary: &Summary) {
         let text = match self.inner.settings.summary {
             Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
-            None if self.inner.settings.quiet || self.inner.settings.dialect.tool().is_some() => return,
+            None if self.inner.settings.quiet || self.inner.settings.dialect.is_mosquitto() => return,
             // Whoever interrupts a run wants to know how far it came.
             None if summary.unconfirmed == 0 && summary.exit < 128 => return,
             Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
@@ -338,7 +338,7 @@ impl Ui {
     /// and only after a second.
     #[must_use]
     pub fn progress(&self, total: Amount) -> Progress {
-        let plain = self.inner.settings.dialect.tool().is_some();
+        let plain = self.inner.settings.dialect.is_mosquitto();
         let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet && !plain;
         Progress::new(wanted.then(|| self.clone()), total)
     }

@@ -14,7 +14,7 @@ mod view;
 
 use std::time::Duration;
 
-use crate::commands::signals::{Signal, Signals};
+use crate::commands::signals::{Exit, Signal, Signals};
 use crate::commands::{local_broker, run_to_end};
 use crate::config::{WatchMode, WatchSettings};
 use crate::error::Failure;
@@ -38,15 +38,11 @@ const BREATH: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// No connection, a refused subscription, a file that cannot be read or written.
-pub fn run(settings: WatchSettings, ui: &Ui) -> Result<(), Failure> {
-    if let Some(signal) = run_to_end(watch(settings, ui))? {
-        ui.close();
-        signal.die();
-    }
-    Ok(())
+pub fn run(settings: WatchSettings, ui: &Ui) -> Result<Exit, Failure> {
+    run_to_end(watch(settings, ui))
 }
 
-async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Option<Signal>, Failure> {
+async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Exit, Failure> {
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     let mut signals = Signals::listen().map_err(|error| crate::commands::shortage(&error))?;
     let properties = &mut settings.client.connect_properties;
@@ -67,5 +63,5 @@ async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Option<Signal>, F
     let signal = end?;
     watcher.finish(&mut signals, signal).await?;
     drop(broker);
-    Ok(signal.filter(|signal| *signal != Signal::Interrupt))
+    Ok(signal.filter(|signal| *signal != Signal::Interrupt).into())
 }

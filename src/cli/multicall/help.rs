@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
+use super::super::dialect::Tool;
+use super::MOSQUITTO_VERSION;
 use super::option::{Definition, Opt, Value};
-use super::{MOSQUITTO_VERSION, Tool};
 use crate::cli::{publish, request, subscribe};
 
 /// The line for `--version`. Scripts read the number behind `version`.

@@ -3,7 +3,7 @@
 //!
 //! The rules are plain. Words are looked at one by one, from left to right; an option is the whole word; an option
 //! that takes a value takes the next word, whatever that is; the first fault ends it all. What the two dialects
-//! have in common is everything behind the words: defaults, texts and exit statuses differ by [`Dialect`].
+//! have in common is everything behind the words: defaults, texts and exit statuses differ by [`Dialect`](super::dialect::Dialect).
 
 mod c_number;
 pub mod differences;
@@ -14,75 +14,18 @@ mod reading;
 mod topic;
 mod url;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use super::Request;
+use super::dialect::Tool;
 use mqt_client::error::system_reason;
 use option::{Definition, Opt};
 use reading::Reading;
 
 /// The version of the mosquitto clients that the old names behave like.
 pub const MOSQUITTO_VERSION: &str = "2.1.2";
-
-/// One of the three programs that this one stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tool {
-    /// `mosquitto_pub`
-    Publish,
-    /// `mosquitto_sub`
-    Subscribe,
-    /// `mosquitto_rr`
-    Request,
-}
-
-impl Tool {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Request];
-
-    /// The name of the program.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Publish => "mosquitto_pub",
-            Self::Subscribe => "mosquitto_sub",
-            Self::Request => "mosquitto_rr",
-        }
-    }
-
-    /// The tool that a program was called as: the last part of `argv[0]`, without `.exe`.
-    #[must_use]
-    pub fn of(program: &OsStr) -> Option<Self> {
-        let name = Path::new(program).file_name()?.to_str()?;
-        let name = match name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) {
-            Some((stem, end)) if end.eq_ignore_ascii_case(".exe") => stem,
-            _ => name,
-        };
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
-    }
-}
-
-/// Whose habits are followed where they differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dialect {
-    /// Those of mqt.
-    #[default]
-    Mqt,
-    /// Those of a mosquitto client.
-    Mosquitto(Tool),
-}
-
-impl Dialect {
-    /// The mosquitto client, where it is one.
-    #[must_use]
-    pub const fn tool(self) -> Option<Tool> {
-        match self {
-            Self::Mqt => None,
-            Self::Mosquitto(tool) => Some(tool),
-        }
-    }
-}
 
 /// What a mosquitto client is asked for.
 #[derive(Debug)]

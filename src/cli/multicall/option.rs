@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::Tool;
+use super::super::dialect::Tool;
 
 /// An option, whatever its names are: the table below says what each is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

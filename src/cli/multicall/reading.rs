@@ -15,10 +15,9 @@ use crate::cli::{PublishArgs, Request, RequestArgs, SubscribeArgs};
 use mqt_client::{Scheme, VersionChoice};
 use mqt_proto::{QoS, TopicFilter, TopicName, Version};
 
+use super::super::dialect::{Dialect, Tool};
 use super::option::{Definition, Opt, Value};
-use super::{
-    Dialect, Fault, Outside, Tool, c_number, missing, not_loaded, property, tls_file_missing, topic, url,
-};
+use super::{Fault, Outside, c_number, missing, not_loaded, property, tls_file_missing, topic, url};
 
 /// The limit for a payload, in bytes.
 const MOST_PAYLOAD: usize = 268_435_455;

@@ -4,6 +4,7 @@ use super::*;
 use crate::cli::{PublishArgs, RequestArgs, SubscribeArgs};
 use mqt_client::VersionChoice;
 use mqt_proto::{QoS, Version};
+use std::ffi::OsStr;
 
 fn words(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(|word| OsString::from(if word == "''" { "" } else { word })).collect()

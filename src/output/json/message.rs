@@ -9,7 +9,7 @@ use mqt_proto::{Message, Properties, Property, PropertyKind, PropertyValue};
 
 /// Whose JSON it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::output) enum Dialect {
+pub(in crate::output) enum JsonForm {
     /// That of `--json`: time as RFC 3339 wants it, the DUP flag when it is set, `""` for an empty payload.
     Lossless,
     /// mosquitto's `%j`: no colon in the offset, no DUP flag, `null` for an empty payload.
@@ -25,7 +25,7 @@ const PRETTY_LENGTH: usize = 1024 * 1024;
 pub(in crate::output) fn push_message(
     delivery: &Delivery,
     moment: &Moment<'_>,
-    dialect: Dialect,
+    dialect: JsonForm,
     look: &Look,
     out: &mut Vec<u8>,
 ) {
@@ -33,7 +33,7 @@ pub(in crate::output) fn push_message(
     push_head(delivery, moment, dialect, &mut json);
     let payload = &delivery.publish.message.payload;
     match std::str::from_utf8(payload) {
-        Ok("") if dialect == Dialect::Mosquitto => {
+        Ok("") if dialect == JsonForm::Mosquitto => {
             json.key("payload");
             json.raw(b"null");
         }
@@ -59,7 +59,7 @@ pub(in crate::output) fn push_message_with_json_payload(
 ) -> bool {
     let start = out.len();
     let mut json = Emitter::new(look, out);
-    push_head(delivery, moment, Dialect::Mosquitto, &mut json);
+    push_head(delivery, moment, JsonForm::Mosquitto, &mut json);
     json.key("payload");
     let payload = &delivery.publish.message.payload;
     let valid =
@@ -74,14 +74,14 @@ pub(in crate::output) fn push_message_with_json_payload(
     valid
 }
 
-fn push_head(delivery: &Delivery, moment: &Moment<'_>, dialect: Dialect, json: &mut Emitter<'_>) {
+fn push_head(delivery: &Delivery, moment: &Moment<'_>, dialect: JsonForm, json: &mut Emitter<'_>) {
     let publish = &delivery.publish;
     let Message { topic, payload, qos, retain, properties } = &publish.message;
     json.begin_object();
     json.key("tst");
     json.quoted(|out| match dialect {
-        Dialect::Lossless => moment.push_rfc3339(out),
-        Dialect::Mosquitto => moment.push_basic_offset(out),
+        JsonForm::Lossless => moment.push_rfc3339(out),
+        JsonForm::Mosquitto => moment.push_basic_offset(out),
     });
     json.key("topic");
     json.string(topic);
@@ -89,7 +89,7 @@ fn push_head(delivery: &Delivery, moment: &Moment<'_>, dialect: Dialect, json: &
     json.integer(u64::from(qos.level()));
     json.key("retain");
     json.raw(if *retain { b"true" } else { b"false" });
-    if publish.dup && dialect == Dialect::Lossless {
+    if publish.dup && dialect == JsonForm::Lossless {
         json.key("dup");
         json.raw(b"true");
     }

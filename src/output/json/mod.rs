@@ -18,7 +18,7 @@ pub use splitter::{Found, InputFault, InputPlace, Splitter};
 pub use message::user_properties;
 
 pub(super) use emitter::{Layout, Look};
-pub(super) use message::{Dialect, push_message, push_message_with_json_payload};
+pub(super) use message::{JsonForm, push_message, push_message_with_json_payload};
 
 use scanner::Scanner;
 
@@ -58,7 +58,7 @@ impl Json {
 
 impl Formatter for Json {
     fn format(&mut self, delivery: &Delivery, out: &mut Vec<u8>) {
-        push_message(delivery, &self.clock.at(delivery.received), Dialect::Lossless, &self.look, out);
+        push_message(delivery, &self.clock.at(delivery.received), JsonForm::Lossless, &self.look, out);
         if self.newline {
             out.push(b'\n');
         }

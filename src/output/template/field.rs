@@ -3,7 +3,7 @@
 use super::super::Delivery;
 use super::super::Target;
 use super::super::clock::Moment;
-use super::super::json::{Dialect, Look, push_message, push_message_with_json_payload};
+use super::super::json::{JsonForm, Look, push_message, push_message_with_json_payload};
 use super::super::sanitize::{Keep, escape, escape_into};
 use super::Spec;
 use mqt_proto::Property;
@@ -98,18 +98,18 @@ pub(super) struct Renderer {
     target: Target,
     look: Look,
     /// Warnings are those of the mosquitto clients.
-    old_words: bool,
+    mosquitto_words: bool,
     warnings: Vec<String>,
     unsaid: usize,
 }
 
 impl Renderer {
     pub(super) const fn new(target: Target, look: Look) -> Self {
-        Self { target, look, old_words: false, warnings: Vec::new(), unsaid: 0 }
+        Self { target, look, mosquitto_words: false, warnings: Vec::new(), unsaid: 0 }
     }
 
     pub(super) const fn in_words(mut self, old: bool) -> Self {
-        self.old_words = old;
+        self.mosquitto_words = old;
         self
     }
 
@@ -125,7 +125,7 @@ impl Renderer {
     fn warn(&mut self, topic: &str, field: Field) {
         if self.warnings.len() < MAX_WARNINGS {
             let topic = escape(topic);
-            self.warnings.push(match (field, self.old_words) {
+            self.warnings.push(match (field, self.mosquitto_words) {
                 (Field::Float, true) => "requested float printing, but non-float data received".to_owned(),
                 (Field::Double, true) => "requested double printing, but non-double data received".to_owned(),
                 (_, true) => format!("Error: Message payload is not valid JSON on topic {topic}."),
@@ -207,7 +207,7 @@ impl Renderer {
                 self.push_text(&text, spec, out);
             }
             Field::UnixTime => moment.push_unix(out),
-            Field::Json => push_message(delivery, moment, Dialect::Mosquitto, &self.look, out),
+            Field::Json => push_message(delivery, moment, JsonForm::Mosquitto, &self.look, out),
             Field::JsonPayload => {
                 if !push_message_with_json_payload(delivery, moment, &self.look, out) {
                     self.warn(&message.topic, field);

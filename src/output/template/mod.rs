@@ -92,7 +92,7 @@ impl Template {
         let layout = if pretty { Layout::Tabbed } else { Layout::Compact };
         self.newline = presentation.newline;
         self.renderer = Renderer::new(presentation.target, Look::new(layout, presentation))
-            .in_words(presentation.old_words);
+            .in_words(presentation.mosquitto_words);
         self
     }
 

@@ -103,7 +103,7 @@ fn a_payload_of_the_wrong_shape_leaves_a_gap_and_a_warning() {
             "the payload is not valid JSON, as '%J' wants it (topic a\\x1b)",
         ]
     );
-    let presentation = Presentation { old_words: true, ..Presentation::default() };
+    let presentation = Presentation { mosquitto_words: true, ..Presentation::default() };
     let mut old = Template::parse("%f%d%J").expect("a format").present(&presentation, false);
     record(&mut old, &delivery("a\x1b", b"nope!"));
     assert_eq!(

@@ -164,7 +164,12 @@ impl Watcher<'_> {
         if self.replay.is_some() {
             return self.warn("this is a recording already".to_owned());
         }
-        if self.recorder.take().is_some() {
+        if let Some(recorder) = self.recorder.take() {
+            // Nothing waits for the file any more: neither the broker for acknowledgements, nor reading.
+            if let Some(client) = &mut self.client {
+                client.session_mut().acknowledge(recorder.newest());
+                client.set_reading(true);
+            }
             self.app.update(Action::Recording(None));
             return self.tell(Gravity::Note, "record", "the recording has ended".to_owned());
         }

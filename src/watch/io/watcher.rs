@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::commands::failure::{from_client, from_refusal, from_setup, from_suback};
+use crate::commands::outlet::Outlet;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::talk::Talk;
 use crate::config::{WatchMode, WatchSettings};
@@ -16,7 +17,7 @@ use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape;
 use crate::output::units::Many;
 use crate::ui::Ui;
-use crate::watch::io::recorder::Recorder;
+use crate::watch::io::recorder::record_to;
 use crate::watch::io::replay::Replay;
 use crate::watch::state::app::{Action, App, Gravity, Link};
 use crate::watch::{FOR_EVER, GRACE, SAY_EVERY};
@@ -36,7 +37,7 @@ pub(crate) struct Watcher<'a> {
     pub(crate) app: App,
     pub(crate) client: Option<Client>,
     pub(crate) replay: Option<Replay>,
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recorder: Option<Outlet>,
     pub(crate) start: Instant,
     /// When the subscriptions were answered, or the first message of a recording came.
     pub(crate) since: Option<Instant>,
@@ -115,7 +116,7 @@ impl<'a> Watcher<'a> {
     }
 
     pub(crate) fn record_to(&mut self, path: PathBuf) -> Result<(), Failure> {
-        let (recorder, torn) = Recorder::open(&path, self.ui)?;
+        let (recorder, torn) = record_to(&path, self.ui)?;
         self.recorder = Some(recorder);
         if torn {
             let text =
@@ -233,7 +234,9 @@ impl<'a> Watcher<'a> {
         if let Some(delivery) = last {
             match &mut self.recorder {
                 Some(recorder) => {
-                    recorder.push(recorded, delivery);
+                    if let Some(safe) = recorder.push(recorded, delivery) {
+                        client.session_mut().acknowledge(safe);
+                    }
                     if recorder.is_full() {
                         client.set_reading(false);
                     }
@@ -301,7 +304,7 @@ impl<'a> Watcher<'a> {
     pub(crate) fn recorded(&mut self, written: Result<Option<u64>, crate::ui::PrintError>) {
         match written {
             Ok(safe) => {
-                let full = self.recorder.as_ref().is_some_and(Recorder::is_full);
+                let full = self.recorder.as_ref().is_some_and(Outlet::is_full);
                 if let Some(client) = &mut self.client {
                     if let Some(delivery) = safe {
                         client.session_mut().acknowledge(delivery);
@@ -358,7 +361,7 @@ impl<'a> Watcher<'a> {
                 fewer_since = now;
             }
             left = unconfirmed;
-            let is_recorded = self.recorder.as_ref().is_none_or(Recorder::is_done);
+            let is_recorded = self.recorder.as_ref().is_none_or(Outlet::is_written);
             let within = match self.settings.client.ack_timeout {
                 Duration::ZERO => FOR_EVER,
                 within => within,
@@ -429,7 +432,7 @@ pub(crate) async fn came_in(
 }
 
 /// Waits until something is recorded.
-pub(crate) async fn written(recorder: &mut Option<Recorder>) -> Result<Option<u64>, crate::ui::PrintError> {
+pub(crate) async fn written(recorder: &mut Option<Outlet>) -> Result<Option<u64>, crate::ui::PrintError> {
     match recorder {
         Some(recorder) => recorder.written().await,
         None => std::future::pending().await,

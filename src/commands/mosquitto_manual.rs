@@ -1,13 +1,14 @@
 //! The manual pages of the old names.
 
-use crate::cli::multicall::{self, Tool, differences};
-use crate::error::{EXIT_STATUS, OldCode};
+use crate::cli::dialect::Tool;
+use crate::cli::multicall::{self, differences};
+use crate::error::{EXIT_STATUS, MosquittoCode};
 
 use super::generate::escape;
 
 /// The manual of each: file name and content.
 #[must_use]
-pub fn old_manual() -> Vec<(String, Vec<u8>)> {
+pub fn mosquitto_manual() -> Vec<(String, Vec<u8>)> {
     Tool::ALL.map(|tool| (format!("{}.1", tool.name()), page(tool).into_bytes())).into()
 }
 
@@ -64,10 +65,10 @@ fn page(tool: Tool) -> String {
     }
     page.section("\"EXIT STATUS\"");
     for row in EXIT_STATUS.iter().filter(|row| row.kind != Some(crate::error::Kind::Verdict)) {
-        page.term(&row.old_code.to_string(), row.meaning);
+        page.term(&row.mosquitto_code.to_string(), row.meaning);
     }
     page.term("1 to 5, 128 to 162", "also: the code with which the broker refused the connection");
-    for old in OldCode::ALL {
+    for old in MosquittoCode::ALL {
         page.term(&old.code.to_string(), old.meaning);
     }
     page.raw(".PP\nOther than mosquitto, for 0 hid a loss there or the number was left to chance:");
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn each_page_tells_every_option_and_every_exception() {
-        for (name, page) in old_manual() {
+        for (name, page) in mosquitto_manual() {
             let page = String::from_utf8(page).unwrap();
             assert!(page.contains(".TP\n.B \\-h, \\-\\-host <host>\n"), "{name}");
             for one in differences::EXIT_STATUSES {
