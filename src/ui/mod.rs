@@ -10,6 +10,7 @@ mod printer;
 mod progress;
 mod reader;
 mod summary;
+mod voice;
 
 pub use live::LiveLine;
 pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
@@ -31,6 +32,7 @@ use crate::output::{Presentation, Role, Style, Target};
 use errors::Errors;
 use mqt_process::readiness::PIECE;
 use mqt_process::signal::interruptible;
+use voice::{Voice, as_lines};
 
 /// Talks to the person at the terminal, or to the log that stderr goes to. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ pub struct Ui {
 struct Inner {
     program: &'static str,
     settings: UiSettings,
+    voice: Voice,
     stdout: Stream,
     stderr: Stream,
     bar: Mutex<Option<ProgressBar>>,
@@ -167,6 +170,7 @@ impl Ui {
         Self {
             inner: Arc::new(Inner {
                 program,
+                voice: Voice::of(settings.dialect, program),
                 settings,
                 stdout,
                 stderr,
@@ -227,63 +231,36 @@ impl Ui {
     /// Prints a failure: `mqt: error[keyword]: what`, then its causes and hints. Under `--quiet` only what is wrong
     /// with the options, and the files that they name.
     pub fn failure(&self, failure: &Failure) {
-        let of_options =
-            failure.kind == Kind::Usage && matches!(failure.keyword, "usage" | "file" | "config");
-        let old = self.inner.settings.dialect.is_mosquitto();
-        if self.inner.settings.quiet && (old || !of_options) {
-            return;
+        let Inner { voice, settings, stderr, .. } = &*self.inner;
+        if !settings.quiet || voice.reports_when_quiet(failure) {
+            self.talk(&voice.failure(failure, &stderr.style));
         }
-        if old {
-            let text = failure.mosquitto_end().text;
-            if !text.is_empty() {
-                self.status(&text);
-            }
-            return;
-        }
-        let style = &self.inner.stderr.style;
-        let mut text = self.line(Role::Error, "error", failure.keyword, &failure.what);
-        for cause in &failure.causes {
-            text.push_str(&format!(
-                "  {} {}\n",
-                style.paint(Role::Note, "caused by:"),
-                shortened(&escape(cause))
-            ));
-        }
-        for hint in &failure.hints {
-            text.push_str(&format!("  {} {}\n", style.paint(Role::Hint, "hint:"), shortened(&escape(hint))));
-        }
-        self.talk(&text);
     }
 
     /// Prints `mqt: warning[keyword]: text`. Not under `--quiet`.
     pub fn warning(&self, keyword: &str, text: &str) {
-        if self.inner.settings.dialect.is_mosquitto() {
-            self.status(&format!("Warning: {text}"));
-        } else if !self.inner.settings.quiet {
-            self.talk(&self.line(Role::Warning, "warning", keyword, text));
-        }
+        self.say(self.inner.voice.warning(keyword, text, &self.inner.stderr.style));
     }
 
     /// Says what a formatter could not print.
     pub fn unprintable(&self, text: &str) {
-        if self.inner.settings.dialect.is_mosquitto() {
-            self.status(text);
-        } else {
-            self.warning("format", text);
-        }
+        self.say(self.inner.voice.unprintable(text, &self.inner.stderr.style));
     }
 
     /// Prints `mqt: note[keyword]: text`. Not under `--quiet`, and not in the manner of a mosquitto client.
     pub fn note(&self, keyword: &str, text: &str) {
-        if !self.inner.settings.quiet && !self.inner.settings.dialect.is_mosquitto() {
-            self.talk(&self.line(Role::Note, "note", keyword, text));
-        }
+        self.say(self.inner.voice.note(keyword, text, &self.inner.stderr.style));
     }
 
     /// Prints a text of one or more lines as it is, but for control characters. Not under `--quiet`.
     pub fn status(&self, text: &str) {
+        self.say(as_lines(text));
+    }
+
+    /// Prints lines, unless under `--quiet`.
+    fn say(&self, lines: String) {
         if !self.inner.settings.quiet {
-            self.talk(&format!("{}\n", escape_keeping(text, Keep::Lines)));
+            self.talk(&lines);
         }
     }
 
@@ -315,7 +292,7 @@ impl Ui {
     pub fn summary(&self, summary: &Summary) {
         let text = match self.inner.settings.summary {
             Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
-            None if self.inner.settings.quiet || self.inner.settings.dialect.is_mosquitto() => return,
+            None if self.inner.settings.quiet || !self.inner.voice.shows_progress() => return,
             // Whoever interrupts a run wants to know how far it came.
             None if summary.unconfirmed == 0 && summary.exit < 128 => return,
             Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
@@ -338,8 +315,8 @@ impl Ui {
     /// and only after a second.
     #[must_use]
     pub fn progress(&self, total: Amount) -> Progress {
-        let plain = self.inner.settings.dialect.is_mosquitto();
-        let wanted = self.inner.stderr.is_terminal && !self.inner.settings.quiet && !plain;
+        let Inner { stderr, settings, voice, .. } = &*self.inner;
+        let wanted = stderr.is_terminal && !settings.quiet && voice.shows_progress();
         Progress::new(wanted.then(|| self.clone()), total)
     }
 
@@ -365,14 +342,11 @@ impl Ui {
         terminal_size::terminal_size().map_or(USUAL, |(width, _)| width.0.into())
     }
 
-    fn line(&self, role: Role, word: &str, keyword: &str, text: &str) -> String {
-        let head = format!("{word}[{keyword}]:");
-        let painted = self.inner.stderr.style.paint(role, &head);
-        format!("{}: {painted} {}\n", self.inner.program, shortened(&escape(text)))
-    }
-
     /// One write to stderr, above the progress bar where there is one.
     fn talk(&self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let bar = lock(&self.inner.bar).clone();
         // Nobody is left to be told that stderr is closed or full.
         let write = || drop(self.inner.stderr.write(text.as_bytes()));
