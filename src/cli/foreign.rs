@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn no_row_has_a_name_that_is_an_option_and_every_option_in_one_is_there() {
         let plain = |name: &str| name.replace('-', "");
-        for (name, define) in super::super::COMMANDS {
+        for super::super::CommandRow { name, define, .. } in super::super::COMMANDS {
             let command = define();
             if !command.get_arguments().any(|arg| arg.get_id() == "url") {
                 continue;
@@ -376,7 +376,7 @@ mod tests {
 
     #[test]
     fn no_name_stands_twice_for_a_command() {
-        for (name, _) in super::super::COMMANDS {
+        for super::super::CommandRow { name, .. } in super::super::COMMANDS {
             let mut names: Vec<&str> = FOREIGN
                 .iter()
                 .filter(|row| row.commands.contains(name))

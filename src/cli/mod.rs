@@ -24,6 +24,7 @@ pub mod watch;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
@@ -33,7 +34,7 @@ pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
 pub use install_links::InstallLinksArgs;
 pub use profile::{ProfileAction, ProfileArgs};
-use property::Shape;
+use property::{PlacedProperty, Shape};
 pub use publish::PublishArgs;
 pub use request::RequestArgs;
 pub use subscribe::SubscribeArgs;
@@ -107,21 +108,90 @@ Examples:
 `mqt help COMMAND` explains a command, `mqt help exit-codes` the exit statuses.
 ";
 
-/// Builds the definition of a command.
-type Define = fn() -> Command;
+/// A command of mqt.
+struct CommandRow {
+    name: &'static str,
+    /// Its definition for clap.
+    define: fn() -> Command,
+    /// What is asked for by its words, and by the properties (`-D`) among them.
+    request: fn(&mut ArgMatches, Vec<PlacedProperty>) -> Result<Request, clap::Error>,
+}
 
-/// The commands, in the order of the help: name and definition.
-const COMMANDS: &[(&str, Define)] = &[
-    ("pub", publish::command),
-    ("sub", subscribe::command),
-    ("bench", bench::command),
-    ("rr", request::command),
-    ("watch", watch::command),
-    ("broker", broker::command),
-    ("profile", profile::command),
-    ("install-links", install_links::command),
-    ("generate", generate::command),
-    ("help", help_command),
+/// The commands, in the order of the help.
+const COMMANDS: &[CommandRow] = &[
+    CommandRow {
+        name: "pub",
+        define: publish::command,
+        request: |matches, properties| {
+            let mut args = PublishArgs::from_arg_matches_mut(matches)?;
+            args.connection.session.property = properties;
+            args.topic.extend(args.topic_word.take());
+            args.message = args.message.take().or(args.message_word.take());
+            Ok(Request::Publish(Box::new(args)))
+        },
+    },
+    CommandRow {
+        name: "sub",
+        define: subscribe::command,
+        request: |matches, properties| {
+            let mut args = SubscribeArgs::from_arg_matches_mut(matches)?;
+            args.connection.session.property = properties;
+            args.topic.append(&mut args.filter_words);
+            Ok(Request::Subscribe(Box::new(args)))
+        },
+    },
+    CommandRow {
+        name: "bench",
+        define: bench::command,
+        request: |matches, properties| {
+            let mut args = BenchArgs::from_arg_matches_mut(matches)?;
+            args.load.connection.session.property = properties;
+            Ok(Request::Bench(Box::new(args)))
+        },
+    },
+    CommandRow {
+        name: "rr",
+        define: request::command,
+        request: |matches, properties| {
+            let mut args = RequestArgs::from_arg_matches_mut(matches)?;
+            args.connection.session.property = properties;
+            Ok(Request::Request(Box::new(args)))
+        },
+    },
+    CommandRow {
+        name: "watch",
+        define: watch::command,
+        request: |matches, properties| {
+            let mut args = WatchArgs::from_arg_matches_mut(matches)?;
+            args.connection.session.property = properties;
+            Ok(Request::Watch(Box::new(args)))
+        },
+    },
+    CommandRow {
+        name: "broker",
+        define: broker::command,
+        request: |matches, _| Ok(Request::Broker(Box::new(BrokerArgs::from_arg_matches_mut(matches)?))),
+    },
+    CommandRow {
+        name: "profile",
+        define: profile::command,
+        request: |matches, _| ProfileArgs::from_arg_matches_mut(matches).map(Request::Profile),
+    },
+    CommandRow {
+        name: "install-links",
+        define: install_links::command,
+        request: |matches, _| InstallLinksArgs::from_arg_matches_mut(matches).map(Request::InstallLinks),
+    },
+    CommandRow {
+        name: "generate",
+        define: generate::command,
+        request: |matches, _| GenerateArgs::from_arg_matches_mut(matches).map(Request::Generate),
+    },
+    CommandRow {
+        name: "help",
+        define: help_command,
+        request: |matches, _| Ok(explain(matches.get_one::<String>("topic").map(String::as_str))),
+    },
 ];
 
 /// The whole command line, for help, completions and manual pages.
@@ -146,8 +216,8 @@ pub fn command() -> Command {
         .subcommand_value_name("COMMAND")
         .subcommand_help_heading("Commands")
         .after_help(EXAMPLES);
-    for (_, define) in COMMANDS {
-        command = command.subcommand(with_variables(with_help(define())));
+    for row in COMMANDS {
+        command = command.subcommand(with_variables(with_help((row.define)())));
     }
     with_help(command)
 }
@@ -200,24 +270,17 @@ fn help_command() -> Command {
         .arg(
             Arg::new("topic")
                 .value_name("COMMAND|exit-codes")
-                .value_parser([
-                    "pub",
-                    "sub",
-                    "rr",
-                    "bench",
-                    "watch",
-                    "broker",
-                    "profile",
-                    "install-links",
-                    "generate",
-                    "exit-codes",
-                ])
+                .value_parser(PossibleValuesParser::new(topics()))
                 .hide_possible_values(true)
                 .help("Explain this")
-                .long_help(
-                    "Explain this.\n\npub, sub, rr, bench, watch, broker, profile, install-links, generate or exit-codes.",
-                ),
+                .long_help(format!("Explain this.\n\nOne of: {}.", topics().collect::<Vec<_>>().join(", "))),
         )
+}
+
+/// What `mqt help` explains.
+fn topics() -> impl Iterator<Item = &'static str> {
+    let commands = COMMANDS.iter().map(|row| row.name).filter(|name| *name != "help");
+    commands.chain(["exit-codes"])
 }
 
 /// `-h` is the host, as in mosquitto: the help is `--help` and `-?`.
@@ -270,11 +333,9 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongU
     }
     // Only the definitions of the command that is asked for are built: that is half of the time which a
     // short publish spends outside of the kernel.
-    if let Some((name, define)) = COMMANDS.iter().find(|(known, _)| *known == name) {
+    if let Some(row) = COMMANDS.iter().find(|row| row.name == name) {
         args.remove(0);
-        let shown = format!("mqt {name}");
-        let command = with_help(define()).bin_name(&shown).display_name(format!("mqt-{name}"));
-        return parse_command(name, command, args, &shown);
+        return parse_command(row, args, &format!("mqt {name}"));
     }
     if args.is_empty() {
         return Err(WrongUsage::new("a command is missing", "mqt"));
@@ -290,7 +351,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongU
 /// `mqt help bench compare`, and `mqt help bench-compare` as its manual page is called: the line that asks the command
 /// itself.
 fn help_below(args: &[OsString]) -> Option<[OsString; 4]> {
-    let is_command = |name: &OsStr| COMMANDS.iter().any(|(known, _)| name == *known);
+    let is_command = |name: &OsStr| COMMANDS.iter().any(|row| name == row.name);
     let (command, below) = match args {
         [_, command, below] => (command.as_os_str(), below.as_os_str()),
         [_, page] if !is_command(page) => {
@@ -338,12 +399,9 @@ fn stop(error: &clap::Error, definition: &Command, shown: &str) -> Result<Reques
     }
 }
 
-fn parse_command(
-    name: &str,
-    command: Command,
-    args: Vec<OsString>,
-    shown: &str,
-) -> Result<Request, WrongUsage> {
+fn parse_command(row: &CommandRow, args: Vec<OsString>, shown: &str) -> Result<Request, WrongUsage> {
+    let name = row.name;
+    let command = with_help((row.define)()).bin_name(shown).display_name(format!("mqt-{name}"));
     let short_help = is_lone_host(&args);
     let mut args = help_or(args, short_help);
     // The whole definition knows more for the help than what is needed to understand the options.
@@ -380,39 +438,7 @@ fn parse_command(
     if matches!(name, "pub" | "rr") {
         check_one_message(&matches, shown)?;
     }
-    let request = match name {
-        "pub" => PublishArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
-            args.connection.session.property = properties;
-            args.topic.extend(args.topic_word.take());
-            args.message = args.message.take().or(args.message_word.take());
-            Request::Publish(Box::new(args))
-        }),
-        "sub" => SubscribeArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
-            args.connection.session.property = properties;
-            args.topic.append(&mut args.filter_words);
-            Request::Subscribe(Box::new(args))
-        }),
-        "bench" => BenchArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
-            args.load.connection.session.property = properties;
-            Request::Bench(Box::new(args))
-        }),
-        "rr" => RequestArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
-            args.connection.session.property = properties;
-            Request::Request(Box::new(args))
-        }),
-        "watch" => WatchArgs::from_arg_matches_mut(&mut matches).map(|mut args| {
-            args.connection.session.property = properties;
-            Request::Watch(Box::new(args))
-        }),
-        "broker" => {
-            BrokerArgs::from_arg_matches_mut(&mut matches).map(|args| Request::Broker(Box::new(args)))
-        }
-        "profile" => ProfileArgs::from_arg_matches_mut(&mut matches).map(Request::Profile),
-        "install-links" => InstallLinksArgs::from_arg_matches_mut(&mut matches).map(Request::InstallLinks),
-        "generate" => GenerateArgs::from_arg_matches_mut(&mut matches).map(Request::Generate),
-        _ => return Ok(explain(matches.get_one::<String>("topic").map(String::as_str))),
-    };
-    request.map_err(|error| WrongUsage::of_clap(&error, &command, shown))
+    (row.request)(&mut matches, properties).map_err(|error| WrongUsage::of_clap(&error, &command, shown))
 }
 
 /// Where the words are that belong to no option.

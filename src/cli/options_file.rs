@@ -22,7 +22,7 @@ type Understood = (Request, Vec<Numbered<String>>);
 pub fn parse(argv: &[OsString], lines: Vec<Line>) -> Result<Understood, Numbered<WrongUsage>> {
     let name = argv.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let shown = format!("mqt {name}");
-    let define = COMMANDS.iter().find(|(known, _)| *known == name).map(|(_, define)| define);
+    let define = COMMANDS.iter().find(|row| row.name == name).map(|row| row.define);
     let command = define.map_or_else(Command::default, |define| define());
     let mut notes = Vec::new();
     for Line { number, words } in &lines {

@@ -1,5 +1,6 @@
 //! From connection options to what a client is made from.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,23 @@ pub(super) struct Merged {
     pub leads_elsewhere: bool,
     /// What is to be said.
     pub warnings: Vec<Warning>,
+}
+
+impl Merged {
+    /// Holds rules of mqt. A mosquitto client has its own, which its words were held to when they were read.
+    pub fn hold(&self, rules: impl FnOnce(&ConnectionArgs) -> Result<(), Failure>) -> Result<(), Failure> {
+        if self.args.dialect.is_mosquitto() { Ok(()) } else { rules(&self.args) }
+    }
+
+    /// The topic name or topic filter that stands behind the host of the URL.
+    pub fn topic_of_url<'a, T, E: fmt::Display>(
+        &'a self,
+        new: impl FnOnce(&'a str) -> Result<T, E>,
+    ) -> Result<Option<T>, Failure> {
+        let topic = self.args.server.url.as_ref().and_then(Endpoint::topic).filter(|topic| !topic.is_empty());
+        let wrong = |error: E| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic");
+        topic.map(new).transpose().map_err(wrong)
+    }
 }
 
 /// Lays what was typed over environment and profile. With `own_broker` these say nothing about where the
@@ -108,15 +126,9 @@ pub(super) fn resolve(
 ) -> Result<ClientOptions, Failure> {
     let args = &merged.args;
     rules::check_served(&args.tls)?;
-    // A mosquitto client has its own rules, which the words were held to when they were read.
-    let own_rules = !args.dialect.is_mosquitto();
-    if own_rules {
-        rules::check_connection(args)?;
-    }
+    merged.hold(rules::check_connection)?;
     let endpoint = endpoint(args)?;
-    if own_rules {
-        rules::check_transport(&merged.typed, &endpoint, merged.own_broker)?;
-    }
+    merged.hold(|_| rules::check_transport(&merged.typed, &endpoint, merged.own_broker))?;
     let session = &args.session;
     let choice = session.protocol_version.map_or(VersionChoice::Auto, |version| version.0);
     let feature = if session.property.is_empty() { mqtt5_only } else { Some("a property (-D)") };
@@ -328,9 +340,4 @@ pub(super) fn warn_of_topics<'a>(
     }
     let odd = topics.into_iter().filter(|_| told).filter_map(suspicion::suspect);
     warnings.extend(odd.map(|text| Warning { keyword: "topic", text }));
-}
-
-/// The topic that stands behind the host of a URL.
-pub(super) fn topic_of_url(args: &ConnectionArgs) -> Option<&str> {
-    args.server.url.as_ref()?.topic().filter(|topic| !topic.is_empty())
 }

@@ -20,15 +20,8 @@ pub(super) fn resolve(
     environment: &Environment<'_>,
 ) -> Result<Resolved<PublishSettings>, Failure> {
     let mut merged = client::merge(std::mem::take(&mut args.connection), environment, args.with_broker)?;
-    args.connection = merged.args.clone();
-    if let Some(topic) = client::topic_of_url(&merged.args) {
-        let topic = TopicName::new(topic)
-            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
-        args.topic.push(topic);
-    }
-    if !merged.args.dialect.is_mosquitto() {
-        rules::check_publish(&args)?;
-    }
+    args.topic.extend(merged.topic_of_url(TopicName::new)?);
+    merged.hold(|connection| rules::check_publish(&args, connection))?;
     let mut warnings = std::mem::take(&mut merged.warnings);
     let will_topic = merged.args.will.will_topic.as_deref();
     let topics = args.topic.iter().map(|topic| &**topic).chain(will_topic);

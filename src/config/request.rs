@@ -29,25 +29,18 @@ pub(super) fn resolve(
     environment: &Environment<'_>,
 ) -> Result<Resolved<RequestWork>, Failure> {
     let mut merged = client::merge(std::mem::take(&mut args.connection), environment, false)?;
-    args.connection = merged.args.clone();
-    if let Some(topic) = client::topic_of_url(&merged.args) {
-        let filter = TopicFilter::new(topic)
-            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
-        args.topic.push(filter);
-    }
-    let tool = merged.args.dialect.tool();
-    if tool.is_none() {
-        rules::check_request(&args)?;
-    }
+    args.topic.extend(merged.topic_of_url(TopicFilter::new)?);
+    let mosquitto = merged.args.dialect.is_mosquitto();
+    merged.hold(|connection| rules::check_request(&args, connection))?;
     let mut warnings = std::mem::take(&mut merged.warnings);
     let topics = args.topic.iter().map(|topic| &**topic).chain(args.response_topic.as_deref());
     client::warn_of_topics(topics, &merged, environment, &mut warnings);
-    let mqtt5_only = if tool.is_some() { None } else { mqtt5_only(&args) };
+    let mqtt5_only = if mosquitto { None } else { mqtt5_only(&args) };
     let mut client = client::resolve(&merged, environment, mqtt5_only).map_err(|failure| {
         let names_it = mqtt5_only == Some(NO_RESPONSE_TOPIC) && failure.what.starts_with(NO_RESPONSE_TOPIC);
         if names_it { failure.hint(WITH_RESPONSE_TOPIC) } else { failure }
     })?;
-    if tool.is_some() {
+    if mosquitto {
         mosquitto::settle(&mut client, 1, false, random::seed());
     }
     let version_3 = matches!(client.version, VersionChoice::Only(Version::V31 | Version::V311));
@@ -56,7 +49,7 @@ pub(super) fn resolve(
     let ui = client::ui(&merged.args);
     let qos = args.qos.unwrap_or_default();
     // What was retained before the request is no answer to it, whatever mosquitto_rr makes of it.
-    let only_new = args.no_retained || tool.is_none() && !args.serve && !args.retained_answers;
+    let only_new = args.no_retained || !mosquitto && !args.serve && !args.retained_answers;
     let subscription = |filter: &TopicFilter| Subscription {
         qos,
         retain_as_published: args.retain_as_published && !version_3,
@@ -124,9 +117,9 @@ pub(super) fn resolve(
         interval: args.rate.map(|rate| rate.interval),
         timeout: args.timeout.map(|span| span.0),
         latency: args.latency,
-        output: output(&args),
+        output: output(&args, mosquitto),
         newline: !args.no_newline,
-        raw: args.raw || tool.is_some(),
+        raw: args.raw || mosquitto,
         max_memory: args.max_memory.map(memory),
         ui,
     };
@@ -162,10 +155,10 @@ fn source(args: &RequestArgs) -> Source {
     }
 }
 
-fn output(args: &RequestArgs) -> OutputFormat {
+fn output(args: &RequestArgs, mosquitto: bool) -> OutputFormat {
     match &args.format {
         Some(format) => OutputFormat::Template { format: format.clone(), pretty: args.pretty },
-        None if args.verbose => OutputFormat::Verbose { null: args.connection.dialect.is_mosquitto() },
+        None if args.verbose => OutputFormat::Verbose { null: mosquitto },
         None => OutputFormat::Payload,
     }
 }

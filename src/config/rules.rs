@@ -276,12 +276,12 @@ fn check_places(properties: &[PlacedProperty], foreign: &[Place], command: &str)
 }
 
 /// `mqt pub`, after the topic of the URL was added.
-pub(super) fn check_publish(args: &PublishArgs) -> Result<(), Failure> {
+pub(super) fn check_publish(args: &PublishArgs, connection: &ConnectionArgs) -> Result<(), Failure> {
     let lines = args.stdin_line || args.stdin_null || args.split_topic.is_some();
     let stream = lines || args.json;
     let source =
         stream || args.message.is_some() || args.file.is_some() || args.stdin_file || args.null_message;
-    let properties = &args.connection.session.property;
+    let properties = &connection.session.property;
     check_places(properties, &[Place::Subscribe, Place::Unsubscribe], "mqt pub")?;
     hold(&[
         (args.replay.is_some() && !args.json, "--replay needs --json", ""),
@@ -307,7 +307,7 @@ pub(super) fn check_publish(args: &PublishArgs) -> Result<(), Failure> {
             "",
         ),
         (
-            args.connection.login.password_stdin == Some(true)
+            connection.login.password_stdin == Some(true)
                 && (stream && args.replay.is_none() || args.stdin_file),
             "standard input cannot be the password and the messages at once",
             "use --password-file or --password-command",
@@ -327,8 +327,8 @@ pub(super) fn check_publish(args: &PublishArgs) -> Result<(), Failure> {
 }
 
 /// `mqt sub`, after the topic of the URL was added.
-pub(super) fn check_subscribe(args: &SubscribeArgs) -> Result<(), Failure> {
-    let properties = &args.connection.session.property;
+pub(super) fn check_subscribe(args: &SubscribeArgs, connection: &ConnectionArgs) -> Result<(), Failure> {
+    let properties = &connection.session.property;
     check_places(properties, &[Place::Publish], "mqt sub")?;
     hold(&[
         (
@@ -358,8 +358,8 @@ pub(super) fn check_subscribe(args: &SubscribeArgs) -> Result<(), Failure> {
 }
 
 /// `mqt rr`, after the topic of the URL was added.
-pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
-    let properties = &args.connection.session.property;
+pub(super) fn check_request(args: &RequestArgs, connection: &ConnectionArgs) -> Result<(), Failure> {
+    let properties = &connection.session.property;
     check_places(properties, &[Place::Unsubscribe], "mqt rr")?;
     properties_of(properties, Place::Publish).map_err(|error| Failure::usage(format!("-D: {error}")))?;
     let source = args.message.is_some() || args.file.is_some() || args.stdin_file || args.null_message;
@@ -401,7 +401,7 @@ pub(super) fn check_request(args: &RequestArgs) -> Result<(), Failure> {
             "leave it out: each request gets its own",
         ),
         (
-            args.connection.login.password_stdin == Some(true) && args.stdin_file,
+            connection.login.password_stdin == Some(true) && args.stdin_file,
             "standard input cannot be the password and the request at once",
             "use --password-file or --password-command",
         ),

@@ -15,15 +15,8 @@ pub(super) fn resolve(
     environment: &Environment<'_>,
 ) -> Result<Resolved<SubscribeSettings>, Failure> {
     let mut merged = client::merge(std::mem::take(&mut args.connection), environment, args.with_broker)?;
-    args.connection = merged.args.clone();
-    if let Some(topic) = client::topic_of_url(&merged.args) {
-        let filter = TopicFilter::new(topic)
-            .map_err(|error| Failure::usage(format!("the topic in the URL: {error}")).keyword("topic"))?;
-        args.topic.push(filter);
-    }
-    if !merged.args.dialect.is_mosquitto() {
-        rules::check_subscribe(&args)?;
-    }
+    args.topic.extend(merged.topic_of_url(TopicFilter::new)?);
+    merged.hold(|connection| rules::check_subscribe(&args, connection))?;
     let mut warnings = std::mem::take(&mut merged.warnings);
     let filters = args.topic.iter().chain(&args.filter_out).chain(&args.unsubscribe);
     client::warn_of_topics(filters.map(|filter| &**filter), &merged, environment, &mut warnings);
@@ -47,12 +40,12 @@ pub(super) fn resolve(
         subscribe_properties.push(Property::SubscriptionIdentifier(number.0));
     }
     let settings = SubscribeSettings {
-        subscriptions: subscriptions(&args, version_3),
+        subscriptions: subscriptions(&args, version_3, mosquitto),
         subscribe_properties,
         unsubscribe_properties: client::properties(&merged.args, Place::Unsubscribe)?,
         ui: client::ui(&merged.args),
         client,
-        output: output(&args),
+        output: output(&args, mosquitto),
         random_filter: args.random_filter,
         view: match (args.message_rate, args.watch) {
             (true, _) => View::Rate,
@@ -97,8 +90,7 @@ fn mqtt5_only(args: &SubscribeArgs) -> Option<&'static str> {
     .find_map(|(given, name)| given.then_some(name))
 }
 
-fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
-    let own_rules = !args.connection.dialect.is_mosquitto();
+fn subscriptions(args: &SubscribeArgs, version_3: bool, mosquitto: bool) -> Vec<Subscription> {
     let retain_handling = if args.no_retained && !version_3 {
         RetainHandling::Never
     } else {
@@ -108,20 +100,20 @@ fn subscriptions(args: &SubscribeArgs, version_3: bool) -> Vec<Subscription> {
         filter: filter.clone(),
         qos: args.qos.unwrap_or_default(),
         // What --remove-retained clears comes back otherwise.
-        no_local: args.no_local || (args.remove_retained && own_rules && filter.share().is_none()),
+        no_local: args.no_local || (args.remove_retained && !mosquitto && filter.share().is_none()),
         retain_as_published: args.retain_as_published && !version_3,
         retain_handling,
     };
     args.topic.iter().map(subscription).collect()
 }
 
-fn output(args: &SubscribeArgs) -> OutputFormat {
+fn output(args: &SubscribeArgs, mosquitto: bool) -> OutputFormat {
     if let Some(format) = &args.format {
         OutputFormat::Template { format: format.clone(), pretty: args.pretty }
     } else if args.json {
         OutputFormat::Json { pretty: args.pretty }
     } else if args.verbose {
-        OutputFormat::Verbose { null: args.connection.dialect.is_mosquitto() }
+        OutputFormat::Verbose { null: mosquitto }
     } else {
         OutputFormat::Payload
     }

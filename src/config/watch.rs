@@ -31,9 +31,7 @@ pub(super) fn resolve(
     let filter = |text: &str, what: &str| {
         TopicFilter::new(text).map_err(|error| Failure::usage(format!("{what}: {error}")).keyword("topic"))
     };
-    if let Some(topic) = client::topic_of_url(&merged.args) {
-        filters.push(filter(topic, "the topic in the URL")?);
-    }
+    filters.extend(merged.topic_of_url(TopicFilter::new)?);
     if filters.is_empty() {
         filters.push(filter("#", "-t")?);
     }
