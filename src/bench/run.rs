@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use crate::bench::deliver;
-use crate::bench::load::engine::{Finished, Stopped, measure};
+use crate::bench::load::engine::{Stopped, measure};
 use crate::bench::load::observer::{Observer, Progress, Stretch};
+use crate::bench::load::steps::Finished;
 use crate::bench::plan::find_max::Search;
 use crate::bench::plan::stamp::STAMP_LEN;
 use crate::bench::report::live::Live;

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::foreign;
 use super::property::PropertyError;
-use super::values::TopicValueError;
+use super::values::{TopicValueError, in_words};
 
 /// The command line cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -176,17 +176,6 @@ pub(super) enum Before<'a> {
 /// An object, an array or a text of JSON: nobody calls a topic so.
 pub(super) fn is_json(word: &str) -> bool {
     word.starts_with(['{', '[', '"']) && serde_json::from_str::<serde::de::IgnoredAny>(word).is_ok()
-}
-
-/// What a value parser says; what the standard library says of numbers is not for people.
-pub(super) fn in_words(error: &(dyn Error + 'static)) -> String {
-    use std::num::IntErrorKind;
-    match error.downcast_ref::<std::num::ParseIntError>().map(std::num::ParseIntError::kind) {
-        Some(IntErrorKind::Zero) => "not a number from 1 on".to_owned(),
-        Some(IntErrorKind::PosOverflow) => "the number is too large".to_owned(),
-        Some(_) => "not a whole number".to_owned(),
-        None => error.to_string().replace("..=", " to "),
-    }
 }
 
 /// clap's own text, for the rare kinds that have no words here.

@@ -15,6 +15,7 @@ use crate::error::{EXIT_STATUS, Failure, Kind};
 use crate::ui::Ui;
 
 use super::mosquitto_manual::mosquitto_manual;
+use super::roff::escape;
 
 /// Makes what is asked for.
 ///
@@ -154,12 +155,6 @@ fn further_sections(command: &Command, name: &str) -> String {
 
 fn push(text: &mut String, more: &str) {
     text.push_str(more);
-}
-
-/// A line for roff: its escape character, hyphens, and what means something at the beginning of a line.
-pub(super) fn escape(line: &str) -> String {
-    let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
-    if line.starts_with('.') { format!("\\&{line}") } else { line }
 }
 
 /// `mqt help exit-codes`: the table for people.

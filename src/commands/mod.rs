@@ -20,6 +20,7 @@ pub mod profile;
 pub mod publish;
 pub(crate) mod recording;
 pub mod request;
+mod roff;
 mod serve;
 pub mod signals;
 pub mod subscribe;

@@ -4,7 +4,7 @@ use crate::cli::dialect::Tool;
 use crate::cli::multicall::{self, differences};
 use crate::error::{EXIT_STATUS, MosquittoCode};
 
-use super::generate::escape;
+use super::roff::escape;
 
 /// The manual of each: file name and content.
 #[must_use]

@@ -4,19 +4,14 @@ use std::io::IsTerminal as _;
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::cli::multicall;
 use crate::config::{OnError, PublishSettings};
 use crate::error::{Failure, Kind};
 use crate::output::units::count_of;
 use crate::ui::{Progress, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices};
-use mqt_process::file;
 use mqt_process::random;
-use mqt_process::signal::interruptible;
-use mqt_process::text_file::FileError;
 use mqt_proto::session::{Event, Refusal};
 use mqt_proto::{QoS, ReasonCode};
 
@@ -362,28 +357,4 @@ impl Publisher<'_> {
 fn timed_out(limit: Option<Duration>, what: &str) -> Failure {
     let limit = humantime::format_duration(limit.unwrap_or_default());
     Failure::new(Kind::Timeout, format!("timed out after {limit} (-W): {what}"))
-}
-
-/// A payload from a file, read whole.
-pub(super) fn file_payload(path: &std::path::Path) -> Result<Bytes, Failure> {
-    let is_stdin = path.as_os_str() == "-";
-    let failed = |error: std::io::Error| {
-        let old = multicall::not_loaded(path, &error);
-        let failure = Failure::from(FileError::new(path, error)).mosquitto_text(old);
-        if is_stdin { failure.hint("-s reads standard input") } else { failure }
-    };
-    let file = file::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    if size > u64::try_from(mqt_proto::MAX_REMAINING_LENGTH).unwrap_or(u64::MAX) {
-        return Err(too_large(size, &path.display().to_string()));
-    }
-    interruptible(|| super::input::read_whole(file)).map_err(failed)
-}
-
-/// A payload that fits into no packet.
-pub(super) fn too_large(size: u64, place: &str) -> Failure {
-    Failure::new(
-        Kind::TooLarge,
-        format!("{place}: {size} bytes, an MQTT packet has at most {}", mqt_proto::MAX_REMAINING_LENGTH),
-    )
 }

@@ -4,6 +4,7 @@
 //! limits; `view` draws the state into cells, pure. `terminal` owns the terminal. `watcher` joins them with the
 //! connection or a `replay`, in the loop of `interactive` or in that of `tables`.
 
+mod cells;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::{Duration, SystemTime};
 
-use mqt::bench::load::engine::{Finished, Stopped, measure};
+use mqt::bench::load::engine::{Stopped, measure};
+use mqt::bench::load::steps::Finished;
 use mqt::bench::result::merge::merge;
 use mqt::bench::result::run_config::run_id;
 use mqt::bench::result::verdict;

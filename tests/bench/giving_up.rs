@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mqt::bench::load::engine::Finished;
+use mqt::bench::load::steps::Finished;
 use mqt::cli::bench::Scenario;
 use mqt::config::bench::{BenchSettings, Group, Load};
 use mqt::error::{Failure, Kind};

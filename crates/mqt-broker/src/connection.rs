@@ -15,7 +15,7 @@ use mqt_proto::packet::Connect;
 use mqt_proto::{Packet, ReasonCode, Version, WriteBuffer};
 
 use super::holdings::Held;
-use super::server::{Shared, has_stopped};
+use super::hub::{Hub, has_stopped};
 use super::session::ConnectionId;
 use super::state::Flow;
 
@@ -43,17 +43,17 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves a connection from its handshake to its end.
 pub(crate) async fn serve(
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
     incoming: Incoming,
     mut stopped: watch::Receiver<bool>,
     connect_timeout: Duration,
 ) {
     let mut input = BytesMut::new();
-    let mut held = shared.holdings().hold(0);
+    let mut held = hub.holdings().hold(0);
     let opening = async {
         let (stream, peer) = incoming.handshake().await.ok()?;
         let (mut reader, mut writer) = tokio::io::split(stream);
-        let connect = match read_connect(&shared, &mut reader, &mut input, &mut held).await {
+        let connect = match read_connect(&hub, &mut reader, &mut input, &mut held).await {
             Ok(connect) => connect,
             Err(Some(error)) => {
                 if let Some(answer) = answer_to(&error) {
@@ -71,14 +71,13 @@ pub(crate) async fn serve(
         () = has_stopped(&mut stopped) => None,
     };
     let Some((reader, writer, peer, connect)) = opened else { return };
-    let decoder = Decoder::new(Receiver::Server, connect.version, shared.max_packet_size());
+    let decoder = Decoder::new(Receiver::Server, connect.version, hub.max_packet_size());
     let woken = Arc::new(Notify::new());
-    let Some(id) = shared.connect(*connect, &peer, &woken, &stopped) else { return };
-    let registration = Registration { shared: &shared, id };
+    let Some(id) = hub.connect(*connect, &peer, &woken, &stopped) else { return };
+    let registration = Registration { hub: &hub, id };
     let output = WriteBuffer::new();
     let has_large_output = false;
-    let mut link =
-        Link { shared: &shared, id, decoder, input, output, has_large_output, held, woken: &woken };
+    let mut link = Link { hub: &hub, id, decoder, input, output, has_large_output, held, woken: &woken };
     let streams = link.run(reader, writer).await;
     drop(registration);
     if let Some((reader, writer)) = streams {
@@ -88,18 +87,18 @@ pub(crate) async fn serve(
 
 /// Tells the core that the connection is gone, also when its task is aborted.
 struct Registration<'a> {
-    shared: &'a Shared,
+    hub: &'a Hub,
     id: ConnectionId,
 }
 
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.shared.closed(self.id);
+        self.hub.closed(self.id);
     }
 }
 
 struct Link<'a> {
-    shared: &'a Shared,
+    hub: &'a Hub,
     id: ConnectionId,
     decoder: Decoder,
     input: BytesMut,
@@ -176,11 +175,11 @@ impl Link<'_> {
         };
         // SUBSCRIBE and UNSUBSCRIBE
         let grows = is_large && matches!(self.input.first(), Some(0x82 | 0xA2));
-        if grows && !self.shared.holdings().has_room(length.saturating_mul(FILTERS_GROW)) {
+        if grows && !self.hub.holdings().has_room(length.saturating_mul(FILTERS_GROW)) {
             return None;
         }
         if self.input.capacity() - self.input.len() < least {
-            if is_large && !self.shared.holdings().has_room(wanted) {
+            if is_large && !self.hub.holdings().has_room(wanted) {
                 return None;
             }
             self.input.reserve(wanted);
@@ -192,8 +191,8 @@ impl Link<'_> {
     /// Closes the connection: what it sends does not fit into the memory.
     fn give_up(&mut self) -> Flow {
         self.input = BytesMut::new();
-        let Self { shared, id, output, .. } = self;
-        let (flow, _) = shared.enter(Some(*id), |broker, now| {
+        let Self { hub, id, output, .. } = self;
+        let (flow, _) = hub.enter(Some(*id), |broker, now| {
             broker.disconnect(*id, ReasonCode::QUOTA_EXCEEDED, now);
             broker.take_output(*id, output, now)
         });
@@ -209,10 +208,10 @@ impl Link<'_> {
 
     /// Fetches the next output when all of the last is written.
     fn fetch(&mut self) -> Flow {
-        if self.has_large_output || !self.shared.holdings().has_room(0) {
+        if self.has_large_output || !self.hub.holdings().has_room(0) {
             self.output.release();
         }
-        let flow = self.shared.take_output(self.id, &mut self.output);
+        let flow = self.hub.take_output(self.id, &mut self.output);
         self.has_large_output = self.output.len() > KEPT_SIZE;
         self.count();
         flow
@@ -220,9 +219,9 @@ impl Link<'_> {
 
     /// Gives what was read to the core, and says whether other connections have to write now.
     fn process(&mut self, bytes: usize) -> (Flow, bool) {
-        let Self { shared, id, decoder, input, output, .. } = self;
+        let Self { hub, id, decoder, input, output, .. } = self;
         let had_large_input = input.len() > READ_SIZE;
-        let result = shared.enter(Some(*id), |broker, now| {
+        let result = hub.enter(Some(*id), |broker, now| {
             if bytes != 0 {
                 broker.heard(*id, bytes, now);
             }
@@ -263,12 +262,12 @@ async fn write(writer: &mut WriteHalf<Stream>, output: &mut WriteBuffer) -> io::
 /// Reads until the CONNECT is there. `Err(None)`: the connection is gone, sends something else, or there is no
 /// room for what it sends.
 async fn read_connect(
-    shared: &Shared,
+    hub: &Hub,
     reader: &mut ReadHalf<Stream>,
     input: &mut BytesMut,
     held: &mut Held,
 ) -> Result<Box<Connect>, Option<DecodeError>> {
-    let decoder = Decoder::new(Receiver::Server, Version::V5, shared.max_packet_size().min(LARGEST_CONNECT));
+    let decoder = Decoder::new(Receiver::Server, Version::V5, hub.max_packet_size().min(LARGEST_CONNECT));
     loop {
         match decoder.decode(input) {
             Ok(Some(Packet::Connect(connect))) => return Ok(connect),
@@ -276,7 +275,7 @@ async fn read_connect(
             Ok(None) => {}
             Err(error) => return Err(Some(error)),
         }
-        if input.len() > SMALL_SIZE && !shared.holdings().has_room(READ_LEAST) {
+        if input.len() > SMALL_SIZE && !hub.holdings().has_room(READ_LEAST) {
             return Err(None);
         }
         input.reserve(READ_LEAST);

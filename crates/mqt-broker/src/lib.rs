@@ -17,7 +17,9 @@
 #![warn(unreachable_pub)]
 
 mod connection;
+mod counters;
 mod holdings;
+mod hub;
 mod options;
 mod outgoing;
 mod password_file;

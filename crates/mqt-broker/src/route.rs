@@ -8,13 +8,14 @@ use mqt_proto::{
     Message, Packet, PacketId, Property, PropertyKind, QoS, ReasonCode, Subscription, TopicFilter, Version,
 };
 
+use super::counters::Counters;
 use super::options::{Activity, BrokerOptions};
 use super::outgoing::{Delivery, Terms};
 use super::session::Connection;
 use super::shared::Readiness;
 use super::state::{Broker, LARGEST_PACKET};
 use super::stored::Routed;
-use super::sys::{self, Counters};
+use super::sys;
 use super::topics::{Matches, SessionKey, Subscriber};
 
 /// A client for whom so many bytes wait is behind, in bytes.

@@ -1,23 +1,19 @@
 //! The dev broker as a server: listeners, tasks, the clock.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 
 use mqt_client::Endpoint;
 use mqt_client::listen::{ListenError, Listener};
-use mqt_proto::WriteBuffer;
-use mqt_proto::packet::Connect;
 
 use super::connection::serve;
-use super::holdings::Holdings;
+use super::hub::{Hub, has_stopped, now};
 use super::options::BrokerOptions;
-use super::session::ConnectionId;
-use super::state::{Broker, Flow};
+use super::state::Broker;
 
 /// How long the connections may take to end when the broker stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -48,7 +44,7 @@ pub struct Memory(Broker);
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
     connections: usize,
     connect_timeout: Duration,
 }
@@ -97,9 +93,8 @@ impl Server {
         let (connections, connect_timeout) = (options.limits.connections, options.limits.connect_timeout);
         let broker = core(options);
         let holdings = broker.holdings().clone();
-        let state = State { broker, writers: Vec::new(), woken: Vec::new() };
-        let shared = Shared { state: Mutex::new(state), timer: Notify::new(), max_packet_size, holdings };
-        Ok(Self { listeners, shared: Arc::new(shared), connections, connect_timeout })
+        let hub = Arc::new(Hub::new(broker, max_packet_size, holdings));
+        Ok(Self { listeners, hub, connections, connect_timeout })
     }
 
     /// Where it listens, with the real ports, in the order of the options.
@@ -111,38 +106,26 @@ impl Server {
     /// Serves until `shutdown` is there, then says DISCONNECT to everybody (MQTT 5: 0x8B) and ends, within
     /// two seconds. When this future is dropped, all connections just close.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Memory {
-        let Self { listeners, shared, connections, connect_timeout } = self;
+        let Self { listeners, hub, connections, connect_timeout } = self;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
-            tasks.spawn(accept(listener, Arc::clone(&shared), stopped.clone(), connections, connect_timeout));
+            tasks.spawn(accept(listener, Arc::clone(&hub), stopped.clone(), connections, connect_timeout));
         }
         tokio::select! {
             () = shutdown => {}
-            () = shared.keep_time() => {}
+            () = hub.keep_time() => {}
         }
         stop.send_replace(true);
-        shared.enter(None, |broker, now| broker.shut_down(now));
+        hub.enter(None, |broker, now| broker.shut_down(now));
         while tasks.join_next().await.is_some() {}
-        let now = now();
-        let mut state = shared.lock();
-        Memory(std::mem::replace(&mut state.broker, Broker::new(BrokerOptions::default(), 0, now)))
+        Memory(hub.replace_broker(Broker::new(BrokerOptions::default(), 0, now())))
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-/// Waits until the broker stops.
-pub(crate) async fn has_stopped(stopped: &mut watch::Receiver<bool>) {
-    // An error says that the server is gone, which comes to the same.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn accept(
     listener: Listener,
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
     mut stopped: watch::Receiver<bool>,
     limit: usize,
     connect_timeout: Duration,
@@ -155,7 +138,7 @@ async fn accept(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok(incoming) if connections.len() < limit => {
-                    connections.spawn(serve(Arc::clone(&shared), incoming, theirs.clone(), connect_timeout));
+                    connections.spawn(serve(Arc::clone(&hub), incoming, theirs.clone(), connect_timeout));
                 }
                 Ok(_) => {}
                 Err(error) => if let Some(pause) = error.pause {
@@ -167,120 +150,4 @@ async fn accept(
     drop(listener);
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
-}
-
-/// The core and those who wait for it.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    timer: Notify,
-    max_packet_size: u32,
-    holdings: Holdings,
-}
-
-#[derive(Debug)]
-struct State {
-    broker: Broker,
-    writers: Vec<Option<Arc<Notify>>>,
-    woken: Vec<ConnectionId>,
-}
-
-impl Shared {
-    /// The largest packet to accept, in bytes.
-    pub(crate) fn max_packet_size(&self) -> u32 {
-        self.max_packet_size
-    }
-
-    /// The sum that the buffers of the connections are part of.
-    pub(crate) fn holdings(&self) -> &Holdings {
-        &self.holdings
-    }
-
-    /// Lets a client in, unless the broker stops. `woken` is told when there is something to write.
-    pub(crate) fn connect(
-        &self,
-        connect: Connect,
-        peer: &str,
-        woken: &Arc<Notify>,
-        stopped: &watch::Receiver<bool>,
-    ) -> Option<ConnectionId> {
-        let mut state = self.lock();
-        if *stopped.borrow() {
-            return None;
-        }
-        let id = state.broker.connect(connect, peer, now());
-        if state.writers.len() <= id {
-            state.writers.resize(id + 1, None);
-        }
-        if let Some(slot) = state.writers.get_mut(id) {
-            *slot = Some(Arc::clone(woken));
-        }
-        self.notify(&mut state, None);
-        Some(id)
-    }
-
-    /// The connection is closed.
-    pub(crate) fn closed(&self, id: ConnectionId) {
-        let mut state = self.lock();
-        if let Some(slot) = state.writers.get_mut(id) {
-            *slot = None;
-        }
-        state.broker.closed(id, now());
-        self.notify(&mut state, Some(id));
-    }
-
-    /// Fetches what a connection is to write.
-    pub(crate) fn take_output(&self, id: ConnectionId, output: &mut WriteBuffer) -> Flow {
-        self.enter(Some(id), |broker, now| broker.take_output(id, output, now)).0
-    }
-
-    /// Does something with the core and wakes whoever has to write then, except `own`. Says whether it woke
-    /// anybody.
-    pub(crate) fn enter<T>(
-        &self,
-        own: Option<ConnectionId>,
-        run: impl FnOnce(&mut Broker, Instant) -> T,
-    ) -> (T, bool) {
-        let mut state = self.lock();
-        let result = run(&mut state.broker, now());
-        let woke = self.notify(&mut state, own);
-        (result, woke)
-    }
-
-    fn notify(&self, state: &mut State, own: Option<ConnectionId>) -> bool {
-        let State { broker, writers, woken } = state;
-        broker.tell_full();
-        broker.take_woken(woken);
-        let mut woke = false;
-        for id in woken.drain(..) {
-            // The one that asks looks after its own output.
-            if Some(id) != own
-                && let Some(Some(writer)) = writers.get(id)
-            {
-                writer.notify_one();
-                woke = true;
-            }
-        }
-        if broker.take_rescheduled() {
-            self.timer.notify_one();
-        }
-        woke
-    }
-
-    /// Calls the core when something is due, for ever.
-    async fn keep_time(&self) {
-        loop {
-            let next = self.lock().broker.next_tick();
-            tokio::select! {
-                () = tokio::time::sleep_until(next.into()) => {
-                    self.enter(None, |broker, now| broker.tick(now));
-                }
-                () = self.timer.notified() => {}
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

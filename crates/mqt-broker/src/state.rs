@@ -13,13 +13,13 @@ use mqt_proto::codec::encode;
 use mqt_proto::packet::{ConnAck, Connect, Disconnect};
 use mqt_proto::{Packet, Property, PropertyKind, ReasonCode, Version, WriteBuffer};
 
+use super::counters::{Counters, SYS_INTERVAL};
 use super::holdings::Holdings;
 use super::options::{Activity, BrokerOptions};
 use super::retained::Retained;
 use super::session::{Connection, ConnectionId, KeptWill, NEVER, Session};
 use super::shared::Groups;
 use super::slab::Slab;
-use super::sys::{self, Counters};
 use super::topics::{Matches, SessionKey, SubscriptionTree};
 
 /// The largest packet that MQTT allows, fixed header included, in bytes.
@@ -420,7 +420,7 @@ impl Broker {
         if self.sys_at <= now {
             self.retained.expire(now);
             self.publish_sys(now);
-            self.sys_at = now + sys::INTERVAL;
+            self.sys_at = now + SYS_INTERVAL;
         }
         let connections = self.connections.iter().filter_map(|(_, connection)| connection.deadline());
         let sessions = self.sessions.iter().flat_map(|(_, session)| {

@@ -1,45 +1,15 @@
 //! `$SYS`: what the broker counts, under the names that mosquitto uses.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mqt_proto::{Message, TopicName};
 
 use super::state::Broker;
 use super::stored::Routed;
 
-/// How often the values are published.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
-
 /// Whether a topic belongs to the broker, so that no client may publish to it.
 pub(crate) fn is_reserved(topic: &str) -> bool {
     topic == "$SYS" || topic.starts_with("$SYS/")
-}
-
-/// What is counted as it happens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
-    /// Packets of any type from clients.
-    pub messages_received: u64,
-    /// Packets of any type to clients.
-    pub messages_sent: u64,
-    /// Bytes from clients.
-    pub bytes_received: u64,
-    /// Bytes to clients.
-    pub bytes_sent: u64,
-    /// PUBLISH packets from clients.
-    pub publish_received: u64,
-    /// PUBLISH packets to clients.
-    pub publish_sent: u64,
-    /// Payload bytes in PUBLISH packets from clients.
-    pub publish_bytes_received: u64,
-    /// Payload bytes in PUBLISH packets to clients.
-    pub publish_bytes_sent: u64,
-    /// Messages that a bound kept from a subscriber or from the store of retained messages.
-    pub publish_dropped: u64,
-    /// The most clients that were connected at once.
-    pub clients_maximum: usize,
-    /// Sessions that ended because their expiry interval passed.
-    pub clients_expired: u64,
 }
 
 impl Broker {

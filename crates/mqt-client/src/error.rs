@@ -8,7 +8,6 @@ use thiserror::Error;
 
 use super::endpoint::Bracketed;
 use super::tls::TlsFault;
-use super::websocket::WsFault;
 use mqt_process::text_file::FileError;
 
 pub use mqt_process::text_file::system_reason;
@@ -306,6 +305,58 @@ pub enum ProxyFault {
     /// It ends the conversation, is out of order, or speaks something else.
     #[error("{0}")]
     Broken(String),
+}
+
+/// What went wrong with a WebSocket. Also found inside of the IO errors of a running stream.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WsFault {
+    /// The server answered the request with another status than 101.
+    #[error("the server refuses the WebSocket: HTTP status {status}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The field `Location`, raw.
+        location: Option<String>,
+        /// The first 200 bytes of the body that came along, raw.
+        body: Vec<u8>,
+    },
+    /// The server did not agree to the subprotocol `mqtt`.
+    #[error("the server does not speak the WebSocket subprotocol \"mqtt\"")]
+    Subprotocol,
+    /// The answer is no WebSocket handshake.
+    #[error("the answer is no WebSocket handshake: {0}")]
+    Answer(String),
+    /// The connection broke in the handshake.
+    #[error("the connection broke in the WebSocket handshake: {0}")]
+    Broken(String),
+    /// The peer sent a text frame \[MQTT-6.0.0-1\].
+    #[error("text frame, where MQTT has binary frames only")]
+    TextFrame,
+    /// The peer broke the WebSocket protocol.
+    #[error("WebSocket: {0}")]
+    Protocol(String),
+}
+
+impl WsFault {
+    /// What to try.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Refused { status: 300..=399, location: Some(location), .. } => {
+                vec![format!("the server points to {location:?}; redirects are not followed")]
+            }
+            Self::Refused { status: 401 | 403 | 407, .. } => {
+                vec!["if the server wants a token: --ws-header 'Authorization: Bearer TOKEN'".to_owned()]
+            }
+            Self::Refused { status: 404, .. } => {
+                vec!["check the path; brokers mostly use /mqtt or /".to_owned()]
+            }
+            Self::Refused { .. } | Self::Answer(_) | Self::Broken(_) => {
+                vec!["is this the WebSocket port of the broker?".to_owned()]
+            }
+            Self::Subprotocol | Self::TextFrame | Self::Protocol(_) => Vec::new(),
+        }
+    }
 }
 
 impl ConnectError {

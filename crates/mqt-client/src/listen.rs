@@ -14,9 +14,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
+use super::stream::Stream;
 use super::tcp;
 use super::tls::acceptor;
-use super::transport::{SetupWarning, Stream};
+use super::transport::SetupWarning;
 
 /// Where to listen; read it with [`Endpoint::listening`].
 pub type ListenAddress = Endpoint;

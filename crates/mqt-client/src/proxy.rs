@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use super::endpoint::{Authority, Bracketed, EndpointError};
 use super::error::{ConnectError, ProxyFault, reason};
+use super::stream::Stream;
 use super::tcp::{self, TcpOptions};
-use super::transport::Stream;
 use mqt_proto::Secret;
 
 /// What the proxy speaks.

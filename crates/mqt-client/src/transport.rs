@@ -5,24 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use super::diary::{Diary, Step};
 use super::endpoint::{Endpoint, Scheme};
 use super::error::{ConnectError, SetupError};
 use super::proxy::Proxy;
 use super::srv::{self, NameServers};
+use super::stream::Stream;
 use super::tcp::{self, Family, HEAD_START, PendingLookup, TcpOptions};
 use super::tls::{TlsClient, TlsOptions};
 use super::websocket::{self, WsHeader};
-
-/// Bytes both ways, whatever lies below.
-pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
-
-/// An open stream to a peer. Writes may be held back until they are flushed.
-pub type Stream = Box<dyn ByteStream>;
 
 /// How to reach a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]

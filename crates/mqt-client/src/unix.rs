@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::error::ConnectError;
-use super::transport::Stream;
+use super::stream::Stream;
 
 /// Connects to the socket at `path`.
 #[cfg(unix)]

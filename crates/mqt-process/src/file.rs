@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::signal::interruptible;
+use super::handlers::interruptible;
 
 /// Opens a file for reading.
 ///

@@ -11,6 +11,7 @@
 
 pub mod descriptors;
 pub mod file;
+mod handlers;
 pub mod random;
 pub mod readiness;
 pub mod signal;

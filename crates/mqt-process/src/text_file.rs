@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::file;
-use super::signal::interruptible;
+use super::handlers::interruptible;
 
 /// The most bytes of a file that configures: options, profiles, passwords, certificates, keys.
 pub const CONFIGURATION: u64 = 16 << 20;

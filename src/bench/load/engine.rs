@@ -9,12 +9,11 @@ use tokio::sync::Notify;
 use crate::bench::clock::{Clock, TimeOfDay};
 use crate::bench::load::observer::Observer;
 use crate::bench::load::setup::Probed;
-use crate::bench::load::steps::{Run, count};
+use crate::bench::load::steps::{Finished, Run, count};
 use crate::bench::load::team::Team;
 use crate::bench::load::worker::{Gauges, GroupTracker, Shared, Terms};
 use crate::bench::load::{limits, setup};
 use crate::bench::plan::scenario::{Plan, PlanError, Role, run_tag};
-use crate::bench::result::RunResult;
 use crate::bench::result::run_config::run_id;
 use crate::bench::together::clocks::{Answering, Asking};
 use crate::bench::together::shards::{Shards, agree_on_the_clock};
@@ -39,17 +38,6 @@ impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
-}
-
-/// A run that is over.
-#[derive(Debug)]
-pub struct Finished {
-    /// What it came to.
-    pub result: RunResult,
-    /// What ended it before its time.
-    pub signal: Option<Signal>,
-    /// The first thing that went wrong with a connection.
-    pub failure: Option<Failure>,
 }
 
 impl From<PlanError> for Failure {

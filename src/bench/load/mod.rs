@@ -4,7 +4,7 @@ pub mod engine;
 pub mod limits;
 pub mod observer;
 pub(crate) mod setup;
-mod steps;
+pub mod steps;
 pub(crate) mod tally;
 mod team;
 pub mod usage;

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::bench::clock::Offset;
-use crate::bench::load::engine::Finished;
 use crate::bench::load::observer::{Observer, Progress, Stretch};
 use crate::bench::load::tally::{Gathered, tally};
 use crate::bench::load::team::Team;
@@ -15,7 +14,7 @@ use crate::bench::load::usage::CpuTime;
 use crate::bench::load::worker::{Order, Outcome, Shared, Step, Timeline, Told};
 use crate::bench::plan::scenario::{Plan, Spec};
 use crate::bench::result::recorder::Interval;
-use crate::bench::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, Second};
+use crate::bench::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, RunResult, Second};
 use crate::bench::together::clocks::Asking;
 use crate::bench::together::shards::{LOOK, OTHERS_WITHIN, Shards, no_common_start};
 use crate::cli::bench::Scenario;
@@ -36,6 +35,17 @@ const LONGEST_GRACE: Duration = Duration::from_millis(500);
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 /// So long an answer about the clock is waited for after the load.
 const CLOCK_WITHIN: Duration = Duration::from_secs(5);
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it came to.
+    pub result: RunResult,
+    /// What ended it before its time.
+    pub signal: Option<Signal>,
+    /// The first thing that went wrong with a connection.
+    pub failure: Option<Failure>,
+}
 
 pub(crate) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)

@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::bench::report::chart::bins;
-use crate::bench::report::svg::{Chart, Line, Scale, bars};
+use crate::bench::report::svg::{Chart, Line, Scale, bars, escaped};
 use crate::bench::report::text::{Flow, describe, describe_clocks, flows};
 use crate::bench::result::compare::Spread;
 use crate::bench::result::histogram::{Histogram, PERCENTILES, percentile_name, samples_needed};
 use crate::bench::result::warning::cpu_percent;
 use crate::bench::result::{ResultFile, Rule, RunResult, Verdict};
-use crate::output::sanitize::escape;
 use crate::output::units::{Count, Latency, Many, Size, Throughput};
 
 /// Points of a line at most: more than a screen has columns.
@@ -35,17 +34,6 @@ svg{width:100%;height:auto;display:block}.grid{stroke:var(--grid)}.tick{fill:var
 .line.c3{stroke:var(--c3)}.bar{fill:var(--c1)}.legend{font-size:13px}.key{margin-right:14px}\
 .key::before{content:'';display:inline-block;width:14px;height:3px;margin-right:6px;vertical-align:middle}\
 .key.c1::before{background:var(--c1)}.key.c2::before{background:var(--c2)}.key.c3::before{background:var(--c3)}";
-
-/// Text for HTML, control characters made visible.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    escape(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
 
 /// The page.
 #[must_use]

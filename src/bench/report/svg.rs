@@ -2,7 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::bench::report::html::escaped;
+use crate::output::sanitize::escape;
+
+/// Text for HTML and SVG, control characters made visible.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    escape(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;

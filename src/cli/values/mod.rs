@@ -19,8 +19,6 @@ use thiserror::Error;
 use mqt_client::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
 use mqt_proto::{RetainHandling, TopicError, Version};
 
-use super::usage::in_words;
-
 /// Why a text is not the value that an option takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ValueError {
@@ -173,6 +171,17 @@ pub enum TopicValueError {
     /// [MQTT-1.5.4-1]
     #[error("it is not UTF-8")]
     NotUtf8,
+}
+
+/// What a value parser says; what the standard library says of numbers is not for people.
+pub(super) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    use std::num::IntErrorKind;
+    match error.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
+        Some(IntErrorKind::Zero) => "not a number from 1 on".to_owned(),
+        Some(IntErrorKind::PosOverflow) => "the number is too large".to_owned(),
+        Some(_) => "not a whole number".to_owned(),
+        None => error.to_string().replace("..=", " to "),
+    }
 }
 
 /// Reads a topic name or a topic filter.

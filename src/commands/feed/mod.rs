@@ -1,5 +1,6 @@
 //! Where the messages of `mqt pub` come from: one payload a number of times, or records of standard input.
 
+mod file;
 mod object_source;
 mod place;
 mod record_source;
@@ -15,12 +16,11 @@ use crate::error::{Failure, Kind};
 use crate::output::json::{InputFault, InputPlace, JsonMessage, JsonMessageError};
 use crate::output::sanitize::escape;
 use crate::ui::Amount;
-use mqt_process::file;
 use mqt_proto::session::Ledger;
 use mqt_proto::{MAX_REMAINING_LENGTH, Message, Properties, Property, QoS, TopicName};
 
 use super::input::read_whole_in_thread;
-use super::publish::{file_payload, too_large};
+use file::{file_payload, too_large};
 use object_source::{Object, ObjectSource};
 use place::LeftOut;
 use record_source::{Content, RecordSource};
@@ -85,7 +85,9 @@ impl Feed {
             }
         };
         let input_size = match (&origin, &settings.source) {
-            (_, Source::Recording(replay)) => file::metadata(&replay.file).ok().map(|file| file.len()),
+            (_, Source::Recording(replay)) => {
+                mqt_process::file::metadata(&replay.file).ok().map(|file| file.len())
+            }
             (Origin::Records(_) | Origin::Objects(_), _) => stdin_size(),
             (Origin::Repeated(_), _) => None,
         };

@@ -1,7 +1,7 @@
 //! What differs between two payloads, line by line of their layout.
 
+use crate::watch::cells::{Role, Span};
 use crate::watch::state::document::{Document, Line};
-use crate::watch::view::cells::{Role, Span};
 
 /// Beyond this product of the numbers of lines that differ, all of them are shown as removed and added.
 const MOST_WORK: usize = 4_000_000;

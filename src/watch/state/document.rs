@@ -10,7 +10,7 @@ use crate::config::Decode;
 use crate::output::json::{SyntaxError, Token, scan};
 use crate::output::sanitize::escape_bytes;
 use crate::output::units::Many;
-use crate::watch::view::cells::{Role, Span, wrap};
+use crate::watch::cells::{Role, Span, wrap};
 
 /// Values stand in one another at most so deep; what is deeper is left out.
 const MAX_DEPTH: usize = 64;

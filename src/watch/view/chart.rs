@@ -3,9 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::watch::cells::{Role, put, short_age};
+use crate::watch::state::detail::Series;
 use crate::watch::view::Theme;
-use crate::watch::view::cells::{Role, put, short_age};
-use crate::watch::view::detail::Series;
 
 /// The columns for the numbers on the left.
 const LABELS: u16 = 10;

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
+use crate::watch::cells::{Role, put, width};
 use crate::watch::state::app::{App, Clearing};
 use crate::watch::state::form::{Field, Form, Payload};
-use crate::watch::view::cells::{Role, put, width};
 use crate::watch::view::{Theme, hints, put_edit};
 
 /// An empty box in the middle; returns what is inside of its border. Of the hints in its foot, which have two spaces

@@ -1,8 +1,6 @@
 //! Drawing: pure functions of the state into a buffer of cells.
 
-pub(crate) mod cells;
 mod chart;
-pub(crate) mod detail;
 mod dialog;
 #[cfg(test)]
 mod safety;
@@ -10,71 +8,17 @@ pub(crate) mod summary;
 mod topics;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::output::units;
-use crate::watch::state::app::{App, Gravity, Link, Mode, Pane};
+use crate::watch::cells::{Role, Span, put, short, short_rate, width};
+use crate::watch::state::app::{App, Gravity, Link, Mode};
+use crate::watch::state::detail::Tab;
 use crate::watch::state::edit::Edit;
+use crate::watch::state::layout::{Areas, Pane, TAB_GAP};
 use crate::watch::state::store::Dropped;
 use crate::watch::state::tree::ROOT;
-use crate::watch::view::cells::{Role, Span, put, short, short_rate, width};
-use crate::watch::view::detail::Tab;
-
-/// A narrower terminal shows one half at a time.
-const BOTH_HALVES: u16 = 72;
-
-/// Where things stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Areas {
-    /// The status line.
-    pub status: Rect,
-    /// The heads of the columns of the tree.
-    pub heads: Rect,
-    /// The tree of topics.
-    pub tree: Rect,
-    /// The names of the tabs.
-    pub tabs: Rect,
-    /// The line above the detail.
-    pub head: Rect,
-    /// The detail.
-    pub detail: Rect,
-    /// The last line.
-    pub foot: Rect,
-}
-
-impl Areas {
-    /// For a terminal of this size.
-    #[must_use]
-    pub fn of(size: Size, pane: Pane) -> Self {
-        let Size { width, height } = size;
-        let body = height.saturating_sub(3);
-        let (left, right) = if width >= BOTH_HALVES {
-            let left = (width / 2).clamp(40, 110).min(width - 21);
-            (Rect::new(0, 1, left, body + 1), Rect::new(left + 1, 1, width - left - 1, body + 1))
-        } else {
-            let whole = Rect::new(0, 1, width, body + 1);
-            let none = Rect::new(0, 1, 0, 0);
-            if pane == Pane::Topics { (whole, none) } else { (none, whole) }
-        };
-        let line = |area: Rect, row: u16| {
-            Rect::new(area.x, area.y + row.min(area.height), area.width, u16::from(row < area.height))
-        };
-        let below = |area: Rect, row: u16| {
-            let row = row.min(area.height);
-            Rect::new(area.x, area.y + row, area.width, area.height - row)
-        };
-        Self {
-            status: Rect::new(0, 0, width, height.min(1)),
-            heads: line(left, 0),
-            tree: below(left, 1),
-            tabs: line(right, 0),
-            head: line(right, 1),
-            detail: below(right, 2),
-            foot: Rect::new(0, height.saturating_sub(1), width, u16::from(height > 1)),
-        }
-    }
-}
 
 /// Colours by meaning. Nothing is told by colour alone.
 ///
@@ -221,23 +165,6 @@ const SOURCE: usize = 24;
 /// `1 topic`, `2 topics`.
 fn plural(count: u64, what: &str) -> String {
     format!("{} {what}{}", short(count), if count == 1 { "" } else { "s" })
-}
-
-/// What is between the names of the tabs.
-const TAB_GAP: u16 = 1;
-
-/// The tab whose name stands in this column.
-#[must_use]
-pub fn tab_at(area: Rect, column: u16) -> Option<Tab> {
-    let mut at = area.x;
-    for tab in Tab::ALL {
-        let end = at + tab.name().len() as u16;
-        if (at..end).contains(&column) {
-            return Some(tab);
-        }
-        at = end + TAB_GAP;
-    }
-    None
 }
 
 fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {

@@ -8,14 +8,15 @@ use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::Size;
 
 use crate::output::sanitize::escape;
+use crate::watch::cells::char_width;
 use crate::watch::fixture::{app, press, publish};
 use crate::watch::hostile::{Acts, Hostile};
 use crate::watch::io::terminal::{paint, push_changes};
 use crate::watch::state::app::{Action, App, Gravity, Mode};
+use crate::watch::state::detail::preview;
+use crate::watch::state::layout::Areas;
 use crate::watch::state::tree::NodeId;
-use crate::watch::view::cells::char_width;
-use crate::watch::view::detail::preview;
-use crate::watch::view::{Areas, Theme};
+use crate::watch::view::Theme;
 
 /// How many messages, each with a topic of its own on its screen.
 const MESSAGES: usize = 1_000_000;

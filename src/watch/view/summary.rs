@@ -10,11 +10,11 @@ use crate::output::json::Json;
 use crate::output::sanitize::escape;
 use crate::output::units::{Rate, Size};
 use crate::output::{Delivery, Formatter as _, Presentation};
+use crate::watch::cells::{char_width, short_age, width};
 use crate::watch::state::app::App;
+use crate::watch::state::detail::preview;
 use crate::watch::state::store::{Kept, Topic};
 use crate::watch::state::tree::{NodeId, ROOT};
-use crate::watch::view::cells::{char_width, short_age, width};
-use crate::watch::view::detail::preview;
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicName};
 

@@ -3,11 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::watch::state::app::{App, Pane};
+use crate::watch::cells::{Role, put, short, short_age, short_rate, width};
+use crate::watch::state::app::App;
+use crate::watch::state::detail::preview;
+use crate::watch::state::layout::{Areas, Pane};
 use crate::watch::state::tree::{NodeId, Order};
-use crate::watch::view::cells::{Role, put, short, short_age, short_rate, width};
-use crate::watch::view::detail::preview;
-use crate::watch::view::{Areas, Theme, plural, select};
+use crate::watch::view::{Theme, plural, select};
 
 /// The columns on the right: retained, messages, rate, age, with what is between them.
 const RETAINED: u16 = 2;

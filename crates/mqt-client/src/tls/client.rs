@@ -24,7 +24,8 @@ use super::verify::{Checks, Verifier, explained};
 use super::{TlsOptions, TlsVersion};
 use crate::diary::Diary;
 use crate::error::{ConnectError, SetupError};
-use crate::transport::{SetupWarning, Stream};
+use crate::stream::Stream;
+use crate::transport::SetupWarning;
 use mqt_process::file;
 
 /// Options made ready to shake hands.

@@ -2,9 +2,8 @@
 
 use super::super::packet::Connect;
 use super::super::{Message, Place, Properties, PropertyKind, QoS, Secret, Version, Will};
-use super::encode::check_properties_of;
 use super::primitive::{Reader, Sink, check_binary, check_text};
-use super::properties::{put_properties, read_properties};
+use super::properties::{check_properties_of, put_properties, read_properties};
 use super::{DecodeError, EncodeError};
 
 const CLEAN_START: u8 = 0b0000_0010;

@@ -2,15 +2,15 @@
 
 use super::super::packet::{Ack, Auth, ConnAck, Disconnect, SubAck, Subscribe, Unsubscribe};
 use super::super::{
-    MAX_REMAINING_LENGTH, Message, Packet, PacketId, Place, Properties, PropertyKind, QoS, ReasonCode,
-    RetainHandling, Subscription, Version, WriteBuffer,
+    MAX_REMAINING_LENGTH, Message, Packet, PacketId, Place, PropertyKind, QoS, ReasonCode, RetainHandling,
+    Subscription, Version, WriteBuffer,
 };
 use super::EncodeError;
 use super::connect::{check_connect, put_connect};
 use super::fixed_header::PacketType;
 use super::listed::{is_listed, is_sub_ack_code};
 use super::primitive::{Count, Sink, varint_len};
-use super::properties::{check_properties, properties_len, put_properties};
+use super::properties::{check_properties_of, properties_len, put_properties};
 
 /// Appends a packet to `out`.
 ///
@@ -336,21 +336,6 @@ fn encode_auth(auth: &Auth, version: Version, out: &mut WriteBuffer) -> Result<(
             put_properties(&auth.properties, sink);
         }
     })
-}
-
-/// Checks properties for a version and a place.
-pub(super) fn check_properties_of(
-    version: Version,
-    properties: &Properties,
-    place: Place,
-) -> Result<(), EncodeError> {
-    if properties.is_empty() {
-        return Ok(());
-    }
-    if version != Version::V5 {
-        return Err(EncodeError::NotInVersion { what: "properties", version });
-    }
-    check_properties(properties, place)
 }
 
 fn check_reason(

@@ -1,6 +1,6 @@
 //! The property list of a packet (2.2.2): read, checked, counted, written.
 
-use super::super::{Place, Properties, Property, PropertyKind, PropertyValue};
+use super::super::{Place, Properties, Property, PropertyKind, PropertyValue, Version};
 use super::primitive::{Count, Reader, Sink, check_binary, check_text, varint_len};
 use super::{DecodeError, EncodeError};
 
@@ -93,6 +93,21 @@ fn read_value(reader: &mut Reader, kind: PropertyKind) -> Result<Property, Decod
         K::SharedSubscriptionAvailable => P::SharedSubscriptionAvailable(reader.u8()?),
         K::UserProperty => P::UserProperty(reader.text(name)?, reader.text(name)?),
     })
+}
+
+/// Checks properties for a version and a place.
+pub(super) fn check_properties_of(
+    version: Version,
+    properties: &Properties,
+    place: Place,
+) -> Result<(), EncodeError> {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    if version != Version::V5 {
+        return Err(EncodeError::NotInVersion { what: "properties", version });
+    }
+    check_properties(properties, place)
 }
 
 /// Checks that every property may stand there, as often as it does, with the value that it has.

@@ -3,12 +3,12 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use crate::watch::state::app::{App, Effect, Gravity, Mode, Pane};
+use crate::watch::state::app::{App, Effect, Gravity, Mode};
+use crate::watch::state::detail::Tab;
 use crate::watch::state::edit::Edit;
 use crate::watch::state::filter::Filter;
+use crate::watch::state::layout::{Areas, Pane, tab_at};
 use crate::watch::state::tree::ROOT;
-use crate::watch::view::detail::Tab;
-use crate::watch::view::{Areas, tab_at};
 
 impl App {
     pub(crate) fn key(&mut self, key: KeyEvent) {

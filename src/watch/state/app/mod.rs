@@ -15,13 +15,13 @@ use ratatui::layout::Size;
 
 use crate::config::{Decode, WatchLimits};
 use crate::output::clock::LocalClock;
+use crate::watch::state::detail::Detail;
 use crate::watch::state::edit::Edit;
 use crate::watch::state::filter::Search;
 use crate::watch::state::form::Form;
+use crate::watch::state::layout::{Areas, Pane};
 use crate::watch::state::store::{Kept, Store};
 use crate::watch::state::tree::{FADE, NodeId, Order, ROOT};
-use crate::watch::view::Areas;
-use crate::watch::view::detail::Detail;
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicFilter, TopicName, Version};
 
@@ -34,16 +34,6 @@ const NOTICE_TIME: u64 = 8_000_000;
 /// Topics are put into their order anew so often where it changes, in microseconds: rows that jump all the time
 /// cannot be read.
 const REORDER: u64 = 1_000_000;
-
-/// Which half of the screen the keys are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pane {
-    /// The tree of topics.
-    #[default]
-    Topics,
-    /// What is known about the selected topic.
-    Detail,
-}
 
 /// The connection, or what stands in for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

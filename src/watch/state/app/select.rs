@@ -1,10 +1,10 @@
 //! What is selected, in which order topics stand, and which of them show.
 
 use crate::config::Decode;
-use crate::watch::state::app::{App, Gravity, Pane};
+use crate::watch::state::app::{App, Gravity};
 use crate::watch::state::filter::{Filter, Search};
+use crate::watch::state::layout::{Areas, Pane};
 use crate::watch::state::tree::{NodeId, Order, ROOT};
-use crate::watch::view::Areas;
 
 impl App {
     /// Keeps the selected topic in view, as far from the top as it was.

@@ -5,9 +5,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::config::{Decode, WatchLimits};
 use crate::watch::fixture::{app, app_within, press, publish, receive, type_text};
-use crate::watch::state::app::{Action, App, Effect, Gravity, Link, Mode, Pane};
+use crate::watch::state::app::{Action, App, Effect, Gravity, Link, Mode};
+use crate::watch::state::detail::Tab;
+use crate::watch::state::layout::Pane;
 use crate::watch::state::tree::ROOT;
-use crate::watch::view::detail::Tab;
 use mqt_proto::QoS;
 
 fn put(app: &mut App, topic: &str, payload: &str) {

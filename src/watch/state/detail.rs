@@ -8,11 +8,11 @@ use crate::config::Decode;
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape_bytes;
 use crate::output::units::{self, Many};
+use crate::watch::cells::{Role, Span, short};
 use crate::watch::state::diff::diff;
 use crate::watch::state::document::{Document, Line, number_at, read};
 use crate::watch::state::store::{Kept, Store, Topic};
 use crate::watch::state::tree::{NodeId, ROOT};
-use crate::watch::view::cells::{Role, Span, short};
 use mqt_proto::{Property, PropertyValue};
 
 /// The preview of a payload is made from at most so many bytes.
