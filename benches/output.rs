@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use mqt::config::UiSettings;
 use mqt::output::json::parse_message;
 use mqt::output::{Delivery, Formatter, Json, Presentation, Template, Text};
-use mqt::ui::{Printer, PrinterOptions, Sink, Ui};
+use mqt::ui::{PrintSink, Printer, PrinterOptions, Ui};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, Properties, QoS, TopicName};
 
@@ -83,7 +83,7 @@ fn printing(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let ui = Ui::new("bench", UiSettings::default());
     let formatter = Box::new(Text::verbose(&Presentation::default()));
-    let sink = Sink::Writer(Box::new(io::sink()));
+    let sink = PrintSink::Writer(Box::new(io::sink()));
     let mut printer = Printer::start(formatter, sink, PrinterOptions::default(), ui).expect("a thread");
     let delivery = delivery("21.5");
     let mut pushed = 0;

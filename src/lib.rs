@@ -42,12 +42,12 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match Tool::of(&program) {
         Some(tool) => return run_as(tool, argv.collect()),
         None => parse(std::iter::once(program).chain(argv).collect())
-            .map_err(Ended::early)
+            .map_err(FailedCommand::early)
             .and_then(|request| dispatch(request, &Environment::of_process())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Ended { failure, ui }) => {
+        Err(FailedCommand { failure, ui }) => {
             ui.failure(&failure);
             ui.close();
             ExitCode::from(failure.kind.code())
@@ -111,7 +111,7 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
     };
     match dispatch(request, &Environment::of_process_without_options()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Ended { failure, ui }) => {
+        Err(FailedCommand { failure, ui }) => {
             // What is wrong with the options is told before it is known how to talk.
             let ui = if ui.settings().dialect.is_mosquitto() { ui } else { talk };
             ui.failure(&failure);
@@ -122,12 +122,12 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
 }
 
 /// A failure, and who is to report it.
-struct Ended {
+struct FailedCommand {
     failure: Failure,
     ui: Ui,
 }
 
-impl Ended {
+impl FailedCommand {
     /// Before it is known how to talk: what is wrong with the options is said even under `--quiet`.
     fn early(failure: Failure) -> Self {
         Self { failure, ui: plain_ui() }
@@ -141,7 +141,7 @@ fn plain_ui() -> Ui {
     Ui::new(PROGRAM, UiSettings { color, ..UiSettings::default() })
 }
 
-fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Ended> {
+fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), FailedCommand> {
     match request {
         Request::Publish(args) => {
             run_command(config::publish(*args, environment), |settings| settings.ui, commands::publish::run)
@@ -192,8 +192,8 @@ fn run_command<S>(
     resolved: Result<Resolved<S>, Failure>,
     ui_of: impl Fn(&S) -> UiSettings,
     command: impl FnOnce(S, &Ui) -> Result<Exit, Failure>,
-) -> Result<(), Ended> {
-    let Resolved { settings, warnings } = resolved.map_err(Ended::early)?;
+) -> Result<(), FailedCommand> {
+    let Resolved { settings, warnings } = resolved.map_err(FailedCommand::early)?;
     with_ui(ui_of(&settings), |ui| {
         warnings.iter().for_each(|warning| ui.warning(warning.keyword, &warning.text));
         if let Exit::Signal(signal) = command(settings, ui)? {
@@ -204,14 +204,17 @@ fn run_command<S>(
     })
 }
 
-fn with_ui(settings: UiSettings, command: impl FnOnce(&Ui) -> Result<(), Failure>) -> Result<(), Ended> {
+fn with_ui(
+    settings: UiSettings,
+    command: impl FnOnce(&Ui) -> Result<(), Failure>,
+) -> Result<(), FailedCommand> {
     let ui = Ui::new(PROGRAM, settings);
     match command(&ui) {
         Ok(()) => {
             ui.close();
             Ok(())
         }
-        Err(failure) => Err(Ended { failure, ui }),
+        Err(failure) => Err(FailedCommand { failure, ui }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may know whom: the rules of ARCHITECTURE.md, held against the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -282,6 +282,150 @@ fn what_decides_and_computes_meets_no_world() {
     }
 }
 
+/// One name, one thing: a type of the program or of its crates has a name that no other has.
+#[test]
+fn a_type_name_means_one_thing() {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources().iter().filter(|source| !is_test(&source.path)) {
+        for line in without_tests(&source.code).lines() {
+            if let Some(name) = defined_type(line) {
+                places.entry(name.to_owned()).or_default().insert(source.path.clone());
+            }
+        }
+    }
+    assert!(places.len() > 400, "only {} types were found", places.len());
+    let doubled: Vec<_> = places.into_iter().filter(|(_, files)| files.len() > 1).collect();
+    assert!(doubled.is_empty(), "{doubled:#?}");
+}
+
+/// The name of the type that a line defines.
+fn defined_type(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace().skip_while(|word| word.starts_with("pub") || *word == "in");
+    let kind = words.find(|word| !word.ends_with(')'))?;
+    if !["struct", "enum", "trait", "union"].contains(&kind) {
+        return None;
+    }
+    let name = words.next()?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+    Some(&name[..end])
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/")
+}
+
+/// Files name each other in one direction only; a module and the files below it are one place.
+#[test]
+fn no_files_name_each_other_in_a_ring() {
+    let mut names: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    let sources: Vec<Source> = sources().into_iter().filter(|source| !is_test(&source.path)).collect();
+    let modules: BTreeSet<Vec<String>> = sources.iter().map(|source| module_path(&source.path)).collect();
+    for source in &sources {
+        let module = module_path(&source.path);
+        let named = names.entry(module.clone()).or_default();
+        for path in paths(without_tests(&source.code)) {
+            if let Some(other) = resolve(&module, &path, &modules)
+                && !module.starts_with(&other)
+                && !other.starts_with(&module)
+            {
+                named.insert(other);
+            }
+        }
+    }
+    let arrows: usize = names.values().map(BTreeSet::len).sum();
+    assert!(arrows > 800, "only {arrows} arrows were found");
+    // What nobody names any more goes, again and again: only rings and what hangs below them is left.
+    loop {
+        let leaves: Vec<_> = names
+            .iter()
+            .filter(|(_, named)| !named.iter().any(|other| names.contains_key(other)))
+            .map(|(module, _)| module.clone())
+            .collect();
+        if leaves.is_empty() {
+            break;
+        }
+        names.retain(|module, _| !leaves.contains(module));
+    }
+    let left: Vec<String> = names.keys().map(|module| module.join("::")).collect();
+    assert!(left.is_empty(), "in a ring, or above one: {left:#?}");
+}
+
+/// `bench/load/engine.rs` → mqt, bench, load, engine
+fn module_path(path: &str) -> Vec<String> {
+    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    let path = match path.strip_prefix("crates/") {
+        Some(path) => path.replace('-', "_").replacen("/src", "", 1),
+        None => format!("mqt/{path}"),
+    };
+    path.split('/').filter(|part| !["lib", "main"].contains(part)).map(str::to_owned).collect()
+}
+
+/// Every path in a source: those of `use` declarations one by one, and others as they stand.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    for declaration in code.split("use ").skip(1).filter_map(|rest| rest.split(';').next()) {
+        expand("", declaration, &mut found);
+    }
+    found.extend(
+        code.split(|c| !is_part(c))
+            .filter(|path| path.contains("::") && !path.ends_with("::"))
+            .map(str::to_owned),
+    );
+    found.into_iter().map(|path| path.split("::").map(str::to_owned).collect()).collect()
+}
+
+/// `a::{b, c::{d}}` → `a::b`, `a::c::d`
+fn expand(before: &str, declaration: &str, found: &mut Vec<String>) {
+    let declaration = declaration.trim();
+    let Some((head, group)) = declaration.split_once('{') else {
+        let path = declaration.split_whitespace().next().unwrap_or_default();
+        found.push(format!("{before}{path}"));
+        return;
+    };
+    let (mut depth, mut start) = (0, 0);
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                let item = &group[start..at];
+                if !item.trim().is_empty() {
+                    expand(&format!("{before}{}", head.trim()), item, found);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The file that a path in this module leads to.
+fn resolve(module: &[String], path: &[String], modules: &BTreeSet<Vec<String>>) -> Option<Vec<String>> {
+    let mut rest = path;
+    let mut at = match path.first()?.as_str() {
+        "crate" => vec![module.first()?.clone()],
+        "self" => module.to_vec(),
+        "super" => {
+            let levels = path.iter().take_while(|part| *part == "super").count();
+            rest = &path[levels - 1..];
+            module[..module.len().checked_sub(levels)?].to_vec()
+        }
+        name if name.starts_with("mqt_") => vec![name.to_owned()],
+        _ => return None,
+    };
+    rest = &rest[1..];
+    while let Some(next) = rest.first() {
+        at.push(next.clone());
+        if !modules.contains(&at) {
+            at.pop();
+            break;
+        }
+        rest = &rest[1..];
+    }
+    modules.contains(&at).then_some(at)
+}
+
 /// A client whose events nobody takes is ready again at once, for ever: one place drives those of the load test, and
 /// hands the events over.
 #[test]
@@ -378,4 +522,19 @@ fn the_detectors_detect() {
     assert!(names_crate("let x = tokio::time::sleep(y);", "tokio"));
     assert!(!names_crate("use tokio_rustls::x;", "rustls"));
     assert!(!names_crate("self.tokio::x", "tokio"));
+    assert_eq!(defined_type("pub(in crate::output) enum JsonForm {"), Some("JsonForm"));
+    assert_eq!(defined_type("struct Marks<T>(T);"), Some("Marks"));
+    assert_eq!(defined_type("    let structure = 1;"), None);
+    let named = paths("use super::{a::{B, c}, d as e};\nfn f() { crate::g::h() }");
+    let named: Vec<String> = named.iter().map(|path| path.join("::")).collect();
+    assert_eq!(named, ["super::a::B", "super::a::c", "super::d", "crate::g::h"]);
+    let modules = BTreeSet::from([module_path("a/mod.rs"), module_path("a/b.rs"), module_path("g.rs")]);
+    let of = |path: &str| {
+        let path: Vec<String> = path.split("::").map(str::to_owned).collect();
+        resolve(&module_path("a/b.rs"), &path, &modules).map(|module| module.join("::"))
+    };
+    assert_eq!(of("crate::g::h").as_deref(), Some("mqt::g"));
+    assert_eq!(of("super::X").as_deref(), Some("mqt::a"));
+    assert_eq!(of("super::super::g::X").as_deref(), Some("mqt::g"));
+    assert_eq!(of("std::fs"), None);
 }

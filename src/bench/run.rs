@@ -3,25 +3,25 @@
 use std::time::{Duration, SystemTime};
 
 use crate::bench::deliver;
-use crate::bench::load::engine::{Stopped, measure};
-use crate::bench::load::observer::{Observer, Progress, Stretch};
+use crate::bench::load::engine::{LoadStopped, measure};
+use crate::bench::load::observer::{LoadProgress, Observer, Stretch};
 use crate::bench::load::steps::Finished;
-use crate::bench::plan::find_max::Search;
+use crate::bench::plan::find_max::RateSearch;
 use crate::bench::plan::stamp::STAMP_LEN;
 use crate::bench::report::live::Live;
-use crate::bench::report::openmetrics::Server;
+use crate::bench::report::openmetrics::MetricsServer;
 use crate::bench::report::text::step_line;
 use crate::bench::result::histogram::samples_needed;
 use crate::bench::result::run_config::run_id;
-use crate::bench::result::snapshot::{Phase, Snapshot};
+use crate::bench::result::snapshot::{RunPhase, Snapshot};
 use crate::bench::result::{Check, ResultFile, Rule, RunResult, SearchStep, Second};
 use crate::bench::result::{verdict, warning};
-use crate::cli::bench::{Metric, Rate, RunId, Scenario};
+use crate::cli::bench::{LoadRate, Metric, RunId, Scenario};
 use crate::commands::signals::{Exit, Signal, Signals};
 use crate::commands::talk::outcome;
 use crate::commands::{local_broker, run_to_end};
 use crate::config::BenchSettings;
-use crate::config::bench::{Group, Load, OpenStage, Payload};
+use crate::config::bench::{ClientGroup, Load, LoadPayload, OpenStage};
 use crate::error::{Failure, Kind};
 use crate::ui::{Summary, Ui};
 
@@ -92,7 +92,7 @@ async fn load(settings: &mut BenchSettings, ui: &Ui) -> Result<Loaded, Failure> 
     if settings.with_broker.is_some() {
         settings.brokers = vec![settings.client.transport.clone()];
     }
-    let mut watch = Watch::new(settings, ui)?;
+    let mut watch = RunWatch::new(settings, ui)?;
     if settings.find_max {
         find_max(settings, &mut signals, &mut watch, ui).await
     } else {
@@ -103,7 +103,7 @@ async fn load(settings: &mut BenchSettings, ui: &Ui) -> Result<Loaded, Failure> 
 fn note_padding(settings: &BenchSettings, ui: &Ui) {
     let small =
         settings.groups.iter().filter(|group| group.publishers > 0).find_map(|group| match &group.payload {
-            Payload::Size(size) if usize::try_from(size.min).is_ok_and(|bytes| bytes < STAMP_LEN) => {
+            LoadPayload::Size(size) if usize::try_from(size.min).is_ok_and(|bytes| bytes < STAMP_LEN) => {
                 Some(size.min)
             }
             _ => None,
@@ -119,7 +119,7 @@ fn note_padding(settings: &BenchSettings, ui: &Ui) {
 async fn repeat(
     settings: &mut BenchSettings,
     signals: &mut Signals,
-    watch: &mut Watch,
+    watch: &mut RunWatch,
     ui: &Ui,
 ) -> Result<Loaded, Failure> {
     let first_id = run_id(settings);
@@ -134,12 +134,12 @@ async fn repeat(
         let finished = match measure(settings, SystemTime::now, signals, watch, ui).await {
             Ok(finished) => finished,
             // What has been measured is told all the same.
-            Err(Stopped::Failure(failure)) if number > 0 => {
+            Err(LoadStopped::Failure(failure)) if number > 0 => {
                 loaded.stopped = Some(failure);
                 break;
             }
-            Err(Stopped::Failure(failure)) => return Err(failure),
-            Err(Stopped::Signal(signal)) => {
+            Err(LoadStopped::Failure(failure)) => return Err(failure),
+            Err(LoadStopped::Signal(signal)) => {
                 loaded.signal = Some(signal);
                 break;
             }
@@ -160,10 +160,10 @@ async fn repeat(
 async fn find_max(
     settings: &mut BenchSettings,
     signals: &mut Signals,
-    watch: &mut Watch,
+    watch: &mut RunWatch,
     ui: &Ui,
 ) -> Result<Loaded, Failure> {
-    let mut search = Search::new(total_rate(settings));
+    let mut search = RateSearch::new(total_rate(settings));
     let length = settings.timing.duration;
     let mut steps = Vec::new();
     let (mut best, mut last) = (None, None);
@@ -174,16 +174,16 @@ async fn find_max(
         watch.begin();
         let finished = match measure(settings, SystemTime::now, signals, watch, ui).await {
             Ok(finished) => finished,
-            Err(Stopped::Signal(first)) => {
+            Err(LoadStopped::Signal(first)) => {
                 signal = Some(first);
                 break;
             }
             // What has been found is told all the same.
-            Err(Stopped::Failure(failure)) if !steps.is_empty() => {
+            Err(LoadStopped::Failure(failure)) if !steps.is_empty() => {
                 stopped = Some(failure);
                 break;
             }
-            Err(Stopped::Failure(failure)) => return Err(failure),
+            Err(LoadStopped::Failure(failure)) => return Err(failure),
         };
         settings.start_at = None;
         // A part of a step proves nothing.
@@ -252,7 +252,7 @@ fn total_rate(settings: &BenchSettings) -> f64 {
 /// A search has one group with one stage.
 fn set_rate(settings: &mut BenchSettings, rate: f64) {
     for group in &mut settings.groups {
-        if let (Load::Open { stages, .. }, Some(rate)) = (&mut group.load, Rate::per_second(rate)) {
+        if let (Load::Open { stages, .. }, Some(rate)) = (&mut group.load, LoadRate::per_second(rate)) {
             *stages = vec![OpenStage { duration: None, rate }];
         }
     }
@@ -292,7 +292,7 @@ fn judge_step(run: &RunResult, settings: &BenchSettings, rate: f64) -> (SearchSt
 /// How many of all messages the publishers of this process send.
 fn own_part(settings: &BenchSettings, count: u64) -> u64 {
     let all: u64 = settings.groups.iter().map(|group| u64::from(group.publishers)).sum();
-    let own = |group: &Group| match settings.shard {
+    let own = |group: &ClientGroup| match settings.shard {
         Some(shard) => u64::from(shard.part_of(group.publishers).end - shard.part_of(group.publishers).start),
         None => group.publishers.into(),
     };
@@ -301,18 +301,18 @@ fn own_part(settings: &BenchSettings, count: u64) -> u64 {
 }
 
 /// Shows how a run goes, on stderr and to whoever asks for metrics.
-struct Watch {
+struct RunWatch {
     ui: Ui,
     live: Option<Live>,
-    metrics: Option<Server>,
+    metrics: Option<MetricsServer>,
     snapshot: Snapshot,
     planned_count: Option<u64>,
 }
 
-impl Watch {
+impl RunWatch {
     fn new(settings: &BenchSettings, ui: &Ui) -> Result<Self, Failure> {
         let serve = |address| {
-            Server::start(address).map_err(|error| {
+            MetricsServer::start(address).map_err(|error| {
                 Failure::new(Kind::Connect, format!("cannot serve metrics at {address}"))
                     .keyword("listen")
                     .source(&error)
@@ -338,15 +338,15 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
-    fn progress(&mut self, progress: &Progress) {
+impl Observer for RunWatch {
+    fn progress(&mut self, progress: &LoadProgress) {
         let snapshot = &mut self.snapshot;
         snapshot.phase = match progress.stretch {
-            Stretch::Connecting => Phase::Connecting,
-            Stretch::Waiting => Phase::Waiting,
-            Stretch::WarmUp => Phase::WarmUp,
-            Stretch::Measured => Phase::Measuring,
-            Stretch::Drain => Phase::Draining,
+            Stretch::Connecting => RunPhase::Connecting,
+            Stretch::Waiting => RunPhase::Waiting,
+            Stretch::WarmUp => RunPhase::WarmUp,
+            Stretch::Measured => RunPhase::Measuring,
+            Stretch::Drain => RunPhase::Draining,
         };
         (snapshot.elapsed, snapshot.length) = (progress.elapsed, progress.length);
         (snapshot.connections, snapshot.connections_asked) = (progress.online, progress.asked);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Command};
 
-use super::values::{ColorChoice, ListenUrl, PacketSize, Size};
+use super::values::{ByteSize, ColorChoice, ListenUrl, PacketSize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +101,7 @@ pub struct BrokerArgs {
     /// properties and all. Beyond it messages are dropped or refused (MQTT 5: quota exceeded), and that is said
     /// once. Bytes, or a number with k, M, G.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub max_memory: Option<Size>,
+    pub max_memory: Option<ByteSize>,
 
     /// Accept packets up to this size [default: 256M]
     ///

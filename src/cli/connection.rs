@@ -15,7 +15,7 @@ use mqt_proto::{QoS, TopicName};
 use super::dialect::Dialect;
 use super::property::PlacedProperty;
 use super::values::{
-    ColorChoice, Expiry, KeepAlive, PacketSize, Span, SummaryFormat, TlsMinimum, Tries, Unserved,
+    ColorChoice, Expiry, KeepAliveSeconds, PacketSize, SummaryFormat, TimeSpan, TlsMinimum, Tries, Unserved,
     VersionName, Window, read_flag, read_list, read_value,
 };
 
@@ -161,7 +161,7 @@ pub struct ServerArgs {
     /// or a number with a unit: 500ms, 10s, 1m.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
-    pub connect_timeout: Option<Span>,
+    pub connect_timeout: Option<TimeSpan>,
 
     /// Give up when the broker leaves a request unanswered for this long [default: 60s]
     ///
@@ -169,7 +169,7 @@ pub struct ServerArgs {
     /// again with each byte that the broker takes and each answer that it gives. Exit status 19; 0 waits for ever.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
-    pub ack_timeout: Option<Span>,
+    pub ack_timeout: Option<TimeSpan>,
 
     /// Keep trying when the first connect fails, at most N times [default: not at all]
     ///
@@ -499,7 +499,7 @@ pub struct SessionArgs {
     /// for one and a half times as long counts as lost.
     #[arg(short = 'k', long, value_name = "DURATION", allow_negative_numbers = true)]
     #[serde(deserialize_with = "read_value")]
-    pub keepalive: Option<KeepAlive>,
+    pub keepalive: Option<KeepAliveSeconds>,
 
     /// Have at most this many QoS 1 and 2 messages on the way [default: 20]
     ///

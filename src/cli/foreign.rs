@@ -10,23 +10,27 @@ struct Foreign {
     /// The commands that it holds for; empty: all.
     commands: &'static [&'static str],
     /// What does the same here.
-    told: Told,
+    told: ForeignTold,
 }
 
-enum Told {
+enum ForeignTold {
     /// The option, with its value.
     Option(&'static str),
     /// A hint of its own.
     Text(&'static str),
 }
 
-use Told::{Option as Is, Text};
+use ForeignTold::{Option as Is, Text};
 
-const fn row(names: &'static [&'static str], told: Told) -> Foreign {
+const fn row(names: &'static [&'static str], told: ForeignTold) -> Foreign {
     Foreign { names, commands: &[], told }
 }
 
-const fn only(commands: &'static [&'static str], names: &'static [&'static str], told: Told) -> Foreign {
+const fn only(
+    commands: &'static [&'static str],
+    names: &'static [&'static str],
+    told: ForeignTold,
+) -> Foreign {
     Foreign { names, commands, told }
 }
 

@@ -34,7 +34,7 @@ pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
 pub use install_links::InstallLinksArgs;
 pub use profile::{ProfileAction, ProfileArgs};
-use property::{PlacedProperty, Shape};
+use property::{PlacedProperty, WordShape};
 pub use publish::PublishArgs;
 pub use request::RequestArgs;
 pub use subscribe::SubscribeArgs;
@@ -447,10 +447,10 @@ fn plain_words(command: &Command, args: &[OsString]) -> Vec<usize> {
     let mut words = args.iter().enumerate();
     while let Some((place, word)) = words.next() {
         match property::shape(command, word) {
-            Shape::WithValue => drop(words.next()),
-            Shape::End => places.extend(words.by_ref().map(|(place, _)| place)),
-            Shape::Plain if !word.as_encoded_bytes().starts_with(b"-") => places.push(place),
-            Shape::Plain | Shape::Property(_) => {}
+            WordShape::WithValue => drop(words.next()),
+            WordShape::End => places.extend(words.by_ref().map(|(place, _)| place)),
+            WordShape::Plain if !word.as_encoded_bytes().starts_with(b"-") => places.push(place),
+            WordShape::Plain | WordShape::Property(_) => {}
         }
     }
     places

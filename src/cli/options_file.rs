@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
-use super::multicall::Line;
+use super::multicall::OptionLine;
 use super::property::takes_next_word;
 use super::{COMMANDS, Request, WrongUsage};
 
@@ -19,13 +19,13 @@ type Understood = (Request, Vec<Numbered<String>>);
 ///
 /// # Errors
 /// The first line that is wrong.
-pub fn parse(argv: &[OsString], lines: Vec<Line>) -> Result<Understood, Numbered<WrongUsage>> {
+pub fn parse(argv: &[OsString], lines: Vec<OptionLine>) -> Result<Understood, Numbered<WrongUsage>> {
     let name = argv.get(1).and_then(|name| name.to_str()).unwrap_or_default();
     let shown = format!("mqt {name}");
     let define = COMMANDS.iter().find(|row| row.name == name).map(|row| row.define);
     let command = define.map_or_else(Command::default, |define| define());
     let mut notes = Vec::new();
-    for Line { number, words } in &lines {
+    for OptionLine { number, words } in &lines {
         check(&command, words).map_err(|what| (*number, WrongUsage::new(what, &shown)))?;
         if is_quoted(words) {
             notes.push((*number, "the quotes are part of the value".to_owned()));
@@ -33,7 +33,7 @@ pub fn parse(argv: &[OsString], lines: Vec<Line>) -> Result<Understood, Numbered
     }
     // Behind the names of the program and of the command.
     let (names, rest) = argv.split_at(argv.len().min(2));
-    let with = |lines: &[Line]| {
+    let with = |lines: &[OptionLine]| {
         let words = lines.iter().flat_map(|line| &line.words);
         super::parse(names.iter().chain(words).chain(rest).cloned())
     };
@@ -109,8 +109,8 @@ fn is_quoted(line: &[OsString]) -> bool {
 mod tests {
     use super::*;
 
-    fn line(number: usize, words: &[&str]) -> Line {
-        Line { number, words: words.iter().map(OsString::from).collect() }
+    fn line(number: usize, words: &[&str]) -> OptionLine {
+        OptionLine { number, words: words.iter().map(OsString::from).collect() }
     }
 
     fn parse_lines(argv: &str, lines: &[&[&str]]) -> Result<Understood, Numbered<String>> {

@@ -296,16 +296,16 @@ pub fn take(command: &Command, args: &mut Vec<OsString>) -> Result<Vec<PlacedPro
     let mut rest = std::mem::take(args).into_iter();
     while let Some(word) = rest.next() {
         match shape(command, &word) {
-            Shape::Plain => kept.push(word),
-            Shape::WithValue => {
+            WordShape::Plain => kept.push(word),
+            WordShape::WithValue => {
                 kept.push(word);
                 kept.extend(rest.next());
             }
-            Shape::End => {
+            WordShape::End => {
                 kept.push(word);
                 kept.extend(rest.by_ref());
             }
-            Shape::Property(flags) => {
+            WordShape::Property(flags) => {
                 kept.extend(flags);
                 let mut words: Vec<OsString> = rest.by_ref().take(2).collect();
                 let pair = words.get(1).is_some_and(|name| name.eq_ignore_ascii_case("user-property"));
@@ -319,7 +319,7 @@ pub fn take(command: &Command, args: &mut Vec<OsString>) -> Result<Vec<PlacedPro
 }
 
 /// What a word of the command line is.
-pub(super) enum Shape {
+pub(super) enum WordShape {
     /// A flag, an option with its value attached, or no option.
     Plain,
     /// An option whose value is the next word.
@@ -330,34 +330,34 @@ pub(super) enum Shape {
     Property(Option<OsString>),
 }
 
-pub(super) fn shape(command: &Command, word: &OsStr) -> Shape {
-    let Some(text) = word.to_str() else { return Shape::Plain };
+pub(super) fn shape(command: &Command, word: &OsStr) -> WordShape {
+    let Some(text) = word.to_str() else { return WordShape::Plain };
     if text == "--" {
-        return Shape::End;
+        return WordShape::End;
     }
     if let Some(long) = text.strip_prefix("--") {
         if long == "property" {
-            return Shape::Property(None);
+            return WordShape::Property(None);
         }
         let takes = command.get_arguments().any(|arg| {
             let named = arg.get_long() == Some(long)
                 || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long));
             named && takes_next_word(arg)
         });
-        return if takes { Shape::WithValue } else { Shape::Plain };
+        return if takes { WordShape::WithValue } else { WordShape::Plain };
     }
-    let Some(letters) = text.strip_prefix('-') else { return Shape::Plain };
+    let Some(letters) = text.strip_prefix('-') else { return WordShape::Plain };
     for (at, letter) in letters.char_indices() {
         let last = at + letter.len_utf8() == letters.len();
         if letter == 'D' && last {
             let flags = letters.get(..at).filter(|flags| !flags.is_empty());
-            return Shape::Property(flags.map(|flags| format!("-{flags}").into()));
+            return WordShape::Property(flags.map(|flags| format!("-{flags}").into()));
         }
         if command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes_next_word(arg)) {
-            return if last { Shape::WithValue } else { Shape::Plain };
+            return if last { WordShape::WithValue } else { WordShape::Plain };
         }
     }
-    Shape::Plain
+    WordShape::Plain
 }
 
 pub(super) fn takes_next_word(arg: &clap::Arg) -> bool {

@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Command};
 use mqt_proto::{QoS, TopicName};
 
 use super::connection::ConnectionArgs;
-use super::values::{OnError, Separator, Span, Speed, topic_parser};
+use super::values::{OnError, Separator, Speed, TimeSpan, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,13 +148,13 @@ pub struct PublishArgs {
     ///
     /// From the confirmation of one to the start of the next. Seconds, or a number with a unit.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, requires = "repeat")]
-    pub repeat_delay: Option<Span>,
+    pub repeat_delay: Option<TimeSpan>,
 
     /// Exit after this time, connecting included
     ///
     /// Seconds, or a number with a unit. Exit status 27; the summary says how many messages are not confirmed.
     #[arg(short = 'W', long, value_name = "DURATION", allow_negative_numbers = true)]
-    pub timeout: Option<Span>,
+    pub timeout: Option<TimeSpan>,
 
     /// On input that cannot be published: stop or skip [default: stop]
     ///

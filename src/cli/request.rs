@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Command};
 use mqt_proto::{QoS, TopicFilter, TopicName};
 
 use super::connection::ConnectionArgs;
-use super::values::{Rate, RetainChoice, Size, Span, topic_parser};
+use super::values::{ByteSize, RequestRate, RetainChoice, TimeSpan, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,7 +107,7 @@ pub struct RequestArgs {
     /// As in 100/s, 30/m or 0.5 (a second), whether or not those before are answered. MQTT 5 tells the
     /// answers apart by their correlation data; with MQTT 3 the first answer counts for the oldest request.
     #[arg(long, value_name = "RATE", requires = "count", help_heading = "Repetition")]
-    pub rate: Option<Rate>,
+    pub rate: Option<RequestRate>,
 
     /// Print how long each answer took
     ///
@@ -125,7 +125,7 @@ pub struct RequestArgs {
         allow_negative_numbers = true,
         help_heading = "Repetition"
     )]
-    pub timeout: Option<Span>,
+    pub timeout: Option<TimeSpan>,
 
     /// Answer requests instead of sending one
     ///
@@ -163,7 +163,7 @@ pub struct RequestArgs {
         requires = "exec",
         help_heading = "Service"
     )]
-    pub exec_timeout: Option<Span>,
+    pub exec_timeout: Option<TimeSpan>,
 
     /// Answer with this text when the command fails
     ///
@@ -219,7 +219,7 @@ pub struct RequestArgs {
     /// Messages with their properties, as they lie in memory; beyond it nothing is read from the broker. Bytes, or a
     /// number with k, M, G; 64k at least.
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
-    pub max_memory: Option<Size>,
+    pub max_memory: Option<ByteSize>,
 
     /// The connection.
     #[command(flatten)]

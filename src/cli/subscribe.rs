@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Command};
 use mqt_proto::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
-use super::values::{Chance, Overflow, RetainChoice, Size, Span, SubscriptionId, topic_parser};
+use super::values::{ByteSize, Chance, Overflow, RetainChoice, SubscriptionId, TimeSpan, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -129,14 +129,14 @@ pub struct SubscribeArgs {
     ///
     /// Counted from the start, the connect included. The exit status is 27. Seconds, or a number with a unit.
     #[arg(short = 'W', long, value_name = "DURATION", allow_negative_numbers = true, help_heading = "End")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<TimeSpan>,
 
     /// End when no message came for this long
     ///
     /// Counted from the subscription, and from each message on. The exit status is 27 when -C was not
     /// reached. Seconds, or a number with a unit.
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, help_heading = "End")]
-    pub idle: Option<Span>,
+    pub idle: Option<TimeSpan>,
 
     /// End as soon as the broker has acknowledged the subscriptions
     ///
@@ -232,7 +232,7 @@ pub struct SubscribeArgs {
     /// Messages with their properties, as they lie in memory; then --overflow says what happens. Bytes, or a number
     /// with k, M, G; 64k at least.
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
-    pub max_memory: Option<Size>,
+    pub max_memory: Option<ByteSize>,
 
     /// The connection.
     #[command(flatten)]

@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Command};
 use mqt_proto::{QoS, TopicFilter};
 
 use super::connection::ConnectionArgs;
-use super::values::{Decode, Size, Span, Speed, topic_parser};
+use super::values::{ByteSize, Decode, Speed, TimeSpan, topic_parser};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,13 +104,13 @@ pub struct WatchArgs {
     ///
     /// After this time, counted from the subscription. Seconds, or a number with a unit.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, help_heading = "Output")]
-    pub once: Option<Option<Span>>,
+    pub once: Option<Option<TimeSpan>>,
 
     /// Print a table or object this often [default: 2s]
     ///
     /// With --plain, --json or --once. Seconds, or a number with a unit.
     #[arg(long, value_name = "DURATION", help_heading = "Output")]
-    pub interval: Option<Span>,
+    pub interval: Option<TimeSpan>,
 
     /// Print at most this many topics, the busiest first [default: 20, with --json all]
     ///
@@ -140,7 +140,7 @@ pub struct WatchArgs {
     ///
     /// The rest of a longer one is not shown. Recordings have all of it. Bytes, or a number with k, M, G.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub max_payload: Option<Size>,
+    pub max_payload: Option<ByteSize>,
 
     /// Keep at most this much of everything together [default: 144M]
     ///
@@ -148,7 +148,7 @@ pub struct WatchArgs {
     /// at most three quarters. What is dropped is counted on the screen. Bytes, or a number with k, M, G; 64k at
     /// least. --memory is the same.
     #[arg(long, alias = "memory", value_name = "SIZE", help_heading = "Limits")]
-    pub max_memory: Option<Size>,
+    pub max_memory: Option<ByteSize>,
 
     /// The connection.
     #[command(flatten)]

@@ -11,7 +11,7 @@ use crate::output::sanitize::escape;
 use crate::output::trace::{Direction, line};
 use crate::ui::Ui;
 use mqt_broker::{
-    Activity, BrokerError, BrokerOptions, Limits, Observer, PasswordFile, PasswordFileError, Server,
+    Activity, BrokerError, BrokerLimits, BrokerOptions, Observer, PasswordFile, PasswordFileError, Server,
 };
 use mqt_client::Endpoint;
 use mqt_client::listen::ListenError;
@@ -69,8 +69,8 @@ pub(super) fn reaching(endpoint: &Endpoint, clients_go_elsewhere: bool) -> Strin
 /// The options of a broker that tells nobody what goes on.
 pub(crate) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
     let password_file = settings.password_file.as_deref().map(PasswordFile::read).transpose();
-    let usual = Limits::default();
-    let limits = Limits {
+    let usual = BrokerLimits::default();
+    let limits = BrokerLimits {
         connections: usual.connections.max(settings.clients),
         sessions: usual.sessions.max(settings.clients),
         subscriptions: usual.subscriptions.max(settings.clients),

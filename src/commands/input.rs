@@ -20,7 +20,7 @@ pub(super) const LARGEST: usize = mqt_proto::MAX_REMAINING_LENGTH;
 
 /// A piece of input.
 #[derive(Debug)]
-enum Block {
+enum InputBlock {
     /// Whole records, each with its delimiter.
     Records(Bytes),
     /// The last record, which had no delimiter.
@@ -45,7 +45,7 @@ pub(super) enum Record {
 #[derive(Debug)]
 pub(super) struct Records {
     delimiter: u8,
-    blocks: mpsc::Receiver<Block>,
+    blocks: mpsc::Receiver<InputBlock>,
     /// Whole records, each with its delimiter.
     current: Bytes,
     /// Where in it the next record begins.
@@ -64,7 +64,7 @@ impl Records {
             .name("stdin".into())
             .spawn(move || read_blocks(input, delimiter, LARGEST, &sender));
         if let Err(error) = started {
-            let _ = for_failure.try_send(Block::Failed(error));
+            let _ = for_failure.try_send(InputBlock::Failed(error));
         }
         Self { delimiter, blocks, current: Bytes::new(), at: 0, waiting: None, ended: false, number: 0 }
     }
@@ -104,12 +104,12 @@ impl Records {
         self.waiting.take()
     }
 
-    fn accept(&mut self, block: Block) {
+    fn accept(&mut self, block: InputBlock) {
         match block {
-            Block::Records(bytes) => (self.current, self.at) = (bytes, 0),
-            Block::Last(bytes) => self.waiting = Some(Record::Bytes(bytes)),
-            Block::TooLong => self.waiting = Some(Record::TooLong),
-            Block::Failed(error) => self.waiting = Some(Record::Failed(error)),
+            InputBlock::Records(bytes) => (self.current, self.at) = (bytes, 0),
+            InputBlock::Last(bytes) => self.waiting = Some(Record::Bytes(bytes)),
+            InputBlock::TooLong => self.waiting = Some(Record::TooLong),
+            InputBlock::Failed(error) => self.waiting = Some(Record::Failed(error)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Records {
 
 /// Reads until the end, or until nobody takes the blocks any more. A record of more than `largest` bytes is
 /// left out.
-fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mpsc::Sender<Block>) {
+fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mpsc::Sender<InputBlock>) {
     let mut space = vec![0; BLOCK];
     // The beginning of a record whose delimiter has not come.
     let mut begun = Vec::new();
@@ -152,13 +152,13 @@ fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mps
         let count = match read_some(&mut input, &mut space) {
             Ok(count) => count,
             Err(error) => {
-                let _ = blocks.blocking_send(Block::Failed(error));
+                let _ = blocks.blocking_send(InputBlock::Failed(error));
                 return;
             }
         };
         if count == 0 {
             if !begun.is_empty() {
-                let _ = blocks.blocking_send(Block::Last(begun.into()));
+                let _ = blocks.blocking_send(InputBlock::Last(begun.into()));
             }
             return;
         }
@@ -172,7 +172,7 @@ fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mps
             let (whole, rest) = bytes.split_at(last + 1);
             let mut records = std::mem::take(&mut begun);
             records.extend_from_slice(whole);
-            if blocks.blocking_send(Block::Records(records.into())).is_err() {
+            if blocks.blocking_send(InputBlock::Records(records.into())).is_err() {
                 return;
             }
             bytes = rest;
@@ -181,7 +181,7 @@ fn read_blocks(mut input: impl Read, delimiter: u8, largest: usize, blocks: &mps
         if begun.len() > largest {
             begun = Vec::new();
             skipping = true;
-            if blocks.blocking_send(Block::TooLong).is_err() {
+            if blocks.blocking_send(InputBlock::TooLong).is_err() {
                 return;
             }
         }
@@ -307,7 +307,7 @@ mod tests {
         }
         let (sender, mut blocks) = mpsc::channel(10);
         read_blocks(Broken(false), b'\n', 100, &sender);
-        assert!(matches!(blocks.try_recv(), Ok(Block::Records(records)) if records == "a\n"));
-        assert!(matches!(blocks.try_recv(), Ok(Block::Failed(error)) if error.to_string() == "broken"));
+        assert!(matches!(blocks.try_recv(), Ok(InputBlock::Records(records)) if records == "a\n"));
+        assert!(matches!(blocks.try_recv(), Ok(InputBlock::Failed(error)) if error.to_string() == "broken"));
     }
 }

@@ -32,16 +32,16 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// What stands at a path.
-enum Standing {
+enum LinkStanding {
     Nothing,
     /// A link to this program, or on Windows a copy of it.
     Ours,
     Foreign,
 }
 
-fn standing(path: &Path, program: &Path) -> io::Result<Standing> {
+fn standing(path: &Path, program: &Path) -> io::Result<LinkStanding> {
     let metadata = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LinkStanding::Nothing),
         metadata => metadata?,
     };
     let ours = if metadata.is_symlink() {
@@ -52,7 +52,7 @@ fn standing(path: &Path, program: &Path) -> io::Result<Standing> {
             && metadata.len() == fs::metadata(program)?.len()
             && fs::read(path)? == fs::read(program)?
     };
-    Ok(if ours { Standing::Ours } else { Standing::Foreign })
+    Ok(if ours { LinkStanding::Ours } else { LinkStanding::Foreign })
 }
 
 fn install(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -61,9 +61,9 @@ fn install(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
     // Looked at first: either all are made or none.
     for path in paths(dir) {
         match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
-            Standing::Nothing => missing.push(path),
-            Standing::Ours => {}
-            Standing::Foreign => {
+            LinkStanding::Nothing => missing.push(path),
+            LinkStanding::Ours => {}
+            LinkStanding::Foreign => {
                 return Err(Failure::usage(format!(
                     "{} is there already, and is no link to mqt",
                     path.display()
@@ -82,11 +82,11 @@ fn remove(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut removed = Vec::new();
     for path in paths(dir) {
         match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
-            Standing::Ours => {
+            LinkStanding::Ours => {
                 fs::remove_file(&path).map_err(|error| failed("removed", &path, &error))?;
                 removed.push(path);
             }
-            Standing::Nothing | Standing::Foreign => {}
+            LinkStanding::Nothing | LinkStanding::Foreign => {}
         }
     }
     Ok(removed)

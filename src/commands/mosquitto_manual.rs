@@ -13,9 +13,9 @@ pub fn mosquitto_manual() -> Vec<(String, Vec<u8>)> {
 }
 
 /// A page in the making.
-struct Page(String);
+struct ManualPage(String);
 
-impl Page {
+impl ManualPage {
     fn raw(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
@@ -38,7 +38,7 @@ impl Page {
 
 fn page(tool: Tool) -> String {
     let name = tool.name();
-    let mut page = Page(String::new());
+    let mut page = ManualPage(String::new());
     page.raw(".ie \\n(.g .ds Aq \\(aq");
     page.raw(".el .ds Aq '");
     let (title, version) = (name.to_uppercase(), env!("CARGO_PKG_VERSION"));

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::error::{Failure, Kind};
 use crate::output::{Delivery, Formatter};
-use crate::ui::{PrintError, Printed, Printer, PrinterOptions, Sink, Ui};
+use crate::ui::{PrintError, PrintSink, Printed, Printer, PrinterOptions, Ui};
 
 /// A printer that remembers what it still has to write before a delivery is safe to acknowledge.
 pub(crate) struct Outlet {
@@ -24,7 +24,7 @@ impl Outlet {
     /// The system has no thread for it.
     pub fn start(
         formatter: Box<dyn Formatter>,
-        sink: Sink,
+        sink: PrintSink,
         options: PrinterOptions,
         ui: &Ui,
     ) -> io::Result<Self> {
@@ -37,7 +37,7 @@ impl Outlet {
     /// # Errors
     /// The system has no thread for it.
     pub fn stdout(formatter: Box<dyn Formatter>, options: PrinterOptions, ui: &Ui) -> Result<Self, Failure> {
-        Self::start(formatter, Sink::Stdout, options, ui)
+        Self::start(formatter, PrintSink::Stdout, options, ui)
             .map_err(|error| Failure::new(Kind::Output, "standard output cannot be written").source(&error))
     }
 

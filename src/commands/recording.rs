@@ -40,13 +40,13 @@ pub fn failed(path: &Path, error: io::Error) -> Failure {
 
 /// When the messages of a recording are due.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct ReplayPace {
     speed: f64,
     /// The time of the first message in the recording, and when it was due here.
     first: Option<(SystemTime, Instant)>,
 }
 
-impl Pace {
+impl ReplayPace {
     /// So much faster than it was recorded.
     #[must_use]
     pub fn new(speed: f64) -> Self {
@@ -88,7 +88,7 @@ mod tests {
     fn messages_are_due_as_they_were_recorded_only_faster() {
         let now = Instant::now();
         let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-        let mut pace = Pace::new(10.0);
+        let mut pace = ReplayPace::new(10.0);
         assert_eq!(pace.due(at(5_000), now), (Duration::ZERO, now));
         let later = now + Duration::from_millis(3);
         let due = now + Duration::from_millis(200);
@@ -98,8 +98,8 @@ mod tests {
         assert_eq!(pace.position(now + Duration::from_secs(1)), Duration::from_secs(10));
         // Neither the end of time nor a slow replay of it is a panic.
         let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
-        assert!(Pace::new(1e-3).due(far, now).1 >= now);
-        let mut pace = Pace::new(1e-3);
+        assert!(ReplayPace::new(1e-3).due(far, now).1 >= now);
+        let mut pace = ReplayPace::new(1e-3);
         pace.due(at(0), now);
         assert!(pace.due(far, now).1 > now);
     }

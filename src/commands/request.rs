@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::config::{RequestSettings, RequestWork, WITH_RESPONSE_TOPIC};
 use crate::error::{Failure, Kind};
 use crate::output::Delivery;
-use crate::ui::{Limits, PrintError, PrinterOptions, Reader, Summary, Ui};
+use crate::ui::{OutputReader, PrintError, PrinterLimits, PrinterOptions, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
 use mqt_process::random;
 use mqt_proto::packet::Publish;
@@ -63,11 +63,12 @@ async fn ask(settings: RequestSettings, ui: &Ui) -> Result<Exit, Failure> {
         .session_mut()
         .subscribe(vec![settings.subscription.clone()], settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
-    let options = PrinterOptions { limits: Limits::within(settings.max_memory), ..PrinterOptions::default() };
+    let options =
+        PrinterOptions { limits: PrinterLimits::within(settings.max_memory), ..PrinterOptions::default() };
     let outlet = Outlet::stdout(formatter, options, ui)?;
     let mut asker = Asker {
         outlet,
-        reader: Reader::of_stdout(),
+        reader: OutputReader::of_stdout(),
         times,
         in_step: settings.ui.debug && settings.ui.dialect.is_mosquitto(),
         reading_since: Instant::now(),
@@ -106,7 +107,7 @@ struct Open {
 struct Asker<'a> {
     settings: RequestSettings,
     outlet: Outlet,
-    reader: Reader,
+    reader: OutputReader,
     /// Takes the times that are printed behind the answers.
     times: Option<Sender<Duration>>,
     /// An answer is printed before the next packet is looked at, for lines about packets stand among the answers.

@@ -52,7 +52,7 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Exit, 
     let mut client = Client::new(settings.client.clone(), choices).map_err(|error| from_setup(&error))?;
     client.session_mut().subscribe(settings.subscriptions.clone(), settings.subscribe_properties.clone());
     let talk = Talk::new(ui, &settings.client, client.warnings());
-    let mut server = Server {
+    let mut server = CommandServer {
         exec,
         settings,
         client,
@@ -72,7 +72,7 @@ pub(super) async fn serve(mut settings: ServeSettings, ui: &Ui) -> Result<Exit, 
 }
 
 /// What came of a command.
-struct Answer {
+struct CommandAnswer {
     delivery: u64,
     /// What the request was published to.
     asked: TopicName,
@@ -83,13 +83,13 @@ struct Answer {
     result: Result<Vec<u8>, String>,
 }
 
-struct Server<'a> {
+struct CommandServer<'a> {
     settings: ServeSettings,
     exec: Exec,
     client: Client,
     talk: Talk<'a>,
     waiting: VecDeque<(Publish, u64)>,
-    running: JoinSet<Answer>,
+    running: JoinSet<CommandAnswer>,
     /// The deliveries that are not done with, and how they came.
     open: BTreeMap<u64, QoS>,
     newest: u64,
@@ -103,7 +103,7 @@ struct Server<'a> {
     ending: bool,
 }
 
-impl Server<'_> {
+impl CommandServer<'_> {
     async fn run(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         while self.failure.is_none() {
             self.start_waiting();
@@ -137,7 +137,7 @@ impl Server<'_> {
             let exec = self.exec.clone();
             self.running.spawn(async move {
                 let result = exec.answer(&publish, topic.as_deref()).await;
-                Answer { delivery, asked: publish.message.topic, topic, correlation, result }
+                CommandAnswer { delivery, asked: publish.message.topic, topic, correlation, result }
             });
         }
         self.client.set_reading(self.waiting.len() < WAITING);
@@ -184,7 +184,7 @@ impl Server<'_> {
     }
 
     /// Publishes an answer, and acknowledges the request.
-    fn reply(&mut self, answer: Answer) {
+    fn reply(&mut self, answer: CommandAnswer) {
         let (payload, why) = match answer.result {
             Ok(payload) => (Some(Bytes::from(payload)), None),
             Err(why) => (self.settings.on_failure.clone(), Some(why)),

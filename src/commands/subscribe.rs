@@ -13,7 +13,7 @@ use crate::error::{Failure, Kind, MosquittoCode};
 use crate::output::sanitize::escape;
 use crate::output::units::count_of;
 use crate::output::{Delivery, Formatter, Watch};
-use crate::ui::{Flush, Limits, PrintError, PrinterOptions, Reader, Summary, Ui};
+use crate::ui::{Flush, OutputReader, PrintError, PrinterLimits, PrinterOptions, Summary, Ui};
 use mqt_client::{Client, ClientError, SessionChoices, VersionChoice};
 use mqt_process::random::{self, Random};
 use mqt_proto::packet::Publish;
@@ -80,13 +80,13 @@ async fn subscribe(mut settings: SubscribeSettings, ui: &Ui) -> Result<Exit, Fai
     let options = PrinterOptions {
         flush: if settings.buffer { Flush::Full } else { Flush::Idle },
         overflow: settings.overflow,
-        limits: Limits::within(settings.max_memory),
+        limits: PrinterLimits::within(settings.max_memory),
     };
     let outlet = Outlet::stdout(formatter, options, ui)?;
     let mut subscriber = Subscriber {
         outlet,
         talk,
-        reader: Reader::of_stdout(),
+        reader: OutputReader::of_stdout(),
         urged: 0,
         counted: 0,
         received: 0,
@@ -156,7 +156,7 @@ struct Subscriber<'a> {
     client: Client,
     outlet: Outlet,
     talk: Talk<'a>,
-    reader: Reader,
+    reader: OutputReader,
     /// Everything up to this delivery is written without waiting for more.
     urged: u64,
     counted: u64,

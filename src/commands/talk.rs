@@ -17,7 +17,7 @@ use super::mosquitto;
 use super::signals::Signal;
 
 /// A change of the connection's state in words.
-pub(crate) struct Told {
+pub(crate) struct Saying {
     /// It needs attention.
     pub is_warning: bool,
     /// The stable word in brackets.
@@ -76,7 +76,7 @@ impl<'a> Talk<'a> {
             }
             return;
         }
-        let Told { is_warning, keyword, text } = self.tell(notice);
+        let Saying { is_warning, keyword, text } = self.tell(notice);
         if is_warning {
             self.ui.warning(keyword, &text);
         } else {
@@ -85,7 +85,7 @@ impl<'a> Talk<'a> {
     }
 
     /// A change of state in words.
-    pub fn tell(&self, notice: Notice) -> Told {
+    pub fn tell(&self, notice: Notice) -> Saying {
         let reason = |error| {
             let failure = from_client(&error, &self.endpoint, &self.client_id);
             match failure.causes.as_slice() {
@@ -132,7 +132,7 @@ impl<'a> Talk<'a> {
                 ),
             ),
         };
-        Told { is_warning, keyword, text }
+        Saying { is_warning, keyword, text }
     }
 
     /// Messages of which nobody can know whether they arrived.

@@ -13,8 +13,8 @@ use crate::cli::values::{Expiry, PacketSize};
 use crate::error::Failure;
 use mqt_client::tls::mode_open_to_all;
 use mqt_client::{
-    Attempts, ClientOptions, Endpoint, EndpointError, Family, Pace, Patience, TlsOptions, TransportOptions,
-    VersionChoice,
+    Attempts, ClientOptions, Endpoint, EndpointError, Family, Patience, ReconnectPace, TlsOptions,
+    TransportOptions, VersionChoice,
 };
 use mqt_process::file;
 use mqt_process::text_file::FileError;
@@ -22,7 +22,7 @@ use mqt_proto::{MAX_STRING_LENGTH, Message, Place, Properties, Secret, Will};
 
 use super::environment::Environment;
 use super::settings::UiSettings;
-use super::{Warning, layer, login, profile, rules, suspicion};
+use super::{SetupWarning, layer, login, profile, rules, suspicion};
 
 /// The connection options of all layers.
 pub(super) struct Merged {
@@ -35,7 +35,7 @@ pub(super) struct Merged {
     /// Environment or profile say something about where the broker is and who logs in.
     pub leads_elsewhere: bool,
     /// What is to be said.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<SetupWarning>,
 }
 
 impl Merged {
@@ -62,11 +62,11 @@ pub(super) fn merge(
     environment: &Environment<'_>,
     own_broker: bool,
 ) -> Result<Merged, Failure> {
-    let note = |text: &String| Warning { keyword: "options-file", text: text.clone() };
-    let mut warnings: Vec<Warning> = typed.notes.iter().map(note).collect();
+    let note = |text: &String| SetupWarning { keyword: "options-file", text: text.clone() };
+    let mut warnings: Vec<SetupWarning> = typed.notes.iter().map(note).collect();
     let told = !typed.dialect.is_mosquitto() && environment.stderr_is_terminal;
     if typed.login.password.is_some() && told {
-        warnings.push(Warning {
+        warnings.push(SetupWarning {
             keyword: "password",
             text: "other users can see the password of -P in the list of processes; \
                    --password-file, --password-command and MQT_PASSWORD are safer"
@@ -103,13 +103,13 @@ pub(super) fn merge(
 }
 
 /// A file with a password that everybody may read.
-fn open_secret(args: &ConnectionArgs) -> Option<Warning> {
+fn open_secret(args: &ConnectionArgs) -> Option<SetupWarning> {
     let files = [&args.login.password_file, &args.tls.key_password_file];
     files.into_iter().flatten().find_map(|path| {
         let mode = mode_open_to_all(path)?;
         let text =
             format!("{} is mode {mode:04o}: everybody on this machine can read the password", path.display());
-        Some(Warning { keyword: "password-perms", text })
+        Some(SetupWarning { keyword: "password-perms", text })
     })
 }
 
@@ -176,7 +176,7 @@ pub(super) fn resolve(
         } else {
             retry.unwrap_or(Attempts::Unlimited)
         },
-        pace: Pace::default(),
+        pace: ReconnectPace::default(),
     })
 }
 
@@ -330,14 +330,14 @@ pub(super) fn warn_of_topics<'a>(
     topics: impl IntoIterator<Item = &'a str>,
     merged: &Merged,
     environment: &Environment<'_>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<SetupWarning>,
 ) {
     let told = !merged.args.dialect.is_mosquitto() && environment.stderr_is_terminal;
     let topics: Vec<&str> = topics.into_iter().collect();
     if let Some(topic) = topics.iter().find(|topic| topic.chars().any(char::is_control)) {
         let text = format!("the topic {topic:?} has control characters, which brokers may refuse");
-        warnings.push(Warning { keyword: "topic", text });
+        warnings.push(SetupWarning { keyword: "topic", text });
     }
     let odd = topics.into_iter().filter(|_| told).filter_map(suspicion::suspect);
-    warnings.extend(odd.map(|text| Warning { keyword: "topic", text }));
+    warnings.extend(odd.map(|text| SetupWarning { keyword: "topic", text }));
 }

@@ -24,14 +24,14 @@ use crate::cli::dialect::Dialect;
 use crate::error::Failure;
 use mqt_client::{Endpoint, Scheme};
 
-use super::Warning;
+use super::SetupWarning;
 use super::environment::{self, Environment};
 
 /// The port that means TLS when nothing else is said, as with mosquitto.
 const TLS_PORT: u16 = 8883;
 
 /// A value as a layer holds it, and where it stands: `MQT_PORT`, `config.toml:3: port`.
-pub(super) struct Found {
+pub(super) struct FoundVariable {
     /// The value.
     pub value: toml::Value,
     /// For errors.
@@ -39,12 +39,12 @@ pub(super) struct Found {
 }
 
 /// Finds the value of an option by its long name.
-type Find<'a> = dyn FnMut(&'static str) -> Option<Result<Found, Failure>> + 'a;
+type Find<'a> = dyn FnMut(&'static str) -> Option<Result<FoundVariable, Failure>> + 'a;
 
 /// Reads the connection options that the environment sets: `MQT_` and the long name in capitals.
 pub(super) fn read_environment(
     environment: &Environment<'_>,
-) -> Result<(ConnectionArgs, Vec<Warning>), Failure> {
+) -> Result<(ConnectionArgs, Vec<SetupWarning>), Failure> {
     let names = (environment.names)();
     let mut known = vec!["MQT_PROFILE".to_owned()];
     let args = read(&mut |name| {
@@ -53,9 +53,9 @@ pub(super) fn read_environment(
             known.push(variable.clone());
         }
         let text = environment.text(&variable)?;
-        Some(text.map(|text| Found { value: toml::Value::String(text), origin: variable }))
+        Some(text.map(|text| FoundVariable { value: toml::Value::String(text), origin: variable }))
     })?;
-    let warning = |(name, meant)| Warning {
+    let warning = |(name, meant)| SetupWarning {
         keyword: "environment",
         text: format!("the variable {name} is unknown; did you mean {meant}?"),
     };
@@ -83,7 +83,7 @@ pub(super) fn read(find: &mut Find<'_>) -> Result<ConnectionArgs, Failure> {
 }
 
 fn group<'de, T: Deserialize<'de>>(find: &mut Find<'_>) -> Result<T, Failure> {
-    T::deserialize(Group { find }).map_err(|error| error.0)
+    T::deserialize(OptionGroup { find }).map_err(|error| error.0)
 }
 
 /// A failure on its way through serde.
@@ -105,11 +105,11 @@ impl serde::de::Error for Carried {
 }
 
 /// Asks for each field of a struct by name.
-struct Group<'a, 'f> {
+struct OptionGroup<'a, 'f> {
     find: &'a mut Find<'f>,
 }
 
-impl<'de> Deserializer<'de> for Group<'_, '_> {
+impl<'de> Deserializer<'de> for OptionGroup<'_, '_> {
     type Error = Carried;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Carried> {
@@ -122,7 +122,7 @@ impl<'de> Deserializer<'de> for Group<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Carried> {
-        visitor.visit_map(Fields { find: self.find, names: fields.iter(), found: None })
+        visitor.visit_map(LayerFields { find: self.find, names: fields.iter(), found: None })
     }
 
     forward_to_deserialize_any! {
@@ -131,13 +131,13 @@ impl<'de> Deserializer<'de> for Group<'_, '_> {
     }
 }
 
-struct Fields<'a, 'f> {
+struct LayerFields<'a, 'f> {
     find: &'a mut Find<'f>,
     names: std::slice::Iter<'static, &'static str>,
-    found: Option<Found>,
+    found: Option<FoundVariable>,
 }
 
-impl<'de> MapAccess<'de> for Fields<'_, '_> {
+impl<'de> MapAccess<'de> for LayerFields<'_, '_> {
     type Error = Carried;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Carried> {
@@ -152,7 +152,7 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Carried> {
-        let Some(Found { value, origin }) = self.found.take() else {
+        let Some(FoundVariable { value, origin }) = self.found.take() else {
             return Err(serde::de::Error::custom("a value without a name"));
         };
         seed.deserialize(value)
@@ -329,7 +329,10 @@ mod tests {
     fn layer(pairs: &[(&str, &str)]) -> ConnectionArgs {
         read(&mut |name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| {
-                Ok(Found { value: toml::Value::String((*value).to_owned()), origin: variable_name(name) })
+                Ok(FoundVariable {
+                    value: toml::Value::String((*value).to_owned()),
+                    origin: variable_name(name),
+                })
             })
         })
         .unwrap()

@@ -22,10 +22,11 @@ pub mod suspicion;
 mod watch;
 
 use crate::cli::bench::{CompareArgs, LoadArgs, MergeArgs};
-use crate::cli::values::Size;
+use crate::cli::values::ByteSize;
 use crate::cli::{BrokerArgs, PublishArgs, RequestArgs, SubscribeArgs, WatchArgs, WrongUsage};
 use crate::error::Failure;
 use crate::output::sanitize::escape;
+use mqt_client::SetupWarning;
 use mqt_process::text_file::FileError;
 
 pub use crate::cli::dialect::{Dialect, Tool};
@@ -36,18 +37,10 @@ pub use environment::Environment;
 pub use mosquitto::Surroundings;
 pub use request::WITH_RESPONSE_TOPIC;
 pub use settings::{
-    BrokerSettings, OutputFormat, PublishSettings, Replay, RequestSettings, RequestWork, RetainedChoice,
-    ServeSettings, Source, SubscribeSettings, UiSettings, View, WatchLimits, WatchMode, WatchSettings,
+    BrokerSettings, MessageSource, OutputFormat, PublishSettings, Replay, RequestSettings, RequestWork,
+    RetainedChoice, ServeSettings, SubscribeSettings, UiSettings, View, WatchLimits, WatchMode,
+    WatchSettings,
 };
-
-/// Something that works and that the user should know; printed as `mqt: warning[keyword]: text`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The stable word in brackets.
-    pub keyword: &'static str,
-    /// One line.
-    pub text: String,
-}
 
 /// Settings, and what is to be said about how they came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +48,7 @@ pub struct Resolved<T> {
     /// What to do.
     pub settings: T,
     /// To be printed before it is done.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<SetupWarning>,
 }
 
 impl<T> Resolved<T> {
@@ -149,7 +142,7 @@ impl From<FileError> for Failure {
 const LEAST_MEMORY: usize = 64 * 1024;
 
 /// The value of `--max-memory`, in bytes.
-fn memory(Size(bytes): Size) -> usize {
+fn memory(ByteSize(bytes): ByteSize) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX).max(LEAST_MEMORY)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::multicall::Outside;
 use crate::output::{Template, TemplateError};
-use mqt_client::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
+use mqt_client::{Attempts, ClientOptions, Patience, ReconnectPace, VersionChoice};
 use mqt_process::file;
 use mqt_proto::{Property, Version};
 
@@ -23,7 +23,7 @@ pub(super) fn settle(client: &mut ClientOptions, receive_maximum: u16, lasting: 
     client.connect_timeout = CONNECT_TIMEOUT;
     client.first_connect = Attempts::AtMost(0);
     client.reconnect = if lasting { Attempts::Unlimited } else { Attempts::AtMost(0) };
-    client.pace = Pace::Every(PAUSE);
+    client.pace = ReconnectPace::Every(PAUSE);
     client.patience = Patience::Mosquitto;
     client.ack_timeout = Duration::ZERO;
     if client.client_id.is_none() {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::cli::dialect::Tool;
-use crate::cli::multicall::{Line, line_words};
+use crate::cli::multicall::{OptionLine, line_words};
 use crate::error::Failure;
 use mqt_process::text_file::{self, FileError, TextFile};
 
@@ -15,7 +15,7 @@ pub struct OptionFile {
     /// Where it is.
     pub path: PathBuf,
     /// What it says.
-    pub lines: Vec<Line>,
+    pub lines: Vec<OptionLine>,
 }
 
 /// The options file of a mosquitto client. `given` is the value of `-o`; without it, it is the default file of the
@@ -93,10 +93,10 @@ fn default_path(tool: Tool, variable: &dyn Fn(&str) -> Option<OsString>) -> Opti
 }
 
 /// The lines that say something, in the words that `read` makes of them.
-fn lines(text: &str, read: impl Fn(&str) -> Option<Vec<OsString>>) -> Vec<Line> {
+fn lines(text: &str, read: impl Fn(&str) -> Option<Vec<OsString>>) -> Vec<OptionLine> {
     let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
     let lines = lines.enumerate();
-    lines.filter_map(|(index, line)| Some(Line { number: index + 1, words: read(line)? })).collect()
+    lines.filter_map(|(index, line)| Some(OptionLine { number: index + 1, words: read(line)? })).collect()
 }
 
 /// The words of a line of a file of ours.
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     /// Each line as its number and its words.
-    fn words(lines: Vec<Line>) -> Vec<(usize, Vec<String>)> {
+    fn words(lines: Vec<OptionLine>) -> Vec<(usize, Vec<String>)> {
         let word = |word: OsString| word.into_string().unwrap();
         lines.into_iter().map(|line| (line.number, line.words.into_iter().map(word).collect())).collect()
     }

@@ -13,9 +13,9 @@ use crate::cli::connection::HIDDEN;
 use crate::error::Failure;
 use mqt_process::text_file::{self, TextFile};
 
-use super::Warning;
+use super::SetupWarning;
 use super::environment::Environment;
-use super::layer::{self, Found};
+use super::layer::{self, FoundVariable};
 
 /// The profile that counts when none is named.
 const DEFAULT: &str = "default";
@@ -25,7 +25,7 @@ const SECRET: &[&str] = &["password", "ws-header"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct ProfileDocument {
     #[serde(default)]
     profile: BTreeMap<String, Table>,
 }
@@ -53,7 +53,7 @@ impl ProfileFile {
     }
 
     fn parse(file: TextFile) -> Result<Self, Failure> {
-        match toml::from_str::<Document>(file.text()) {
+        match toml::from_str::<ProfileDocument>(file.text()) {
             Ok(document) => Ok(Self { file, profiles: document.profile }),
             Err(error) => {
                 let place = error
@@ -84,7 +84,7 @@ impl ProfileFile {
             known.push(option);
             let (key, value) = table.iter().find(|(key, _)| key.as_ref() == option)?;
             let origin = self.place(key);
-            Some(Ok(Found { value: value.as_ref().clone(), origin }))
+            Some(Ok(FoundVariable { value: value.as_ref().clone(), origin }))
         })
         .map_err(|failure| failure.keyword("config"))?;
         match table.keys().find(|key| !known.contains(&key.as_ref().as_str())) {
@@ -111,10 +111,10 @@ impl ProfileFile {
     }
 
     /// Says so when others can read a file that holds a password.
-    fn warning(&self) -> Option<Warning> {
+    fn warning(&self) -> Option<SetupWarning> {
         let secret = self.profiles.values().flat_map(BTreeMap::keys).any(|key| is_secret(key.as_ref()));
         let mode = readable_by_others(self.file.path()).filter(|_| secret)?;
-        Some(Warning {
+        Some(SetupWarning {
             keyword: "config-perms",
             text: format!(
                 "{} holds a secret and is mode {mode:04o}; make it `chmod 600`",
@@ -159,7 +159,7 @@ impl ProfileFile {
 pub(super) fn options(
     environment: &Environment<'_>,
     asked_for: Option<&str>,
-) -> Result<(ConnectionArgs, Option<Warning>), Failure> {
+) -> Result<(ConnectionArgs, Option<SetupWarning>), Failure> {
     let variable = match asked_for {
         Some(_) => None,
         None => environment.text("MQT_PROFILE").transpose()?,

@@ -11,7 +11,7 @@ use mqt_client::ClientOptions;
 use mqt_proto::{Place, Property, QoS, TopicName};
 
 use super::environment::Environment;
-use super::settings::{PublishSettings, Replay, Source};
+use super::settings::{MessageSource, PublishSettings, Replay};
 use super::{Resolved, broker, client, mosquitto, rules};
 use mqt_process::random;
 
@@ -75,22 +75,22 @@ fn keep_session_while_running(client: &mut ClientOptions) {
     }
 }
 
-fn source(args: &PublishArgs) -> Source {
+fn source(args: &PublishArgs) -> MessageSource {
     if let Some(text) = &args.message {
-        Source::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
+        MessageSource::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
     } else if let Some(path) = &args.file {
-        Source::File(path.clone())
+        MessageSource::File(path.clone())
     } else if args.stdin_file {
-        Source::StdinWhole
+        MessageSource::StdinWhole
     } else if args.stdin_null {
-        Source::Lines { delimiter: 0, crlf: false }
+        MessageSource::Lines { delimiter: 0, crlf: false }
     } else if args.stdin_line || args.split_topic.is_some() {
-        Source::Lines { delimiter: b'\n', crlf: args.crlf }
+        MessageSource::Lines { delimiter: b'\n', crlf: args.crlf }
     } else if let Some(file) = &args.replay {
-        Source::Recording(Replay { file: file.clone(), speed: args.speed.unwrap_or(Speed::RECORDED) })
+        MessageSource::Recording(Replay { file: file.clone(), speed: args.speed.unwrap_or(Speed::RECORDED) })
     } else if args.json {
-        Source::JsonLines
+        MessageSource::JsonLines
     } else {
-        Source::Null
+        MessageSource::Null
     }
 }

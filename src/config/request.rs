@@ -11,7 +11,7 @@ use mqt_client::VersionChoice;
 use mqt_proto::{Place, Property, RetainHandling, Subscription, TopicFilter, TopicName, Version};
 
 use super::environment::Environment;
-use super::settings::{OutputFormat, RequestSettings, RequestWork, ServeSettings, Source};
+use super::settings::{MessageSource, OutputFormat, RequestSettings, RequestWork, ServeSettings};
 use super::{Resolved, client, memory, mosquitto, rules};
 use mqt_process::random;
 
@@ -143,15 +143,15 @@ fn mqtt5_only(args: &RequestArgs) -> Option<&'static str> {
     .find_map(|(given, name)| given.then_some(name))
 }
 
-fn source(args: &RequestArgs) -> Source {
+fn source(args: &RequestArgs) -> MessageSource {
     if let Some(text) = &args.message {
-        Source::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
+        MessageSource::Message(Bytes::copy_from_slice(text.as_encoded_bytes()))
     } else if let Some(path) = &args.file {
-        Source::File(path.clone())
+        MessageSource::File(path.clone())
     } else if args.stdin_file {
-        Source::StdinWhole
+        MessageSource::StdinWhole
     } else {
-        Source::Null
+        MessageSource::Null
     }
 }
 

@@ -30,7 +30,7 @@ pub struct UiSettings {
 
 /// Where the payloads of `mqt pub` come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum MessageSource {
     /// One message with these bytes (`-m`).
     Message(Bytes),
     /// One message with the bytes of this file (`-f`).
@@ -53,7 +53,7 @@ pub enum Source {
     Null,
 }
 
-impl Source {
+impl MessageSource {
     /// Whether standard input is read.
     #[must_use]
     pub const fn reads_stdin(&self) -> bool {
@@ -69,12 +69,12 @@ impl Source {
 pub struct PublishSettings {
     /// The client.
     pub client: ClientOptions,
-    /// Each message goes to each of them. Empty only with `split_topic`, [`Source::JsonLines`] and [`Source::Recording`], where
+    /// Each message goes to each of them. Empty only with `split_topic`, [`MessageSource::JsonLines`] and [`MessageSource::Recording`], where
     /// the input names the topics.
     pub topics: Vec<TopicName>,
     /// Where the payloads come from.
-    pub source: Source,
-    /// With [`Source::Lines`]: each line is topic, this separator, payload. Not empty.
+    pub source: MessageSource,
+    /// With [`MessageSource::Lines`]: each line is topic, this separator, payload. Not empty.
     pub split_topic: Option<Bytes>,
     /// The quality of service.
     pub qos: QoS,
@@ -232,7 +232,7 @@ pub struct RequestSettings {
     /// Where requests go.
     pub topic: TopicName,
     /// Where the payload comes from: no stream.
-    pub source: Source,
+    pub source: MessageSource,
     /// To the response topic.
     pub subscription: Subscription,
     /// SUBSCRIBE properties.

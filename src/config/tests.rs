@@ -459,15 +459,15 @@ fn control_characters_in_topics_are_warned_about() {
 #[test]
 fn each_source_of_messages_has_its_option() {
     let source = |line: &str| pub_settings(line, &Around::default()).source;
-    assert_eq!(source("-t a -m x"), Source::Message("x".into()));
-    assert_eq!(source("-t a -f x"), Source::File("x".into()));
-    assert_eq!(source("-t a -s"), Source::StdinWhole);
-    assert_eq!(source("-t a -l"), Source::Lines { delimiter: b'\n', crlf: false });
-    assert_eq!(source("-t a -l --crlf"), Source::Lines { delimiter: b'\n', crlf: true });
-    assert_eq!(source("-t a -0"), Source::Lines { delimiter: 0, crlf: false });
-    assert_eq!(source("--split-topic"), Source::Lines { delimiter: b'\n', crlf: false });
-    assert_eq!(source("--json"), Source::JsonLines);
-    assert_eq!(source("-t a -n"), Source::Null);
+    assert_eq!(source("-t a -m x"), MessageSource::Message("x".into()));
+    assert_eq!(source("-t a -f x"), MessageSource::File("x".into()));
+    assert_eq!(source("-t a -s"), MessageSource::StdinWhole);
+    assert_eq!(source("-t a -l"), MessageSource::Lines { delimiter: b'\n', crlf: false });
+    assert_eq!(source("-t a -l --crlf"), MessageSource::Lines { delimiter: b'\n', crlf: true });
+    assert_eq!(source("-t a -0"), MessageSource::Lines { delimiter: 0, crlf: false });
+    assert_eq!(source("--split-topic"), MessageSource::Lines { delimiter: b'\n', crlf: false });
+    assert_eq!(source("--json"), MessageSource::JsonLines);
+    assert_eq!(source("-t a -n"), MessageSource::Null);
 }
 
 #[test]

@@ -87,23 +87,23 @@ const fn needs_escape(character: char, keep: Keep) -> bool {
 }
 
 /// Takes text: the two kinds of buffer that are escaped into.
-trait Sink {
+trait EscapeSink {
     fn push(&mut self, text: &str);
 }
 
-impl Sink for String {
+impl EscapeSink for String {
     fn push(&mut self, text: &str) {
         self.push_str(text);
     }
 }
 
-impl Sink for Vec<u8> {
+impl EscapeSink for Vec<u8> {
     fn push(&mut self, text: &str) {
         self.extend_from_slice(text.as_bytes());
     }
 }
 
-fn push_bytes(bytes: &[u8], keep: Keep, out: &mut impl Sink) {
+fn push_bytes(bytes: &[u8], keep: Keep, out: &mut impl EscapeSink) {
     for chunk in bytes.utf8_chunks() {
         push_text(chunk.valid(), keep, out);
         for byte in chunk.invalid() {
@@ -112,7 +112,7 @@ fn push_bytes(bytes: &[u8], keep: Keep, out: &mut impl Sink) {
     }
 }
 
-fn push_text(text: &str, keep: Keep, out: &mut impl Sink) {
+fn push_text(text: &str, keep: Keep, out: &mut impl EscapeSink) {
     let mut rest = text;
     while let Some((at, character)) = rest.char_indices().find(|(_, c)| needs_escape(*c, keep)) {
         let (clean, tail) = rest.split_at(at);
@@ -123,7 +123,7 @@ fn push_text(text: &str, keep: Keep, out: &mut impl Sink) {
     out.push(rest);
 }
 
-fn push_character(character: char, out: &mut impl Sink) {
+fn push_character(character: char, out: &mut impl EscapeSink) {
     match character {
         '\n' => out.push("\\n"),
         '\r' => out.push("\\r"),
@@ -137,7 +137,7 @@ fn push_character(character: char, out: &mut impl Sink) {
     }
 }
 
-fn push_byte(byte: u8, out: &mut impl Sink) {
+fn push_byte(byte: u8, out: &mut impl EscapeSink) {
     let mut text = Hex::default();
     let _ = write!(text, "\\x{byte:02x}");
     out.push(text.as_str());

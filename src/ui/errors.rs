@@ -18,10 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Writes without ever blocking. Each call is for one or more whole lines; clones write to the same queue.
 #[derive(Clone)]
 pub(super) struct Errors {
-    shared: Arc<Shared>,
+    shared: Arc<SharedErrors>,
 }
 
-struct Shared {
+struct SharedErrors {
     waiting: Mutex<Waiting>,
     moved: Condvar,
     output: Output,
@@ -76,7 +76,7 @@ impl Errors {
     }
 
     fn over(output: Output) -> Self {
-        Self { shared: Arc::new(Shared { waiting: Mutex::default(), moved: Condvar::new(), output }) }
+        Self { shared: Arc::new(SharedErrors { waiting: Mutex::default(), moved: Condvar::new(), output }) }
     }
 
     /// Whether a line that is of use only now would be shown at once.
@@ -107,7 +107,7 @@ impl Errors {
     }
 }
 
-impl Shared {
+impl SharedErrors {
     /// Writes as much as is taken without blocking. Returns the rest; nothing when there is no reader any more.
     fn write_some<'a>(&self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !bytes.is_empty() {

@@ -13,9 +13,9 @@ mod summary;
 mod voice;
 
 pub use live::LiveLine;
-pub use printer::{Backlog, Flush, Limits, PrintError, Printed, Printer, PrinterOptions, Sink};
+pub use printer::{Backlog, Flush, PrintError, PrintSink, Printed, Printer, PrinterLimits, PrinterOptions};
 pub use progress::{Amount, Progress};
-pub use reader::Reader;
+pub use reader::OutputReader;
 pub use summary::Summary;
 
 use std::borrow::Cow;
@@ -44,8 +44,8 @@ struct Inner {
     program: &'static str,
     settings: UiSettings,
     voice: Voice,
-    stdout: Stream,
-    stderr: Stream,
+    stdout: OutputStream,
+    stderr: OutputStream,
     bar: Mutex<Option<ProgressBar>>,
     /// The last line, for [`Ui::close`].
     closing: Mutex<Option<String>>,
@@ -54,13 +54,13 @@ struct Inner {
 }
 
 /// One of the two streams.
-struct Stream {
+struct OutputStream {
     writer: Mutex<Box<dyn Write + Send>>,
     is_terminal: bool,
     style: Style,
 }
 
-impl Stream {
+impl OutputStream {
     fn new(writer: Box<dyn Write + Send>, is_terminal: bool, color: ColorChoice) -> Self {
         let choice = match color {
             ColorChoice::Auto => None,
@@ -137,8 +137,8 @@ impl Ui {
         Self::over(
             program,
             settings,
-            Stream::new(Box::new(Interruptible), stdout_terminal, settings.color),
-            Stream::new(Box::new(errors.clone()), stderr_terminal, settings.color),
+            OutputStream::new(Box::new(Interruptible), stdout_terminal, settings.color),
+            OutputStream::new(Box::new(errors.clone()), stderr_terminal, settings.color),
             Some(errors),
         )
     }
@@ -154,8 +154,8 @@ impl Ui {
         Self::over(
             program,
             settings,
-            Stream::new(stdout, false, settings.color),
-            Stream::new(stderr, false, settings.color),
+            OutputStream::new(stdout, false, settings.color),
+            OutputStream::new(stderr, false, settings.color),
             None,
         )
     }
@@ -163,8 +163,8 @@ impl Ui {
     fn over(
         program: &'static str,
         settings: UiSettings,
-        stdout: Stream,
-        stderr: Stream,
+        stdout: OutputStream,
+        stderr: OutputStream,
         errors: Option<Errors>,
     ) -> Self {
         Self {

@@ -8,13 +8,13 @@ const CHANGE: tokio::io::Interest = tokio::io::Interest::WRITABLE;
 
 /// Knows when nobody reads standard output any more: not at the next write, but at once.
 #[derive(Debug)]
-pub struct Reader {
+pub struct OutputReader {
     /// A duplicate of the descriptor, which is never written to.
     #[cfg(unix)]
     output: Option<tokio::net::unix::pipe::Sender>,
 }
 
-impl Reader {
+impl OutputReader {
     /// Of a pipe without a name, or a socket. Files, terminals and FIFOs, which may get another reader, are not
     /// watched. To be called on a runtime.
     #[must_use]

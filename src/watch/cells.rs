@@ -16,7 +16,7 @@ const MAX_DRAWN: usize = 4_096;
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Role {
+pub enum TextRole {
     /// Nothing special.
     #[default]
     Plain,
@@ -44,22 +44,22 @@ pub enum Role {
 
 /// A piece of text of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct TextSpan {
     /// As it came; it is escaped when it is drawn.
     pub text: String,
     /// What it is.
-    pub role: Role,
+    pub role: TextRole,
 }
 
-impl Span {
+impl TextSpan {
     /// A piece of text.
-    pub fn new(text: impl Into<String>, role: Role) -> Self {
+    pub fn new(text: impl Into<String>, role: TextRole) -> Self {
         Self { text: text.into(), role }
     }
 
     /// A piece of text that is nothing special.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self::new(text, Role::Plain)
+        Self::new(text, TextRole::Plain)
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::config::WatchLimits;
 use crate::output::clock::LocalClock;
-use crate::watch::state::app::{Action, App, Link};
+use crate::watch::state::app::{Action, App, LinkState};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicName, Version};
 
@@ -22,7 +22,7 @@ pub fn app_within(limits: WatchLimits) -> App {
     let began = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_171_061_581);
     let clock = LocalClock::in_zone(TimeZone::UTC);
     let mut app = App::new("mqtt://localhost:1883".to_owned(), limits, began, clock);
-    app.update(Action::Link(Link::Online { version: Version::V5, resumed: false }));
+    app.update(Action::Link(LinkState::Online { version: Version::V5, resumed: false }));
     app
 }
 

@@ -20,7 +20,7 @@ use crate::commands::{local_broker, run_to_end};
 use crate::config::{WatchMode, WatchSettings};
 use crate::error::Failure;
 use crate::ui::Ui;
-use io::table_loop::Form;
+use io::table_loop::TableForm;
 use io::watcher::Watcher;
 use mqt_proto::{Property, Version};
 
@@ -54,7 +54,7 @@ async fn watch(mut settings: WatchSettings, ui: &Ui) -> Result<Exit, Failure> {
     let end = match watcher.settings.mode {
         WatchMode::Screen { mouse } => watcher.on_screen(mouse, &mut signals).await,
         WatchMode::Table { json, interval, once, top } => {
-            let form = Form { json, top, once };
+            let form = TableForm { json, top, once };
             if let Some(broker) = broker.as_ref().filter(|_| !once) {
                 broker.show_how_to_publish(&watcher.subscriptions(Version::V311), ui);
             }

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use mqt::bench::clock::TimeOfDay;
 use mqt::bench::load::engine::measure;
-use mqt::bench::load::observer::{Observer, Progress, Stretch};
+use mqt::bench::load::observer::{LoadProgress, Observer, Stretch};
 use mqt::bench::report::text::report;
 use mqt::bench::result::warning::warnings;
 use mqt::bench::result::{ResultFile, RunResult, Second};
 use mqt::cli::bench::{Arrival, RunId, Scenario};
 use mqt::commands::signals::{Signal, Signals};
-use mqt::config::bench::{BenchSettings, Group, Load};
+use mqt::config::bench::{BenchSettings, ClientGroup, Load};
 use mqt::output::style::Style;
 use mqt::ui::Ui;
 
@@ -37,7 +37,7 @@ fn slow() -> SystemTime {
 struct Told(std::sync::mpsc::Sender<u64>);
 
 impl Observer for Told {
-    fn progress(&mut self, progress: &Progress) {
+    fn progress(&mut self, progress: &LoadProgress) {
         if progress.stretch == Stretch::Measured {
             // Nobody may listen any more.
             let _ = self.0.send(progress.sent.max(progress.delivered));
@@ -94,7 +94,7 @@ fn receiving(broker: &TestBroker) -> BenchSettings {
     let mut settings = settings(&broker.endpoints()[0]);
     settings.client_id = "receives-{i}".parse().unwrap();
     let filters = Some(vec!["others/#".parse().unwrap()]);
-    settings.groups = vec![Group { load: Load::None, filters, ..group(Scenario::Sub, 0, 2) }];
+    settings.groups = vec![ClientGroup { load: Load::None, filters, ..group(Scenario::Sub, 0, 2) }];
     (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(3_600)));
     settings
 }
@@ -189,7 +189,8 @@ fn who_does_not_answer_is_told_and_loses_no_latency() {
     subscriber.wait_for(0);
     // Of a pair in one run nobody is asked.
     let mut settings = publishing(&broker);
-    settings.groups = vec![Group { topics: settings.groups[0].topics.clone(), ..group(Scenario::E2e, 2, 2) }];
+    settings.groups =
+        vec![ClientGroup { topics: settings.groups[0].topics.clone(), ..group(Scenario::E2e, 2, 2) }];
     let pairs = Running::start(settings, SystemTime::now);
     subscriber.wait_for(50);
     let result = subscriber.end();

@@ -3,17 +3,19 @@
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::{Duration, SystemTime};
 
-use mqt::bench::load::engine::{Stopped, measure};
+use mqt::bench::load::engine::{LoadStopped, measure};
 use mqt::bench::load::steps::Finished;
 use mqt::bench::result::merge::merge;
 use mqt::bench::result::run_config::run_id;
 use mqt::bench::result::verdict;
 use mqt::bench::result::warning::warnings;
 use mqt::bench::result::{ConnectSecond, ResultFile, Rule, RunResult};
-use mqt::cli::bench::{Arrival, PayloadSize, Rate, RunId, Scenario, Shard, Share};
+use mqt::cli::bench::{Arrival, LoadRate, PayloadSize, RunId, Scenario, Shard, Share};
 use mqt::commands::signals::Signals;
 use mqt::config::UiSettings;
-use mqt::config::bench::{BenchSettings, Group, Load, OpenStage, Outputs, Payload, Thresholds, Timing};
+use mqt::config::bench::{
+    BenchSettings, ClientGroup, Load, LoadPayload, LoadTiming, OpenStage, Outputs, Thresholds,
+};
 use mqt::error::Failure;
 use mqt::ui::Ui;
 use mqt_client::{Attempts, ClientOptions, Endpoint, TransportOptions};
@@ -39,7 +41,7 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
         groups: vec![group(Scenario::E2e, 1, 1)],
         publish_properties: Properties::new(),
         subscribe_properties: Properties::new(),
-        timing: Timing {
+        timing: LoadTiming {
             connect_rate: None,
             ramp: Duration::ZERO,
             warmup: Duration::ZERO,
@@ -64,8 +66,8 @@ pub fn settings(endpoint: &Endpoint) -> BenchSettings {
 }
 
 /// Clients of one kind.
-pub fn group(scenario: Scenario, publishers: u32, subscribers: u32) -> Group {
-    Group {
+pub fn group(scenario: Scenario, publishers: u32, subscribers: u32) -> ClientGroup {
+    ClientGroup {
         name: "all".to_owned(),
         scenario,
         publishers,
@@ -74,7 +76,7 @@ pub fn group(scenario: Scenario, publishers: u32, subscribers: u32) -> Group {
         topics: vec!["mqt/bench/{run}/{i}".parse().unwrap()],
         filters: None,
         share_name: (scenario == Scenario::Shared).then(|| "bench".to_owned()),
-        payload: Payload::Size(PayloadSize { min: 64, max: 64 }),
+        payload: LoadPayload::Size(PayloadSize { min: 64, max: 64 }),
         qos: QoS::AtLeastOnce,
         subscribe_qos: QoS::AtLeastOnce,
         retain: false,
@@ -88,7 +90,7 @@ pub fn at_rate(settings: &mut BenchSettings, rate: f64, duration: Duration, arri
     settings.timing.count = NonZeroU64::new((rate * duration.as_secs_f64()).round() as u64);
     settings.timing.duration = None;
     for group in &mut settings.groups {
-        let stages = vec![OpenStage { duration: None, rate: Rate::per_second(rate).unwrap() }];
+        let stages = vec![OpenStage { duration: None, rate: LoadRate::per_second(rate).unwrap() }];
         group.load = Load::Open { stages, arrival };
     }
 }
@@ -101,8 +103,8 @@ pub fn run(settings: &BenchSettings) -> Result<Finished, Failure> {
         let ui = Ui::new("mqt", settings.ui);
         measure(settings, SystemTime::now, &mut signals, &mut (), &ui).await.map_err(
             |stopped| match stopped {
-                Stopped::Failure(failure) => failure,
-                Stopped::Signal(signal) => panic!("{signal:?}"),
+                LoadStopped::Failure(failure) => failure,
+                LoadStopped::Signal(signal) => panic!("{signal:?}"),
             },
         )
     })
@@ -223,8 +225,9 @@ fn a_subscriber_that_gets_nothing_is_an_anomaly() {
 fn connections_are_opened_at_their_rate_and_held() {
     let broker = TestBroker::start();
     let mut settings = settings(&broker.endpoints()[0]);
-    settings.groups = vec![Group { connections: 50, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
-    settings.timing.connect_rate = Rate::per_second(500.0);
+    settings.groups =
+        vec![ClientGroup { connections: 50, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    settings.timing.connect_rate = LoadRate::per_second(500.0);
     (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(200)));
     let result = run(&settings).unwrap().result;
     assert_eq!((result.connects.asked, result.connects.established, result.connects.lost), (50, 50, 0));
@@ -238,7 +241,7 @@ fn churn_drops_some_again_and_again_and_a_storm_all_at_once() {
     for scenario in [Scenario::Churn, Scenario::Storm] {
         let broker = TestBroker::start();
         let mut settings = settings(&broker.endpoints()[0]);
-        settings.groups = vec![Group { connections: 100, load: Load::None, ..group(scenario, 0, 0) }];
+        settings.groups = vec![ClientGroup { connections: 100, load: Load::None, ..group(scenario, 0, 0) }];
         (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_secs(1)));
         let result = run(&settings).unwrap().result;
         assert_eq!((result.connects.established, result.connects.lost), (100, 0), "{result:?}");
@@ -261,7 +264,8 @@ fn failed_attempts_are_counted_and_so_is_who_gives_up() {
     let broker = FaultyBroker::start_with(Box::new(|_, publish| vec![publish]), busy);
     let mut settings = settings(broker.endpoint());
     settings.client.first_connect = Attempts::AtMost(3);
-    settings.groups = vec![Group { connections: 4, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    settings.groups =
+        vec![ClientGroup { connections: 4, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
     (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(50)));
     let result = run(&settings).unwrap().result;
     let connects = &result.connects;
@@ -319,7 +323,7 @@ fn new_subscribers_get_what_is_retained() {
     for topic in ["mqt/bench/{run}/{i}", "mqt/bench/{run}/{i}/{seq}"] {
         let broker = TestBroker::start();
         let mut settings = settings(&broker.endpoints()[0]);
-        let retained = Group {
+        let retained = ClientGroup {
             retain: true,
             topics: vec![topic.parse().unwrap()],
             filters: Some(vec!["mqt/bench/{run}/#".parse().unwrap()]),
@@ -353,7 +357,8 @@ fn brokers_and_local_addresses_are_taken_in_turn() {
     settings.binds = vec!["127.0.0.1".to_owned()];
     #[cfg(target_os = "linux")]
     settings.binds.push("127.0.0.2".to_owned());
-    settings.groups = vec![Group { connections: 8, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+    settings.groups =
+        vec![ClientGroup { connections: 8, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
     (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(50)));
     let result = run(&settings).unwrap().result;
     assert_eq!(result.connects.established, 8);
@@ -375,7 +380,7 @@ fn shards_that_talk_to_each_other_lose_nothing_when_they_are_merged() {
     at_rate(&mut whole, 500.0, Duration::from_secs(1), Arrival::Constant);
     // The second one takes half a second longer to connect; nobody publishes before it stands.
     let merged = merged_shards(&whole, 2, |index, shard| {
-        shard.timing.connect_rate = Rate::per_second(if index == 1 { 10.0 } else { 1_000.0 });
+        shard.timing.connect_rate = LoadRate::per_second(if index == 1 { 10.0 } else { 1_000.0 });
     });
     let counts = merged.counts;
     assert_eq!(

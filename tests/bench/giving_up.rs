@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mqt::bench::load::steps::Finished;
 use mqt::cli::bench::Scenario;
-use mqt::config::bench::{BenchSettings, Group, Load};
+use mqt::config::bench::{BenchSettings, ClientGroup, Load};
 use mqt::error::{Failure, Kind};
 use mqt_client::{Endpoint, TransportOptions};
 
@@ -197,7 +197,8 @@ fn one_dead_broker_of_several_is_a_part_of_the_result() {
             settings.brokers.reverse();
             settings.client.transport = transport(&dead);
         }
-        settings.groups = vec![Group { connections: 4, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
+        settings.groups =
+            vec![ClientGroup { connections: 4, load: Load::None, ..group(Scenario::Connect, 0, 0) }];
         (settings.timing.count, settings.timing.duration) = (None, Some(Duration::from_millis(50)));
         let finished = run_to_its_end(settings).unwrap();
         let failure = finished.failure.unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use mqt_broker::{Broker, BrokerOptions, ConnectionId, Flow};
+use mqt_broker::{Broker, BrokerOptions, ConnectionId, OutputFlow};
 use mqt_proto::codec::{Decoder, Receiver};
 use mqt_proto::{Packet, Version, WriteBuffer};
 
@@ -95,7 +95,7 @@ impl Core {
     }
 
     /// What the connection is to do while `written` is still being written.
-    pub fn flow(&mut self, client: Client, written: &mut WriteBuffer) -> Flow {
+    pub fn flow(&mut self, client: Client, written: &mut WriteBuffer) -> OutputFlow {
         self.broker.take_output(client.id, written, self.now)
     }
 

@@ -1,10 +1,10 @@
 //! What the bounds of the broker do, and what it counts.
 
-use mqt_broker::{BrokerOptions, Limits};
+use mqt_broker::{BrokerLimits, BrokerOptions};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 
-fn limited(limits: Limits) -> Core {
+fn limited(limits: BrokerLimits) -> Core {
     Core::with(BrokerOptions { limits, ..BrokerOptions::default() })
 }
 
@@ -21,7 +21,7 @@ fn sys(core: &mut Core, topic: &str) -> String {
 
 #[test]
 fn a_slow_reader_loses_qos_0_and_keeps_qos_1() {
-    let mut core = limited(Limits { output_bytes: 30, ..Limits::default() });
+    let mut core = limited(BrokerLimits { output_bytes: 30, ..BrokerLimits::default() });
     let publisher = core.open_311("p");
     let slow = core.open_311("s");
     core.exchange(slow, "82 (0001 `t` 01)", "90 (0001 01)");
@@ -38,7 +38,7 @@ fn a_slow_reader_loses_qos_0_and_keeps_qos_1() {
 
 #[test]
 fn a_client_that_does_not_read_is_not_read_from() {
-    let mut core = limited(Limits { output_bytes: 4, ..Limits::default() });
+    let mut core = limited(BrokerLimits { output_bytes: 4, ..BrokerLimits::default() });
     let client = core.open_311("a");
     core.send(client, "c0 ()");
     let mut written = mqt_proto::WriteBuffer::new();
@@ -62,10 +62,10 @@ fn long() -> String {
 fn a_full_queue_takes_no_more() {
     let long = long();
     for limits in [
-        Limits { queue_messages: 2, ..Limits::default() },
-        Limits { queue_bytes: 90_000, ..Limits::default() },
+        BrokerLimits { queue_messages: 2, ..BrokerLimits::default() },
+        BrokerLimits { queue_bytes: 90_000, ..BrokerLimits::default() },
         // Two messages, and what sessions and `$SYS` take.
-        Limits { memory: 150_000, ..Limits::default() },
+        BrokerLimits { memory: 150_000, ..BrokerLimits::default() },
     ] {
         let mut core = limited(limits);
         let publisher = core.open_5("p");
@@ -94,9 +94,9 @@ fn a_full_queue_takes_no_more() {
 #[test]
 fn there_are_no_more_retained_messages_than_the_limit() {
     for limits in [
-        Limits { retained_messages: 1, ..Limits::default() },
-        Limits { retained_bytes: 90_000, ..Limits::default() },
-        Limits { memory: 90_000, ..Limits::default() },
+        BrokerLimits { retained_messages: 1, ..BrokerLimits::default() },
+        BrokerLimits { retained_bytes: 90_000, ..BrokerLimits::default() },
+        BrokerLimits { memory: 90_000, ..BrokerLimits::default() },
     ] {
         let long = long();
         let mut core = limited(limits);
@@ -115,7 +115,7 @@ fn there_are_no_more_retained_messages_than_the_limit() {
 
 #[test]
 fn beyond_the_memory_nobody_new_is_let_in_and_what_leaves_makes_room() {
-    let mut core = limited(Limits { memory: 150_000, ..Limits::default() });
+    let mut core = limited(BrokerLimits { memory: 150_000, ..BrokerLimits::default() });
     let long = long();
     let connect =
         |name: char| format!("10 (`MQTT` 05 06 0000 (11 00000064) `{name}` (18 0000000a {long}) `w` `bye`)");
@@ -133,7 +133,7 @@ fn beyond_the_memory_nobody_new_is_let_in_and_what_leaves_makes_room() {
 
 #[test]
 fn subscriptions_and_aliases_are_bounded_by_the_memory() {
-    let mut core = limited(Limits { memory: 30_000, ..Limits::default() });
+    let mut core = limited(BrokerLimits { memory: 30_000, ..BrokerLimits::default() });
     let client = core.open_5("a");
     let (one, two) = ("x".repeat(10_000), "y".repeat(10_000));
     core.exchange(client, &format!("82 (0001 () `{one}` 00 `{two}` 00)"), "90 (0001 () 00 97)");
@@ -148,7 +148,7 @@ fn subscriptions_and_aliases_are_bounded_by_the_memory() {
 
 #[test]
 fn a_slow_reader_gets_less_when_the_memory_is_full() {
-    let mut core = limited(Limits { memory: 300_000, ..Limits::default() });
+    let mut core = limited(BrokerLimits { memory: 300_000, ..BrokerLimits::default() });
     let publisher = core.open_311("p");
     let slow = core.open_311("s");
     core.exchange(slow, "82 (0001 `t` 00)", "90 (0001 00)");
@@ -164,7 +164,7 @@ fn a_slow_reader_gets_less_when_the_memory_is_full() {
 
 #[test]
 fn a_session_has_no_more_subscriptions_than_the_limit() {
-    let mut core = limited(Limits { subscriptions: 2, ..Limits::default() });
+    let mut core = limited(BrokerLimits { subscriptions: 2, ..BrokerLimits::default() });
     let client = core.open_5("a");
     core.exchange(client, "82 (0001 () `a` 00 `b` 00 `c` 00 `a` 01)", "90 (0001 () 00 00 97 01)");
     core.exchange(client, "a2 (0002 () `a`) 82 (0003 () `c` 00)", "b0 (0002 () 00) 90 (0003 () 00)");

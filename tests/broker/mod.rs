@@ -12,7 +12,7 @@ mod will;
 
 use std::time::Duration;
 
-use mqt_broker::{BrokerError, BrokerOptions, Limits, PasswordFile, Server};
+use mqt_broker::{BrokerError, BrokerLimits, BrokerOptions, PasswordFile, Server};
 use mqt_client::Endpoint;
 
 use crate::support::broker::TestBroker;
@@ -81,7 +81,7 @@ fn an_unknown_version_is_told_so() {
 
 #[test]
 fn a_client_that_never_connects_is_sent_away() {
-    let limits = Limits { connect_timeout: Duration::from_millis(50), ..Limits::default() };
+    let limits = BrokerLimits { connect_timeout: Duration::from_millis(50), ..BrokerLimits::default() };
     let broker = TestBroker::start_with(BrokerOptions { limits, ..BrokerOptions::default() });
     let mut silent = Wire::connect(broker.port());
     let mut slow = Wire::connect(broker.port());

@@ -1,6 +1,6 @@
 //! PUBLISH and its flows, in both directions (3.3 to 3.7, 4.3 to 4.6).
 
-use mqt_broker::{BrokerOptions, Limits};
+use mqt_broker::{BrokerLimits, BrokerOptions};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 
@@ -334,7 +334,7 @@ fn messages_of_one_publisher_keep_their_order() {
 #[test]
 fn a_client_keeps_to_the_receive_maximum_of_the_broker() {
     // 5:3.3.4-7
-    let limits = Limits { receive_maximum: 2, ..Limits::default() };
+    let limits = BrokerLimits { receive_maximum: 2, ..BrokerLimits::default() };
     let mut core = Core::with(BrokerOptions { limits, ..BrokerOptions::default() });
     let client = core.open("10 (`MQTT` 05 02 0000 () `a`)", "20 (00 00 (21 0002 22 0040))");
     core.exchange(client, "34 (`t` 0001 () 'x') 34 (`t` 0002 () 'x')", "50 (0001 10) 50 (0002 10)");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use mqt_broker::{BrokerOptions, Limits, PasswordFile};
+use mqt_broker::{BrokerLimits, BrokerOptions, PasswordFile};
 
 use super::core::{CONNACK_5, Core, PRESENT_5};
 
-fn limited(limits: Limits) -> Core {
+fn limited(limits: BrokerLimits) -> Core {
     Core::with(BrokerOptions { limits, ..BrokerOptions::default() })
 }
 
@@ -76,7 +76,7 @@ fn disconnect_may_change_the_expiry_interval() {
 #[test]
 fn the_broker_may_shorten_the_expiry_interval() {
     // 3.2.2.3.2
-    let mut core = limited(Limits { session_expiry: 60, ..Limits::default() });
+    let mut core = limited(BrokerLimits { session_expiry: 60, ..BrokerLimits::default() });
     let client = core.open("10 (`MQTT` 05 00 0000 (11 ffffffff) `a`)", "20 (00 00 (11 0000003c 22 0040))");
     core.cut(client);
     core.wait_secs(61);
@@ -86,8 +86,12 @@ fn the_broker_may_shorten_the_expiry_interval() {
 #[test]
 fn the_limits_of_the_broker_are_announced() {
     // 3.2.2.3.3 3.2.2.3.6 3.2.2.3.8
-    let limits =
-        Limits { max_packet_size: 1000, receive_maximum: 5, topic_alias_maximum: 0, ..Limits::default() };
+    let limits = BrokerLimits {
+        max_packet_size: 1000,
+        receive_maximum: 5,
+        topic_alias_maximum: 0,
+        ..BrokerLimits::default()
+    };
     let mut core = limited(limits);
     core.open("10 (`MQTT` 05 02 0000 () `a`)", "20 (00 00 (21 0005 27 000003e8))");
 }
@@ -245,7 +249,7 @@ fn when_the_broker_stops_it_says_so() {
 
 #[test]
 fn there_are_no_more_sessions_than_the_limit() {
-    let mut core = limited(Limits { sessions: 1, ..Limits::default() });
+    let mut core = limited(BrokerLimits { sessions: 1, ..BrokerLimits::default() });
     let one = core.open_5("a");
     let refused = core.connect("10 (`MQTT` 05 02 0000 () `b`)");
     core.expect_end(refused, "20 (00 97 ())");

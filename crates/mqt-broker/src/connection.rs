@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, timeout};
 
 use mqt_client::Stream;
-use mqt_client::listen::Incoming;
+use mqt_client::listen::IncomingConnection;
 use mqt_proto::codec::{DecodeError, Decoder, Receiver};
 use mqt_proto::packet::Connect;
 use mqt_proto::{Packet, ReasonCode, Version, WriteBuffer};
@@ -17,7 +17,7 @@ use mqt_proto::{Packet, ReasonCode, Version, WriteBuffer};
 use super::holdings::Held;
 use super::hub::{Hub, has_stopped};
 use super::session::ConnectionId;
-use super::state::Flow;
+use super::state::OutputFlow;
 
 /// How much is read at once, in bytes.
 const READ_SIZE: usize = 64 * 1024;
@@ -44,7 +44,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves a connection from its handshake to its end.
 pub(crate) async fn serve(
     hub: Arc<Hub>,
-    incoming: Incoming,
+    incoming: IncomingConnection,
     mut stopped: watch::Receiver<bool>,
     connect_timeout: Duration,
 ) {
@@ -77,7 +77,8 @@ pub(crate) async fn serve(
     let registration = Registration { hub: &hub, id };
     let output = WriteBuffer::new();
     let has_large_output = false;
-    let mut link = Link { hub: &hub, id, decoder, input, output, has_large_output, held, woken: &woken };
+    let mut link =
+        ClientLink { hub: &hub, id, decoder, input, output, has_large_output, held, woken: &woken };
     let streams = link.run(reader, writer).await;
     drop(registration);
     if let Some((reader, writer)) = streams {
@@ -97,7 +98,7 @@ impl Drop for Registration<'_> {
     }
 }
 
-struct Link<'a> {
+struct ClientLink<'a> {
     hub: &'a Hub,
     id: ConnectionId,
     decoder: Decoder,
@@ -109,7 +110,7 @@ struct Link<'a> {
     woken: &'a Notify,
 }
 
-impl Link<'_> {
+impl ClientLink<'_> {
     /// Gives the stream back when the connection was ended from here, and nothing when it is gone.
     async fn run(
         &mut self,
@@ -189,7 +190,7 @@ impl Link<'_> {
     }
 
     /// Closes the connection: what it sends does not fit into the memory.
-    fn give_up(&mut self) -> Flow {
+    fn give_up(&mut self) -> OutputFlow {
         self.input = BytesMut::new();
         let Self { hub, id, output, .. } = self;
         let (flow, _) = hub.enter(Some(*id), |broker, now| {
@@ -207,7 +208,7 @@ impl Link<'_> {
     }
 
     /// Fetches the next output when all of the last is written.
-    fn fetch(&mut self) -> Flow {
+    fn fetch(&mut self) -> OutputFlow {
         if self.has_large_output || !self.hub.holdings().has_room(0) {
             self.output.release();
         }
@@ -218,7 +219,7 @@ impl Link<'_> {
     }
 
     /// Gives what was read to the core, and says whether other connections have to write now.
-    fn process(&mut self, bytes: usize) -> (Flow, bool) {
+    fn process(&mut self, bytes: usize) -> (OutputFlow, bool) {
         let Self { hub, id, decoder, input, output, .. } = self;
         let had_large_input = input.len() > READ_SIZE;
         let result = hub.enter(Some(*id), |broker, now| {

@@ -10,7 +10,7 @@ use mqt_proto::packet::Connect;
 
 use super::holdings::Holdings;
 use super::session::ConnectionId;
-use super::state::{Broker, Flow};
+use super::state::{Broker, OutputFlow};
 
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -94,7 +94,7 @@ impl Hub {
     }
 
     /// Fetches what a connection is to write.
-    pub(crate) fn take_output(&self, id: ConnectionId, output: &mut WriteBuffer) -> Flow {
+    pub(crate) fn take_output(&self, id: ConnectionId, output: &mut WriteBuffer) -> OutputFlow {
         self.enter(Some(id), |broker, now| broker.take_output(id, output, now)).0
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Its limits: everything is in memory and gone when the process ends; one process, no cluster, no bridges,
 //! no plugins, no access rules but the password file; nobody but the broker publishes to `$SYS`. What a
-//! client can make it keep is bounded, see [`Limits`]: by default 1 GiB for all clients together, counted as it
+//! client can make it keep is bounded, see [`BrokerLimits`]: by default 1 GiB for all clients together, counted as it
 //! lies in memory; in it 100,000 messages or 64 MiB in the queue of a session, 8 MiB (and as much again being written) for a client that reads slowly, 100,000 messages or
 //! 256 MiB retained, 1024 messages in flight to a client, 64 topic aliases a client, 10,000 subscriptions a
 //! session, 200 levels a topic filter, 20,000 sessions, 10,000 connections a listener. Beyond a bound QoS 0
@@ -35,8 +35,8 @@ mod stored;
 mod sys;
 mod topics;
 
-pub use options::{Activity, BrokerOptions, Limits, Observer};
+pub use options::{Activity, BrokerLimits, BrokerOptions, Observer};
 pub use password_file::{PasswordFile, PasswordFileError};
 pub use server::{BrokerError, Memory, Server};
 pub use session::ConnectionId;
-pub use state::{Broker, Flow};
+pub use state::{Broker, OutputFlow};

@@ -11,7 +11,7 @@ use super::password_file::PasswordFile;
 
 /// The bounds that keep the memory of the broker bounded. The defaults are the documented ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct BrokerLimits {
     /// The largest packet to accept, in bytes; announced when it is smaller than what MQTT allows.
     pub max_packet_size: u32,
     /// How many QoS 2 publishes of one client may be open; announced when below 65,535.
@@ -51,7 +51,7 @@ pub struct Limits {
     pub connect_timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for BrokerLimits {
     fn default() -> Self {
         Self {
             max_packet_size: 268_435_460,
@@ -86,10 +86,10 @@ pub struct BrokerOptions {
     /// are not of this machine only, all the same.
     pub allow_anonymous: bool,
     /// The bounds.
-    pub limits: Limits,
+    pub limits: BrokerLimits,
     /// Is told what goes on.
     pub observer: Option<Observer>,
-    /// Is called once, when [`Limits::memory`] has kept something out for the first time.
+    /// Is called once, when [`BrokerLimits::memory`] has kept something out for the first time.
     pub on_full: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 

@@ -17,7 +17,7 @@ const PLACE_COST: usize = 2 * size_of::<InFlight>() + size_of::<PacketId>() * 4;
 
 /// How one subscriber receives a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct DeliveryTerms {
     /// The smaller of the published and the granted QoS ([MQTT-3.8.4-8]).
     pub qos: QoS,
     /// The RETAIN flag.
@@ -30,29 +30,29 @@ pub(crate) struct Terms {
 
 /// A message for one session.
 #[derive(Debug, Clone)]
-pub(crate) struct Delivery {
+pub(crate) struct QueuedDelivery {
     /// The message.
     pub stored: Arc<Stored>,
     /// How it is sent.
-    pub terms: Terms,
+    pub terms: DeliveryTerms,
     /// Its place; the message is in the sum by itself.
     place: Held,
 }
 
-impl Delivery {
+impl QueuedDelivery {
     /// How many bytes a delivery on these terms takes besides its message.
-    pub(crate) fn place_cost(terms: &Terms) -> usize {
+    pub(crate) fn place_cost(terms: &DeliveryTerms) -> usize {
         PLACE_COST + terms.identifiers.capacity() * size_of::<u32>()
     }
 
     /// A delivery on these terms.
-    pub(crate) fn new(stored: Arc<Stored>, terms: Terms, holdings: &Holdings) -> Self {
+    pub(crate) fn new(stored: Arc<Stored>, terms: DeliveryTerms, holdings: &Holdings) -> Self {
         let place = holdings.hold(Self::place_cost(&terms));
         Self { stored, terms, place }
     }
 
     /// The message and the terms; the place is free again.
-    pub(crate) fn into_parts(self) -> (Arc<Stored>, Terms) {
+    pub(crate) fn into_parts(self) -> (Arc<Stored>, DeliveryTerms) {
         (self.stored, self.terms)
     }
 
@@ -76,7 +76,7 @@ pub(crate) struct InFlight {
     /// Its packet identifier.
     pub packet_id: PacketId,
     /// What was sent.
-    pub delivery: Delivery,
+    pub delivery: QueuedDelivery,
 }
 
 /// What an acknowledgement of the client meant.
@@ -99,7 +99,7 @@ pub(crate) struct Outgoing {
     released: VecDeque<PacketId>,
     /// Sent on an earlier connection and to be sent again, in the original order ([MQTT-4.6.0-1]).
     resend: VecDeque<InFlight>,
-    queue: VecDeque<Delivery>,
+    queue: VecDeque<QueuedDelivery>,
     queue_bytes: usize,
     used: HashSet<PacketId>,
     last_id: u16,
@@ -133,20 +133,20 @@ impl Outgoing {
     }
 
     /// Puts a message at the end of the queue.
-    pub(crate) fn enqueue(&mut self, delivery: Delivery) {
+    pub(crate) fn enqueue(&mut self, delivery: QueuedDelivery) {
         self.queue_bytes += delivery.size();
         self.queue.push_back(delivery);
     }
 
     /// Takes the next queued message.
-    pub(crate) fn dequeue(&mut self) -> Option<Delivery> {
+    pub(crate) fn dequeue(&mut self) -> Option<QueuedDelivery> {
         let delivery = self.queue.pop_front()?;
         self.queue_bytes -= delivery.size();
         Some(delivery)
     }
 
     /// Opens a flow under a packet identifier that no other flow uses. `None` when all are in use.
-    pub(crate) fn start(&mut self, delivery: Delivery) -> Option<PacketId> {
+    pub(crate) fn start(&mut self, delivery: QueuedDelivery) -> Option<PacketId> {
         for _ in 0..=u16::MAX {
             self.last_id = self.last_id.wrapping_add(1);
             if let Some(packet_id) = NonZeroU16::new(self.last_id)
@@ -230,8 +230,8 @@ impl Outgoing {
     }
 
     /// Takes the queued messages of a share group (of any, when `name` is `None`) out, for another member.
-    pub(crate) fn take_shared(&mut self, name: Option<&ByteString>) -> Vec<Delivery> {
-        let is_theirs = |delivery: &Delivery| match (name, &delivery.terms.group) {
+    pub(crate) fn take_shared(&mut self, name: Option<&ByteString>) -> Vec<QueuedDelivery> {
+        let is_theirs = |delivery: &QueuedDelivery| match (name, &delivery.terms.group) {
             (Some(name), Some(group)) => name == group,
             (None, Some(_)) => true,
             (_, None) => false,
@@ -240,14 +240,14 @@ impl Outgoing {
             return Vec::new();
         }
         let (theirs, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(is_theirs);
-        self.queue_bytes -= theirs.iter().map(Delivery::size).sum::<usize>();
+        self.queue_bytes -= theirs.iter().map(QueuedDelivery::size).sum::<usize>();
         self.queue = kept.into();
         theirs
     }
 
     /// Everything of share groups that another member may still get when the session ends: what is queued,
     /// and QoS 1 in flight. A QoS 2 message in flight goes to nobody else ([MQTT-4.8.2-5]).
-    pub(crate) fn into_shared(mut self) -> Vec<Delivery> {
+    pub(crate) fn into_shared(mut self) -> Vec<QueuedDelivery> {
         self.interrupt();
         let in_flight = std::mem::take(&mut self.resend).into_iter().map(|flow| flow.delivery);
         let mut shared: Vec<_> = in_flight
@@ -263,12 +263,12 @@ mod tests {
     use super::super::stored::Routed;
     use super::*;
 
-    fn delivery(payload: &'static str, qos: QoS) -> Delivery {
+    fn delivery(payload: &'static str, qos: QoS) -> QueuedDelivery {
         let message =
             Message { topic: "t".parse().unwrap(), payload: payload.into(), qos, ..Message::default() };
         let holdings = Holdings::new(usize::MAX);
         let stored = Routed::new(message, Instant::now()).stored(&holdings);
-        Delivery::new(stored, Terms { qos, ..Terms::default() }, &holdings)
+        QueuedDelivery::new(stored, DeliveryTerms { qos, ..DeliveryTerms::default() }, &holdings)
     }
 
     fn id(value: u16) -> PacketId {

@@ -10,9 +10,9 @@ use mqt_proto::{Packet, PacketId, QoS, ReasonCode, RetainHandling, Subscription,
 
 use super::options::Activity;
 use super::outgoing::Acknowledged;
-use super::session::{ConnectionId, Session};
+use super::session::{BrokerSession, ConnectionId};
 use super::state::Broker;
-use super::topics::{MAX_FILTER_LEVELS, NODE_COST, SessionKey, Subscriber};
+use super::topics::{MAX_FILTER_LEVELS, NODE_COST, SessionKey, TopicSubscriber};
 
 impl Broker {
     /// A packet after the CONNECT. A packet for a connection that has come to its end is ignored.
@@ -189,14 +189,14 @@ impl Broker {
         }
         if !session.subscriptions.contains(&filter) {
             let levels = filter.split('/').count();
-            let cost = Session::subscription_cost(&filter) + levels * NODE_COST + filter.len();
+            let cost = BrokerSession::subscription_cost(&filter) + levels * NODE_COST + filter.len();
             if session.subscriptions.len() >= limit || !self.holdings.has_room(cost) {
                 return Err(ReasonCode::QUOTA_EXCEEDED);
             }
         }
         session.add_subscription(filter.clone());
         self.forget_matches();
-        let subscriber = Subscriber::new(key, subscription, identifier);
+        let subscriber = TopicSubscriber::new(key, subscription, identifier);
         if filter.share().is_none() {
             return Ok(self.tree.subscribe(&filter, subscriber));
         }

@@ -13,13 +13,13 @@ use super::holdings::{Held, Holdings};
 use super::stored::Stored;
 
 /// What a place in the store takes, in bytes: the nodes of the tree are half empty at worst.
-const PLACE_COST: usize = 2 * (size_of::<ByteString>() + size_of::<Kept>());
+const PLACE_COST: usize = 2 * (size_of::<ByteString>() + size_of::<KeptRetained>());
 
 /// The store of retained messages, ordered by topic, so that a filter needs only look at the topics that
 /// share its part before the first wildcard.
 #[derive(Debug)]
 pub(crate) struct Retained {
-    messages: BTreeMap<ByteString, Kept>,
+    messages: BTreeMap<ByteString, KeptRetained>,
     bytes: usize,
     /// The places; the messages are in the sum by themselves.
     places: Held,
@@ -27,14 +27,14 @@ pub(crate) struct Retained {
 
 /// A retained message and the client that published it.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
+pub(crate) struct KeptRetained {
     /// The message.
     pub stored: Arc<Stored>,
     /// The client identifier of the publisher; empty for the broker itself.
     pub publisher: ByteString,
 }
 
-impl Kept {
+impl KeptRetained {
     /// What its place takes, in bytes.
     fn place_cost(&self) -> usize {
         PLACE_COST + self.publisher.len()
@@ -75,7 +75,7 @@ impl Retained {
     /// Keeps a message in place of the one of its topic ([MQTT-3.3.1-5]).
     pub(crate) fn keep(&mut self, stored: Arc<Stored>, publisher: ByteString) {
         self.clear(&stored.message().topic);
-        let kept = Kept { stored, publisher };
+        let kept = KeptRetained { stored, publisher };
         self.bytes += kept.size();
         self.places.add(kept.place_cost());
         self.messages.insert(kept.stored.message().topic.as_byte_string().clone(), kept);
@@ -95,7 +95,7 @@ impl Retained {
     }
 
     /// The messages that match a filter and have not expired, by topic.
-    pub(crate) fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<Kept> {
+    pub(crate) fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<KeptRetained> {
         let pattern = filter.matching_part();
         let literal = pattern.find(['+', '#']).map_or(pattern, |end| pattern.get(..end).unwrap_or(pattern));
         // `a/#` also matches `a`, which stands before `a/`.

@@ -10,13 +10,13 @@ use mqt_proto::{
 
 use super::counters::Counters;
 use super::options::{Activity, BrokerOptions};
-use super::outgoing::{Delivery, Terms};
+use super::outgoing::{DeliveryTerms, QueuedDelivery};
 use super::session::Connection;
 use super::shared::Readiness;
 use super::state::{Broker, LARGEST_PACKET};
 use super::stored::Routed;
 use super::sys;
-use super::topics::{Matches, SessionKey, Subscriber};
+use super::topics::{Matches, SessionKey, TopicSubscriber};
 
 /// A client for whom so many bytes wait is behind, in bytes.
 const LONG_OUTPUT: usize = 256 * 1024;
@@ -43,18 +43,18 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    fn count(&mut self, outcome: Outcome) {
+    fn count(&mut self, outcome: RouteOutcome) {
         match outcome {
-            Outcome::Taken => self.taken += 1,
-            Outcome::Refused => self.refused += 1,
-            Outcome::NoMember => {}
+            RouteOutcome::Taken => self.taken += 1,
+            RouteOutcome::Refused => self.refused += 1,
+            RouteOutcome::NoMember => {}
         }
     }
 }
 
 /// What became of a message for one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum RouteOutcome {
     /// It was sent, or is kept for it; or it goes past it, which is no matter of room.
     Taken,
     /// A bound of what is kept does not let it in.
@@ -115,8 +115,9 @@ impl Broker {
         let Matches { subscribers, groups } = std::mem::take(&mut self.matches);
         let mut reached = Reached::default();
         for theirs in subscribers.chunk_by(|one, other| one.session == other.session) {
-            let wanted =
-                |subscriber: &&Subscriber| !(subscriber.no_local && publisher == Some(subscriber.session));
+            let wanted = |subscriber: &&TopicSubscriber| {
+                !(subscriber.no_local && publisher == Some(subscriber.session))
+            };
             if let Some((session, terms)) = merge(theirs.iter().filter(wanted), routed) {
                 reached.count(self.deliver(session, routed, terms));
             }
@@ -133,7 +134,7 @@ impl Broker {
         self.matched_topic.clear();
     }
 
-    fn deliver_to_one(&mut self, group: usize, routed: &mut Routed) -> Outcome {
+    fn deliver_to_one(&mut self, group: usize, routed: &mut Routed) -> RouteOutcome {
         let output_limit = self.output_limit();
         let Self { groups, sessions, connections, options, .. } = self;
         let picked = groups.pick(group, |member| {
@@ -160,20 +161,20 @@ impl Broker {
         });
         let Some((member, name)) = picked else {
             self.counters.publish_dropped += 1;
-            return Outcome::NoMember;
+            return RouteOutcome::NoMember;
         };
         match merge([&member], routed) {
             Some((session, mut terms)) => {
                 terms.group = Some(name);
                 self.deliver(session, routed, terms)
             }
-            None => Outcome::Taken,
+            None => RouteOutcome::Taken,
         }
     }
 
     /// Gives messages of share groups to other members: the one they were meant for is gone.
-    pub(super) fn redistribute(&mut self, deliveries: Vec<Delivery>, now: Instant) {
-        for (stored, terms) in deliveries.into_iter().map(Delivery::into_parts) {
+    pub(super) fn redistribute(&mut self, deliveries: Vec<QueuedDelivery>, now: Instant) {
+        for (stored, terms) in deliveries.into_iter().map(QueuedDelivery::into_parts) {
             let group = terms.group.as_ref().and_then(|name| self.groups.find(name));
             if let Some(group) = group
                 && !stored.is_expired(now)
@@ -199,7 +200,7 @@ impl Broker {
             let mut routed = Routed::again(&kept.stored, now);
             let identifiers = if identifier == 0 { Vec::new() } else { vec![identifier] };
             let qos = routed.qos.min(subscription.qos);
-            self.deliver(key, &mut routed, Terms { qos, retain: true, identifiers, group: None });
+            self.deliver(key, &mut routed, DeliveryTerms { qos, retain: true, identifiers, group: None });
         }
     }
 
@@ -214,21 +215,21 @@ impl Broker {
     }
 
     /// Sends a message to a session, or queues it.
-    fn deliver(&mut self, key: SessionKey, routed: &mut Routed, terms: Terms) -> Outcome {
+    fn deliver(&mut self, key: SessionKey, routed: &mut Routed, terms: DeliveryTerms) -> RouteOutcome {
         let output_limit = self.output_limit();
         let Self { sessions, connections, options, counters, holdings, .. } = self;
         let limits = &options.limits;
-        let Some(session) = sessions.get_mut(key) else { return Outcome::Taken };
+        let Some(session) = sessions.get_mut(key) else { return RouteOutcome::Taken };
         let id = session.connection;
         let mut connection = id.and_then(|id| connections.get_mut(id));
         routed.message.qos = terms.qos;
         routed.message.retain = terms.retain;
         if terms.qos == QoS::AtMostOnce {
             // QoS 0 is not kept for a client that is away.
-            let Some(connection) = connection else { return Outcome::Taken };
+            let Some(connection) = connection else { return RouteOutcome::Taken };
             if connection.output.len() >= output_limit {
                 counters.publish_dropped += 1;
-                return Outcome::Taken;
+                return RouteOutcome::Taken;
             }
             if connection.output.len() >= LONG_OUTPUT && routed.message.payload.len() >= SHARED_PAYLOAD {
                 // It will wait, and must not keep the buffer alive that it was read into.
@@ -237,7 +238,7 @@ impl Broker {
             put_publish(connection, &mut routed.message, &terms, &FIRST, counters, options);
         } else {
             let outgoing = &mut session.outgoing;
-            let has_room = holdings.has_room(routed.cost() + Delivery::place_cost(&terms));
+            let has_room = holdings.has_room(routed.cost() + QueuedDelivery::place_cost(&terms));
             let ready = connection.take_if(|connection| {
                 outgoing.is_idle()
                     && outgoing.has_room(connection.window)
@@ -246,10 +247,10 @@ impl Broker {
             if let Some(connection) = ready.filter(|_| has_room) {
                 if !fits(connection, &mut routed.message, &terms) {
                     counters.publish_dropped += 1;
-                    return Outcome::Taken;
+                    return RouteOutcome::Taken;
                 }
-                let delivery = Delivery::new(routed.stored(holdings), terms.clone(), holdings);
-                let Some(packet_id) = outgoing.start(delivery) else { return Outcome::Refused };
+                let delivery = QueuedDelivery::new(routed.stored(holdings), terms.clone(), holdings);
+                let Some(packet_id) = outgoing.start(delivery) else { return RouteOutcome::Refused };
                 let sending = Sending { dup: false, packet_id: Some(packet_id) };
                 if routed.message.payload.len() >= SHARED_PAYLOAD {
                     routed.own_payload(holdings);
@@ -261,16 +262,16 @@ impl Broker {
                     || outgoing.queue_bytes() >= limits.queue_bytes;
                 if is_full {
                     counters.publish_dropped += 1;
-                    return Outcome::Refused;
+                    return RouteOutcome::Refused;
                 }
-                outgoing.enqueue(Delivery::new(routed.stored(holdings), terms, holdings));
-                return Outcome::Taken;
+                outgoing.enqueue(QueuedDelivery::new(routed.stored(holdings), terms, holdings));
+                return RouteOutcome::Taken;
             }
         }
         if let Some(id) = id {
             self.wake(id);
         }
-        Outcome::Taken
+        RouteOutcome::Taken
     }
 
     /// Takes a session up again on a new connection: PUBRELs first, then what was sent and not
@@ -323,12 +324,12 @@ impl Broker {
 /// What several subscriptions of one session come to: the highest QoS ([MQTT-3.3.4-2]), RETAIN as published
 /// if one of them asks for it ([MQTT-3.3.1-12], [MQTT-3.3.1-13]), all identifiers.
 fn merge<'a>(
-    subscribers: impl IntoIterator<Item = &'a Subscriber>,
+    subscribers: impl IntoIterator<Item = &'a TopicSubscriber>,
     routed: &Routed,
-) -> Option<(SessionKey, Terms)> {
-    let mut merged: Option<(SessionKey, Terms)> = None;
+) -> Option<(SessionKey, DeliveryTerms)> {
+    let mut merged: Option<(SessionKey, DeliveryTerms)> = None;
     for subscriber in subscribers {
-        let (_, terms) = merged.get_or_insert_with(|| (subscriber.session, Terms::default()));
+        let (_, terms) = merged.get_or_insert_with(|| (subscriber.session, DeliveryTerms::default()));
         terms.qos = terms.qos.max(subscriber.qos.min(routed.qos));
         terms.retain |= subscriber.retain_as_published && routed.retain;
         if subscriber.identifier != 0 {
@@ -340,7 +341,12 @@ fn merge<'a>(
 
 /// Runs something on a message as it goes to this connection: with the subscription identifiers for MQTT 5,
 /// without properties for 3.x.
-fn adapted<T>(version: Version, message: &mut Message, terms: &Terms, run: impl FnOnce(&Message) -> T) -> T {
+fn adapted<T>(
+    version: Version,
+    message: &mut Message,
+    terms: &DeliveryTerms,
+    run: impl FnOnce(&Message) -> T,
+) -> T {
     if version != Version::V5 {
         let properties = std::mem::take(&mut message.properties);
         let result = run(message);
@@ -358,7 +364,7 @@ fn adapted<T>(version: Version, message: &mut Message, terms: &Terms, run: impl 
 }
 
 /// Whether the client takes a packet of this length ([MQTT-3.1.2-24]).
-fn fits(connection: &Connection, message: &mut Message, terms: &Terms) -> bool {
+fn fits(connection: &Connection, message: &mut Message, terms: &DeliveryTerms) -> bool {
     connection.max_packet_size >= LARGEST_PACKET
         || adapted(connection.version, message, terms, |message| publish_len(message, connection.version))
             <= connection.max_packet_size as usize
@@ -369,7 +375,7 @@ fn fits(connection: &Connection, message: &mut Message, terms: &Terms) -> bool {
 fn put_publish(
     connection: &mut Connection,
     message: &mut Message,
-    terms: &Terms,
+    terms: &DeliveryTerms,
     sending: &Sending,
     counters: &mut Counters,
     options: &BrokerOptions,

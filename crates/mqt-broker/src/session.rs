@@ -12,7 +12,7 @@ use super::outgoing::Outgoing;
 use super::topics::{SUBSCRIPTION_COST, SessionKey};
 
 /// What a session takes besides its client identifier, in bytes.
-const SESSION_COST: usize = 2 * size_of::<Session>() + size_of::<Connection>() + 128;
+const SESSION_COST: usize = 2 * size_of::<BrokerSession>() + size_of::<Connection>() + 128;
 
 /// What a topic alias takes besides its topic, in bytes.
 const ALIAS_COST: usize = 2 * size_of::<(u16, TopicName)>() + 32;
@@ -50,7 +50,7 @@ impl KeptWill {
 
 /// The session state of a client (4.1).
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct BrokerSession {
     /// Whose it is.
     pub client_id: ByteString,
     /// The connection that it has now.
@@ -71,7 +71,7 @@ pub(crate) struct Session {
     held: Held,
 }
 
-impl Session {
+impl BrokerSession {
     /// How many bytes a new session takes.
     pub(crate) fn cost(client_id: &str) -> usize {
         SESSION_COST + client_id.len()

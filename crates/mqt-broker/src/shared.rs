@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytestring::ByteString;
 
 use super::slab::Slab;
-use super::topics::{GroupKey, SessionKey, Subscriber};
+use super::topics::{GroupKey, SessionKey, TopicSubscriber};
 
 /// How well a member can take a message just now, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,16 +21,16 @@ pub(crate) enum Readiness {
 }
 
 #[derive(Debug)]
-struct Group {
+struct ShareGroup {
     name: ByteString,
-    members: Vec<Subscriber>,
+    members: Vec<TopicSubscriber>,
     next: usize,
 }
 
 /// All share groups. A group is known by its whole filter, `$share/NAME/FILTER`.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    groups: Slab<Group>,
+    groups: Slab<ShareGroup>,
     by_name: HashMap<ByteString, GroupKey>,
 }
 
@@ -47,10 +47,10 @@ pub(crate) struct Joined {
 
 impl Groups {
     /// Adds a member or replaces its subscription.
-    pub(crate) fn join(&mut self, name: &ByteString, member: Subscriber) -> Joined {
+    pub(crate) fn join(&mut self, name: &ByteString, member: TopicSubscriber) -> Joined {
         let known = self.by_name.get(name).copied();
         let group = known.unwrap_or_else(|| {
-            let group = Group { name: name.clone(), members: Vec::new(), next: 0 };
+            let group = ShareGroup { name: name.clone(), members: Vec::new(), next: 0 };
             let key = self.groups.insert(group);
             self.by_name.insert(name.clone(), key);
             key
@@ -90,8 +90,8 @@ impl Groups {
     pub(crate) fn pick(
         &mut self,
         group: GroupKey,
-        mut readiness: impl FnMut(&Subscriber) -> Readiness,
-    ) -> Option<(Subscriber, ByteString)> {
+        mut readiness: impl FnMut(&TopicSubscriber) -> Readiness,
+    ) -> Option<(TopicSubscriber, ByteString)> {
         let group = self.groups.get_mut(group)?;
         let turns = group.members.iter().enumerate().cycle().skip(group.next).take(group.members.len());
         let mut best = Readiness::No;
@@ -122,8 +122,8 @@ mod tests {
     use super::*;
     use mqt_proto::{QoS, Subscription};
 
-    fn member(session: SessionKey) -> Subscriber {
-        Subscriber::new(session, &Subscription::new("$share/g/a".parse().unwrap(), QoS::AtLeastOnce), 0)
+    fn member(session: SessionKey) -> TopicSubscriber {
+        TopicSubscriber::new(session, &Subscription::new("$share/g/a".parse().unwrap(), QoS::AtLeastOnce), 0)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::counters::{Counters, SYS_INTERVAL};
 use super::holdings::Holdings;
 use super::options::{Activity, BrokerOptions};
 use super::retained::Retained;
-use super::session::{Connection, ConnectionId, KeptWill, NEVER, Session};
+use super::session::{BrokerSession, Connection, ConnectionId, KeptWill, NEVER};
 use super::shared::Groups;
 use super::slab::Slab;
 use super::topics::{Matches, SessionKey, SubscriptionTree};
@@ -30,7 +30,7 @@ const LEAST_OUTPUT: usize = 64 * 1024;
 
 /// What a connection is to do after its output was fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct OutputFlow {
     /// False: write what is there, then close.
     pub is_open: bool,
     /// So much waits to be written that nothing more is to be read.
@@ -41,7 +41,7 @@ pub struct Flow {
 #[derive(Debug)]
 pub struct Broker {
     pub(super) options: BrokerOptions,
-    pub(super) sessions: Slab<Session>,
+    pub(super) sessions: Slab<BrokerSession>,
     pub(super) connections: Slab<Connection>,
     pub(super) tree: SubscriptionTree,
     pub(super) groups: Groups,
@@ -191,7 +191,7 @@ impl Broker {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
         let will = connect.will.as_ref().map_or(0, |will| will.message.held_bytes());
-        let cost = will + if is_known { 0 } else { Session::cost(&connect.client_id) };
+        let cost = will + if is_known { 0 } else { BrokerSession::cost(&connect.client_id) };
         // Whoever comes back to its session for what waits there is let in also when there is no room.
         if cost != 0 && !self.holdings.has_room(cost) {
             return Err(ReasonCode::QUOTA_EXCEEDED);
@@ -219,7 +219,7 @@ impl Broker {
         };
         let expiry = asked.min(limits.session_expiry);
         let key = present.unwrap_or_else(|| {
-            let key = self.sessions.insert(Session::new(client_id.clone(), expiry, &self.holdings));
+            let key = self.sessions.insert(BrokerSession::new(client_id.clone(), expiry, &self.holdings));
             self.clients.insert(client_id.clone(), key);
             key
         });
@@ -278,7 +278,7 @@ impl Broker {
         id
     }
 
-    fn session_of(&self, client_id: &ByteString) -> Option<(SessionKey, &Session)> {
+    fn session_of(&self, client_id: &ByteString) -> Option<(SessionKey, &BrokerSession)> {
         let key = self.clients.get(client_id).copied()?;
         self.sessions.get(key).map(|session| (key, session))
     }
@@ -480,9 +480,9 @@ impl Broker {
     }
 
     /// Fetches what a connection is to write. `output` must be empty; its memory is used for what comes next.
-    pub fn take_output(&mut self, id: ConnectionId, output: &mut WriteBuffer, now: Instant) -> Flow {
+    pub fn take_output(&mut self, id: ConnectionId, output: &mut WriteBuffer, now: Instant) -> OutputFlow {
         let Some(connection) = self.connections.get_mut(id) else {
-            return Flow { is_open: false, is_congested: false };
+            return OutputFlow { is_open: false, is_congested: false };
         };
         connection.is_woken = false;
         if output.is_empty() {
@@ -495,9 +495,9 @@ impl Broker {
         }
         let output_limit = self.output_limit();
         let Some(connection) = self.connections.get(id) else {
-            return Flow { is_open: false, is_congested: false };
+            return OutputFlow { is_open: false, is_congested: false };
         };
-        Flow {
+        OutputFlow {
             is_open: connection.session.is_some() || !connection.output.is_empty(),
             is_congested: connection.output.len() >= output_limit.saturating_mul(2),
         }

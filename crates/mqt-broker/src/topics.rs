@@ -14,11 +14,11 @@ use super::slab::Slab;
 pub(crate) const MAX_FILTER_LEVELS: usize = 200;
 
 /// What a node takes with its place among the children of another, in bytes.
-pub(crate) const NODE_COST: usize = 2 * size_of::<Option<Node>>() + 160;
+pub(crate) const NODE_COST: usize = 2 * size_of::<Option<TopicNode>>() + 160;
 
 /// What a subscription takes besides nodes and the text of its filter, in bytes: in its node, and in the list of
 /// its session.
-pub(crate) const SUBSCRIPTION_COST: usize = 4 * size_of::<Subscriber>() + 96;
+pub(crate) const SUBSCRIPTION_COST: usize = 4 * size_of::<TopicSubscriber>() + 96;
 
 /// The key of a session.
 pub(crate) type SessionKey = usize;
@@ -28,7 +28,7 @@ pub(crate) type GroupKey = usize;
 
 /// A subscription as routing needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subscriber {
+pub(crate) struct TopicSubscriber {
     /// Whose it is.
     pub session: SessionKey,
     /// The granted QoS.
@@ -41,7 +41,7 @@ pub(crate) struct Subscriber {
     pub identifier: u32,
 }
 
-impl Subscriber {
+impl TopicSubscriber {
     /// The part of a subscription that routing needs.
     pub(crate) fn new(session: SessionKey, subscription: &Subscription, identifier: u32) -> Self {
         Self {
@@ -58,21 +58,21 @@ impl Subscriber {
 #[derive(Debug, Default)]
 pub(crate) struct Matches {
     /// Ordinary subscriptions, those of one session side by side.
-    pub subscribers: Vec<Subscriber>,
+    pub subscribers: Vec<TopicSubscriber>,
     /// Share groups, each of which gets one copy.
     pub groups: Vec<GroupKey>,
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct TopicNode {
     children: HashMap<Box<str>, usize>,
     single: Option<usize>,
     multi: Option<usize>,
-    subscribers: Vec<Subscriber>,
+    subscribers: Vec<TopicSubscriber>,
     groups: Vec<GroupKey>,
 }
 
-impl Node {
+impl TopicNode {
     fn child(&self, level: &str) -> Option<usize> {
         match level {
             "+" => self.single,
@@ -113,7 +113,7 @@ impl Node {
 /// All subscriptions, by the levels of their filters.
 #[derive(Debug)]
 pub(crate) struct SubscriptionTree {
-    nodes: Slab<Node>,
+    nodes: Slab<TopicNode>,
     root: usize,
     held: Held,
 }
@@ -122,12 +122,12 @@ impl SubscriptionTree {
     /// A tree without subscriptions.
     pub(crate) fn new(holdings: &Holdings) -> Self {
         let mut nodes = Slab::default();
-        let root = nodes.insert(Node::default());
+        let root = nodes.insert(TopicNode::default());
         Self { nodes, root, held: holdings.hold(0) }
     }
 
     /// Adds a subscription or replaces the one that the session has on this filter. Says whether it is new.
-    pub(crate) fn subscribe(&mut self, filter: &str, subscriber: Subscriber) -> bool {
+    pub(crate) fn subscribe(&mut self, filter: &str, subscriber: TopicSubscriber) -> bool {
         let Some(node) = self.node(filter) else { return false };
         match node.subscribers.iter_mut().find(|old| old.session == subscriber.session) {
             Some(old) => {
@@ -159,13 +159,13 @@ impl SubscriptionTree {
     }
 
     /// The node of a filter, made if need be.
-    fn node(&mut self, filter: &str) -> Option<&mut Node> {
+    fn node(&mut self, filter: &str) -> Option<&mut TopicNode> {
         let mut at = self.root;
         for level in filter.split('/') {
             at = match self.nodes.get(at)?.child(level) {
                 Some(child) => child,
                 None => {
-                    let child = self.nodes.insert(Node::default());
+                    let child = self.nodes.insert(TopicNode::default());
                     self.nodes.get_mut(at)?.set_child(level, child);
                     self.held.add(NODE_COST + level.len());
                     child
@@ -176,7 +176,7 @@ impl SubscriptionTree {
     }
 
     /// Changes the node of a filter and removes the nodes that are empty then.
-    fn change(&mut self, filter: &str, change: impl FnOnce(&mut Node)) {
+    fn change(&mut self, filter: &str, change: impl FnOnce(&mut TopicNode)) {
         let mut path = Vec::new();
         let mut at = self.root;
         for level in filter.split('/') {
@@ -190,7 +190,7 @@ impl SubscriptionTree {
             change(node);
         }
         while let Some((parent, level)) = path.pop() {
-            if !self.nodes.get(at).is_some_and(Node::is_empty) {
+            if !self.nodes.get(at).is_some_and(TopicNode::is_empty) {
                 return;
             }
             self.nodes.remove(at);
@@ -244,8 +244,8 @@ mod tests {
     use super::*;
     use mqt_proto::TopicFilter;
 
-    fn subscriber(session: SessionKey, filter: &str) -> Subscriber {
-        Subscriber::new(session, &Subscription::new(filter.parse().unwrap(), QoS::AtMostOnce), 0)
+    fn subscriber(session: SessionKey, filter: &str) -> TopicSubscriber {
+        TopicSubscriber::new(session, &Subscription::new(filter.parse().unwrap(), QoS::AtMostOnce), 0)
     }
 
     fn sessions(tree: &SubscriptionTree, topic: &str) -> Vec<SessionKey> {

@@ -27,7 +27,7 @@ pub use client::{Client, ClientError, Notice, SessionChoices};
 pub use diary::Step;
 pub use endpoint::{Endpoint, EndpointError, Scheme};
 pub use error::{ConnectError, ProxyFault, SetupError, WsFault, stream_fault};
-pub use options::{Attempts, ClientOptions, Pace, Patience, VersionChoice};
+pub use options::{Attempts, ClientOptions, Patience, ReconnectPace, VersionChoice};
 pub use password::PasswordSource;
 pub use proxy::{Proxy, ProxyError};
 pub use srv::NameServers;

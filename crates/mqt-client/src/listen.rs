@@ -87,13 +87,13 @@ pub enum HandshakeError {
     WebSocket(String),
 }
 
-enum Socket {
+enum ListenSocket {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix(super::unix::Socket),
+    Unix(super::unix::UnixSocket),
 }
 
-impl Socket {
+impl ListenSocket {
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, String)>> {
         match self {
             Self::Tcp(socket) => {
@@ -110,7 +110,7 @@ impl Socket {
 
 /// An open port or socket. The file of a unix socket is removed when it is dropped.
 pub struct Listener {
-    sockets: Vec<Socket>,
+    sockets: Vec<ListenSocket>,
     address: Endpoint,
     tls: Option<TlsAcceptor>,
     warnings: Vec<SetupWarning>,
@@ -144,7 +144,7 @@ impl Listener {
             _ => {
                 let (sockets, port) = bind_tcp(&address).await?;
                 address = address.with_port(port);
-                sockets.into_iter().map(Socket::Tcp).collect()
+                sockets.into_iter().map(ListenSocket::Tcp).collect()
             }
         };
         Ok(Self { sockets, address, tls, warnings })
@@ -166,14 +166,14 @@ impl Listener {
     ///
     /// # Errors
     /// [`AcceptError`]; none of them ends the listener.
-    pub async fn accept(&self) -> Result<Incoming, AcceptError> {
+    pub async fn accept(&self) -> Result<IncomingConnection, AcceptError> {
         let accepted = poll_fn(|context| {
             let mut ready = self.sockets.iter().map(|socket| socket.poll_accept(context));
             ready.find(Poll::is_ready).unwrap_or(Poll::Pending)
         });
         let (stream, peer) = accepted.await.map_err(AcceptError::new)?;
         let websocket = self.address.scheme().is_websocket();
-        Ok(Incoming { stream, peer, tls: self.tls.clone(), websocket })
+        Ok(IncomingConnection { stream, peer, tls: self.tls.clone(), websocket })
     }
 }
 
@@ -244,31 +244,31 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[cfg(unix)]
-fn bind_unix(address: &ListenAddress) -> Result<Socket, ListenError> {
-    let socket = super::unix::Socket::bind(address.socket_path());
-    socket.map(Socket::Unix).map_err(|error| ListenError::Io { address: address.address(), error })
+fn bind_unix(address: &ListenAddress) -> Result<ListenSocket, ListenError> {
+    let socket = super::unix::UnixSocket::bind(address.socket_path());
+    socket.map(ListenSocket::Unix).map_err(|error| ListenError::Io { address: address.address(), error })
 }
 
 #[cfg(not(unix))]
-fn bind_unix(_address: &ListenAddress) -> Result<Socket, ListenError> {
+fn bind_unix(_address: &ListenAddress) -> Result<ListenSocket, ListenError> {
     Err(SetupError::Combination("this system has no unix domain sockets").into())
 }
 
 /// A connection that was accepted and has not shaken hands.
-pub struct Incoming {
+pub struct IncomingConnection {
     stream: Stream,
     peer: String,
     tls: Option<TlsAcceptor>,
     websocket: bool,
 }
 
-impl fmt::Debug for Incoming {
+impl fmt::Debug for IncomingConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 
-impl Incoming {
+impl IncomingConnection {
     /// The address of the peer; for a unix socket, the path of the socket.
     #[must_use]
     pub fn peer(&self) -> &str {

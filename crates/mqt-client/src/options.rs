@@ -29,7 +29,7 @@ pub enum Attempts {
 
 /// How long to wait before a further try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pace {
+pub enum ReconnectPace {
     /// Longer and longer, with jitter.
     #[default]
     Growing,
@@ -87,7 +87,7 @@ pub struct ClientOptions {
     /// Tries after an established connection was lost.
     pub reconnect: Attempts,
     /// The pauses between tries.
-    pub pace: Pace,
+    pub pace: ReconnectPace,
     /// When a broker that closes each time has refused.
     pub patience: Patience,
     /// How long the broker may leave a request without an answer; zero: for ever.
@@ -120,7 +120,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(10),
             first_connect: Attempts::AtMost(0),
             reconnect: Attempts::Unlimited,
-            pace: Pace::default(),
+            pace: ReconnectPace::default(),
             patience: Patience::default(),
             ack_timeout: Duration::from_secs(60),
         }

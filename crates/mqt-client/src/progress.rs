@@ -20,7 +20,7 @@ const TAKEOVERS: u32 = 6;
 
 /// What follows from the end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ProgressVerdict {
     /// Nothing.
     GoOn,
     /// A request had no answer: from now on they are sent one at a time, so that the culprit shows.
@@ -46,44 +46,48 @@ pub struct Life {
 
 /// What past connections came to.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
+pub struct ProgressRecord {
     oldest: Option<Asked>,
     futile: u32,
     short: u32,
 }
 
-impl Progress {
+impl ProgressRecord {
     /// The broker has closed a connection. To be called before [`Session::lost`].
-    pub fn closed(&mut self, session: &Session, life: Life) -> Verdict {
+    pub fn closed(&mut self, session: &Session, life: Life) -> ProgressVerdict {
         let Some(asked) = session.oldest_unanswered() else {
             (self.oldest, self.futile) = (None, 0);
             return self.idle(life);
         };
         self.short = 0;
         if matches!(&asked, Asked::Subscribe { filters } if session.was_granted(filters)) {
-            return Verdict::GoOn;
+            return ProgressVerdict::GoOn;
         }
         let same = self.oldest.as_ref().is_some_and(|oldest| oldest.is_same(&asked));
         self.futile = if same { self.futile.saturating_add(1) } else { 1 };
         if self.futile >= FUTILE_LIVES {
             (self.oldest, self.futile) = (None, 0);
-            return Verdict::Refused(asked);
+            return ProgressVerdict::Refused(asked);
         }
         self.oldest = Some(asked);
-        if self.futile > 1 || session.answers() == 0 { Verdict::Isolate } else { Verdict::GoOn }
+        if self.futile > 1 || session.answers() == 0 {
+            ProgressVerdict::Isolate
+        } else {
+            ProgressVerdict::GoOn
+        }
     }
 
     /// Nothing waited for an answer.
-    fn idle(&mut self, life: Life) -> Verdict {
+    fn idle(&mut self, life: Life) -> ProgressVerdict {
         let suspicious = life.shared_identifier && life.lasted < TAKEOVER_BELOW && !life.achieved;
         self.short = if suspicious { self.short.saturating_add(1) } else { 0 };
         match self.short {
             TAKEOVERS => {
                 self.short = 0;
-                Verdict::TakenOver
+                ProgressVerdict::TakenOver
             }
-            TAKEOVERS_SUSPECTED_FROM => Verdict::TakeoverSuspected,
-            _ => Verdict::GoOn,
+            TAKEOVERS_SUSPECTED_FROM => ProgressVerdict::TakeoverSuspected,
+            _ => ProgressVerdict::GoOn,
         }
     }
 }
@@ -102,11 +106,11 @@ mod tests {
 
     #[test]
     fn short_idle_lives_are_a_take_over() {
-        let mut progress = Progress::default();
+        let mut progress = ProgressRecord::default();
         let verdicts: Vec<_> = (0..6).map(|_| progress.closed(&session(), life(1, false))).collect();
-        let mut expected = vec![Verdict::GoOn; 6];
-        expected[2] = Verdict::TakeoverSuspected;
-        expected[5] = Verdict::TakenOver;
+        let mut expected = vec![ProgressVerdict::GoOn; 6];
+        expected[2] = ProgressVerdict::TakeoverSuspected;
+        expected[5] = ProgressVerdict::TakenOver;
         assert_eq!(verdicts, expected);
     }
 
@@ -114,9 +118,9 @@ mod tests {
     fn a_delivery_a_long_life_or_an_own_identifier_is_no_take_over() {
         let own = Life { shared_identifier: false, ..life(1, false) };
         for harmless in [life(1, true), life(5, false), own] {
-            let mut progress = Progress::default();
+            let mut progress = ProgressRecord::default();
             for _ in 0..20 {
-                assert_eq!(progress.closed(&session(), harmless), Verdict::GoOn);
+                assert_eq!(progress.closed(&session(), harmless), ProgressVerdict::GoOn);
             }
         }
     }
@@ -156,14 +160,14 @@ mod tests {
     #[test]
     fn the_same_request_is_refused_at_the_third_futile_connection() {
         let verdicts = |answered| {
-            let mut progress = Progress::default();
+            let mut progress = ProgressRecord::default();
             [(); 4].map(|()| progress.closed(&waiting(answered), life(1, false)))
         };
         // Where nothing was answered at all, one at a time at once; where something was, from the second on.
-        for (answered, first) in [(false, Verdict::Isolate), (true, Verdict::GoOn)] {
+        for (answered, first) in [(false, ProgressVerdict::Isolate), (true, ProgressVerdict::GoOn)] {
             let [one, two, three, four] = verdicts(answered);
-            assert_eq!((&one, two), (&first, Verdict::Isolate), "{answered}");
-            assert!(matches!(three, Verdict::Refused(_)), "{three:?}");
+            assert_eq!((&one, two), (&first, ProgressVerdict::Isolate), "{answered}");
+            assert!(matches!(three, ProgressVerdict::Refused(_)), "{three:?}");
             assert_eq!(four, first, "it begins again");
         }
     }

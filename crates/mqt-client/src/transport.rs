@@ -84,9 +84,9 @@ pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Connected, Conne
 
 /// Where streams come from instead of the network.
 #[derive(Clone)]
-struct Source(Arc<dyn Fn() -> Connecting + Send + Sync>);
+struct AddressSource(Arc<dyn Fn() -> Connecting + Send + Sync>);
 
-impl fmt::Debug for Source {
+impl fmt::Debug for AddressSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Source")
     }
@@ -95,7 +95,7 @@ impl fmt::Debug for Source {
 /// Options made ready: files are read, so that every connect after that only needs the network.
 #[derive(Debug, Clone)]
 pub struct Transport {
-    source: Option<Source>,
+    source: Option<AddressSource>,
     endpoint: Endpoint,
     tcp: TcpOptions,
     proxy: Option<Proxy>,
@@ -172,7 +172,7 @@ impl Transport {
     #[must_use]
     pub fn from_source(source: impl Fn() -> Connecting + Send + Sync + 'static) -> Self {
         Self {
-            source: Some(Source(Arc::new(source))),
+            source: Some(AddressSource(Arc::new(source))),
             endpoint: Endpoint::default(),
             tcp: TcpOptions::default(),
             proxy: None,
@@ -255,7 +255,7 @@ impl Transport {
     /// # Errors
     /// [`ConnectError`].
     pub async fn connect(&self) -> Result<Connected, ConnectError> {
-        if let Some(Source(source)) = &self.source {
+        if let Some(AddressSource(source)) = &self.source {
             return source().await;
         }
         if let Some(tls) = &self.tls {

@@ -33,13 +33,13 @@ fn failed(path: &Path, error: io::Error) -> ConnectError {
 
 /// A socket to accept connections from; its file goes with it.
 #[cfg(unix)]
-pub(super) struct Socket {
+pub(super) struct UnixSocket {
     listener: tokio::net::UnixListener,
     path: PathBuf,
 }
 
 #[cfg(unix)]
-impl Socket {
+impl UnixSocket {
     /// Listens at `path`. A socket file that nobody listens on any more is replaced.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::FileTypeExt as _;
@@ -66,7 +66,7 @@ impl Socket {
 }
 
 #[cfg(unix)]
-impl Drop for Socket {
+impl Drop for UnixSocket {
     fn drop(&mut self) {
         // It may be gone already, which is as good.
         let _ = std::fs::remove_file(&self.path);

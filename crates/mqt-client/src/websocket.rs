@@ -189,10 +189,10 @@ const HEAD: usize = 64 * 1024;
 /// many small pieces for an attack, and such a peer is only slow.
 struct HeadFirst {
     stream: Stream,
-    head: Head,
+    head: HandshakeHead,
 }
 
-enum Head {
+enum HandshakeHead {
     /// It is not whole.
     Collecting(BytesMut),
     /// It is handed on, and what came with it.
@@ -201,12 +201,12 @@ enum Head {
 
 impl HeadFirst {
     fn over(stream: Stream) -> Self {
-        Self { stream, head: Head::Collecting(BytesMut::new()) }
+        Self { stream, head: HandshakeHead::Collecting(BytesMut::new()) }
     }
 
     /// Reads until the head is whole, the peer has closed, or more has come than a head has.
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&mut Bytes>> {
-        while let Head::Collecting(head) = &mut self.head {
+        while let HandshakeHead::Collecting(head) = &mut self.head {
             let mut part = [0; 1024];
             let mut buffer = ReadBuf::new(&mut part);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
@@ -216,12 +216,12 @@ impl HeadFirst {
             head.extend_from_slice(buffer.filled());
             let is_whole = memchr::memmem::find(head.get(from..).unwrap_or_default(), b"\r\n\r\n").is_some();
             if is_over || is_whole || head.len() >= HEAD || !may_be_http(head) {
-                self.head = Head::Complete(std::mem::take(head).freeze());
+                self.head = HandshakeHead::Complete(std::mem::take(head).freeze());
             }
         }
         match &mut self.head {
-            Head::Complete(rest) => Poll::Ready(Ok(rest)),
-            Head::Collecting(_) => Poll::Pending,
+            HandshakeHead::Complete(rest) => Poll::Ready(Ok(rest)),
+            HandshakeHead::Collecting(_) => Poll::Pending,
         }
     }
 }

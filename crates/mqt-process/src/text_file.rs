@@ -25,11 +25,11 @@ const UTF_16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 #[error("{}{fault}", path.display())]
 pub struct FileError {
     path: PathBuf,
-    fault: Fault,
+    fault: TextFault,
 }
 
 #[derive(Debug)]
-enum Fault {
+enum TextFault {
     System(io::Error),
     TooLarge { limit: u64 },
     Utf16,
@@ -37,7 +37,7 @@ enum Fault {
 }
 
 /// What goes on after the name of the file.
-impl fmt::Display for Fault {
+impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System(error) => write!(f, ": {}", words(error)),
@@ -79,7 +79,7 @@ impl FileError {
         // Windows denies to open a folder.
         let is_folder = cfg!(windows) && error.kind() == ErrorKind::PermissionDenied && file::is_folder(path);
         let error = if is_folder { ErrorKind::IsADirectory.into() } else { error };
-        Self { path: path.to_owned(), fault: Fault::System(error) }
+        Self { path: path.to_owned(), fault: TextFault::System(error) }
     }
 
     /// The file.
@@ -92,7 +92,7 @@ impl FileError {
     #[must_use]
     pub fn system(&self) -> Option<&io::Error> {
         match &self.fault {
-            Fault::System(error) => Some(error),
+            TextFault::System(error) => Some(error),
             _ => None,
         }
     }
@@ -107,7 +107,7 @@ impl FileError {
     /// Whether it begins with the byte order mark of UTF-16.
     #[must_use]
     pub fn is_utf_16(&self) -> bool {
-        matches!(self.fault, Fault::Utf16)
+        matches!(self.fault, TextFault::Utf16)
     }
 }
 
@@ -130,16 +130,16 @@ pub fn read_aside(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let found = opened.metadata().map_err(failed)?;
     let size = if found.is_file() { found.len() } else { 0 };
     if size > limit {
-        return Err(wrong(Fault::TooLarge { limit }));
+        return Err(wrong(TextFault::TooLarge { limit }));
     }
     // A buffer that grows leaves copies of a secret behind.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
     opened.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
-        return Err(wrong(Fault::TooLarge { limit }));
+        return Err(wrong(TextFault::TooLarge { limit }));
     }
     if is_utf_16(&bytes) {
-        return Err(wrong(Fault::Utf16));
+        return Err(wrong(TextFault::Utf16));
     }
     if bytes.starts_with(UTF_8_MARK) {
         bytes.drain(..UTF_8_MARK.len());
@@ -168,7 +168,7 @@ impl TextFile {
             Ok(text) => Ok(Self::new(path, text)),
             Err(error) => {
                 let line = line_at(error.as_bytes(), error.utf8_error().valid_up_to());
-                Err(FileError { path: path.to_owned(), fault: Fault::NotUtf8 { line } })
+                Err(FileError { path: path.to_owned(), fault: TextFault::NotUtf8 { line } })
             }
         }
     }

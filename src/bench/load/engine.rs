@@ -9,13 +9,13 @@ use tokio::sync::Notify;
 use crate::bench::clock::{Clock, TimeOfDay};
 use crate::bench::load::observer::Observer;
 use crate::bench::load::setup::Probed;
-use crate::bench::load::steps::{Finished, Run, count};
+use crate::bench::load::steps::{Finished, LoadRun, count};
 use crate::bench::load::team::Team;
-use crate::bench::load::worker::{Gauges, GroupTracker, Shared, Terms};
+use crate::bench::load::worker::{Gauges, GroupTracker, LinkTerms, SharedRun};
 use crate::bench::load::{limits, setup};
-use crate::bench::plan::scenario::{Plan, PlanError, Role, run_tag};
+use crate::bench::plan::scenario::{ClientRole, Plan, PlanError, run_tag};
 use crate::bench::result::run_config::run_id;
-use crate::bench::together::clocks::{Answering, Asking};
+use crate::bench::together::clocks::{Answering, ClockAsking};
 use crate::bench::together::shards::{Shards, agree_on_the_clock};
 use crate::cli::bench::RunId;
 use crate::commands::signals::{Signal, Signals};
@@ -27,14 +27,14 @@ use mqt_process::random;
 
 /// Why there is no result.
 #[derive(Debug)]
-pub enum Stopped {
+pub enum LoadStopped {
     /// Something is wrong.
     Failure(Failure),
     /// It was ended before anything was measured.
     Signal(Signal),
 }
 
-impl From<Failure> for Stopped {
+impl From<Failure> for LoadStopped {
     fn from(failure: Failure) -> Self {
         Self::Failure(failure)
     }
@@ -50,10 +50,10 @@ impl From<PlanError> for Failure {
 async fn unless_ended<T>(
     signals: &mut Signals,
     work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Stopped> {
+) -> Result<T, LoadStopped> {
     tokio::select! {
-        signal = signals.next() => Err(Stopped::Signal(signal)),
-        result = work => result.map_err(Stopped::Failure),
+        signal = signals.next() => Err(LoadStopped::Signal(signal)),
+        result = work => result.map_err(LoadStopped::Failure),
     }
 }
 
@@ -68,7 +68,7 @@ pub async fn measure(
     signals: &mut Signals,
     observer: &mut dyn Observer,
     ui: &Ui,
-) -> Result<Finished, Stopped> {
+) -> Result<Finished, LoadStopped> {
     setup::check_start(settings.start_at, time_of_day)?;
     let run = run_id(settings).map_or_else(random::seed, |RunId(id)| id);
     let plan = Plan::new(settings, run).map_err(Failure::from)?;
@@ -91,7 +91,7 @@ pub async fn measure(
             None => None,
         };
         let answering = Answering::connect(settings, tag, clock, ui).await;
-        let asking = Asking::connect(settings, tag, clock, ui).await;
+        let asking = ClockAsking::connect(settings, tag, clock, ui).await;
         Ok((before, answering, asking))
     };
     let (before, answering, asking) = match (unless_ended(signals, talk).await, shards.as_ref()) {
@@ -109,11 +109,11 @@ pub async fn measure(
         .map_or(1, std::num::NonZeroUsize::get)
         .min(specs.len());
     let client = &settings.client;
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(SharedRun {
         run,
         clock,
-        clocks: asking.as_ref().map(Asking::clocks),
-        terms: Terms { version, max_packet_size: client.max_packet_size, within: client.connect_timeout },
+        clocks: asking.as_ref().map(ClockAsking::clocks),
+        terms: LinkTerms { version, max_packet_size: client.max_packet_size, within: client.connect_timeout },
         transports,
         brokers: settings.brokers.len().max(1),
         publishers: settings.groups.iter().map(|group| group.publishers).sum(),
@@ -135,7 +135,7 @@ pub async fn measure(
     });
     let team = Team::start(&shared, &specs)?;
     let with_role = |role| count(specs.iter().filter(|spec| spec.role == role).count());
-    let mut run = Run {
+    let mut run = LoadRun {
         shared: Arc::clone(&shared),
         shards: shards.as_ref(),
         before,
@@ -146,8 +146,8 @@ pub async fn measure(
         signal: None,
         failure: None,
         clients: count(specs.len()),
-        publishers: with_role(Role::Publisher),
-        subscribers: with_role(Role::Subscriber),
+        publishers: with_role(ClientRole::Publisher),
+        subscribers: with_role(ClientRole::Subscriber),
         intervals: BTreeMap::new(),
         connecting: Vec::new(),
         series: Vec::new(),
@@ -169,5 +169,5 @@ pub async fn measure(
     if let Some(shards) = shards {
         shards.end().await;
     }
-    finished.map_err(Stopped::Failure)
+    finished.map_err(LoadStopped::Failure)
 }

@@ -21,7 +21,7 @@ pub enum Stretch {
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct LoadProgress {
     /// Which part it is in.
     pub stretch: Stretch,
     /// How long it has been in it.
@@ -43,13 +43,13 @@ pub struct Progress {
 /// Is told how a run goes.
 pub trait Observer {
     /// A few times a second.
-    fn progress(&mut self, progress: &Progress);
+    fn progress(&mut self, progress: &LoadProgress);
     /// When a second of the series is complete.
     fn second(&mut self, second: &Second);
 }
 
 /// Nobody wants to know.
 impl Observer for () {
-    fn progress(&mut self, _: &Progress) {}
+    fn progress(&mut self, _: &LoadProgress) {}
     fn second(&mut self, _: &Second) {}
 }

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use crate::bench::clock::TimeOfDay;
 use crate::bench::load::limits;
-use crate::bench::load::worker::Pace;
-use crate::bench::plan::scenario::{Plan, Spec, login_place};
-use crate::bench::plan::schedule::{Profile, Stage};
+use crate::bench::load::worker::PublishPace;
+use crate::bench::plan::scenario::{ClientSpec, Plan, login_place};
+use crate::bench::plan::schedule::{Profile, ScheduleStage};
 use crate::bench::together::messenger;
-use crate::cli::bench::{Rate, Scenario};
+use crate::cli::bench::{LoadRate, Scenario};
 use crate::commands::failure::{from_client, from_connect, from_setup};
-use crate::config::bench::{BenchSettings, Group, Load};
+use crate::config::bench::{BenchSettings, ClientGroup, Load};
 use crate::error::Failure;
 use crate::output::units::Span;
 use crate::ui::Ui;
@@ -58,7 +58,7 @@ pub(crate) struct Probed {
 pub(crate) async fn probe(
     settings: &BenchSettings,
     plan: &Plan<'_>,
-    spec: &Spec,
+    spec: &ClientSpec,
     ui: &Ui,
 ) -> Result<Probed, Failure> {
     let mut version = match settings.client.version {
@@ -99,7 +99,7 @@ async fn look_at(
     settings: &BenchSettings,
     transport: &TransportOptions,
     plan: &Plan<'_>,
-    spec: &Spec,
+    spec: &ClientSpec,
 ) -> Result<Result<(Version, String), Failure>, Failure> {
     let mut options = settings.client.clone();
     options.transport = transport.clone();
@@ -224,18 +224,22 @@ pub(crate) async fn wait_for(time: Option<SystemTime>, time_of_day: TimeOfDay) -
 }
 
 /// The rates of a group over the run; `None` for groups that publish by no schedule.
-pub(crate) fn pace(settings: &BenchSettings, group: &Group) -> Option<Pace> {
+pub(crate) fn pace(settings: &BenchSettings, group: &ClientGroup) -> Option<PublishPace> {
     let Load::Open { stages, .. } = &group.load else { return None };
     if group.scenario == Scenario::Retained {
         return None;
     }
     let timing = &settings.timing;
     let first = stages.first().map_or(0.0, |stage| stage.rate.get());
-    let before =
-        [Stage { duration: timing.ramp, from: 0.0, to: first }, Stage::constant(timing.warmup, first)];
-    let measured: Vec<Stage> = stages
+    let before = [
+        ScheduleStage { duration: timing.ramp, from: 0.0, to: first },
+        ScheduleStage::constant(timing.warmup, first),
+    ];
+    let measured: Vec<ScheduleStage> = stages
         .iter()
-        .map(|stage| Stage::constant(stage.duration.unwrap_or(Duration::MAX), Rate::get(stage.rate)))
+        .map(|stage| {
+            ScheduleStage::constant(stage.duration.unwrap_or(Duration::MAX), LoadRate::get(stage.rate))
+        })
         .collect();
-    Some(Pace { before: Arc::new(Profile::new(&before)), measured: Arc::new(Profile::new(&measured)) })
+    Some(PublishPace { before: Arc::new(Profile::new(&before)), measured: Arc::new(Profile::new(&measured)) })
 }

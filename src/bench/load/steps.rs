@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::bench::clock::Offset;
-use crate::bench::load::observer::{Observer, Progress, Stretch};
+use crate::bench::load::observer::{LoadProgress, Observer, Stretch};
 use crate::bench::load::tally::{Gathered, tally};
 use crate::bench::load::team::Team;
 use crate::bench::load::usage::CpuTime;
-use crate::bench::load::worker::{Order, Outcome, Shared, Step, Timeline, Told};
-use crate::bench::plan::scenario::{Plan, Spec};
+use crate::bench::load::worker::{SharedRun, Timeline, WorkerOrder, WorkerOutcome, WorkerReport, WorkerStep};
+use crate::bench::plan::scenario::{ClientSpec, Plan};
 use crate::bench::result::recorder::Interval;
 use crate::bench::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, RunResult, Second};
-use crate::bench::together::clocks::Asking;
+use crate::bench::together::clocks::ClockAsking;
 use crate::bench::together::shards::{LOOK, OTHERS_WITHIN, Shards, no_common_start};
 use crate::cli::bench::Scenario;
 use crate::commands::signals::{Signal, Signals};
@@ -60,14 +60,14 @@ fn millis(nanoseconds: u64) -> u64 {
 }
 
 /// A run that goes on.
-pub(crate) struct Run<'a> {
-    pub shared: Arc<Shared>,
+pub(crate) struct LoadRun<'a> {
+    pub shared: Arc<SharedRun>,
     /// The other processes, if there are any.
     pub shards: Option<&'a Shards>,
     /// How far the clock of the first one was ahead before the load.
     pub before: Option<Offset>,
     /// Other runs that publish what this one receives.
-    pub asking: Option<&'a Asking>,
+    pub asking: Option<&'a ClockAsking>,
     pub team: Team,
     pub signals: &'a mut Signals,
     pub observer: &'a mut dyn Observer,
@@ -80,7 +80,7 @@ pub(crate) struct Run<'a> {
     pub intervals: BTreeMap<u64, (usize, Interval)>,
     pub connecting: Vec<ConnectSecond>,
     pub series: Vec<Second>,
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<WorkerOutcome>,
 }
 
 /// The sums of what the threads show.
@@ -94,12 +94,12 @@ struct Sums {
     delivered: u64,
 }
 
-impl Run<'_> {
+impl LoadRun<'_> {
     /// Makes them all.
     ///
     /// # Errors
     /// No client could connect, another process of the run is missing, or a thread could not do its work.
-    pub async fn complete(&mut self, plan: &Plan<'_>, specs: &[Spec]) -> Result<Finished, Failure> {
+    pub async fn complete(&mut self, plan: &Plan<'_>, specs: &[ClientSpec]) -> Result<Finished, Failure> {
         let shared = Arc::clone(&self.shared);
         let timing = shared.settings.timing;
         let is_retained = shared.settings.groups.iter().any(|group| group.scenario == Scenario::Retained);
@@ -139,7 +139,7 @@ impl Run<'_> {
             let measured = start.saturating_add(before);
             let end = length.map_or(u64::MAX, |length| measured.saturating_add(nanoseconds(length)));
             timeline = Timeline { start, measured, end };
-            self.team.order(Order::Go(Step::Run, timeline));
+            self.team.order(WorkerOrder::Go(WorkerStep::Run, timeline));
             self.until(Stretch::WarmUp, timeline, Some(measured), |_| false).await;
             let cpu_before = CpuTime::now();
             // A rate of one message an hour has sent its last long before the end.
@@ -171,7 +171,7 @@ impl Run<'_> {
                     self.until(Stretch::Measured, timeline, None, |_| shards.nobody_sends()).await;
                 }
                 timeline = Timeline { measured: shared.clock.now(), ..timeline };
-                self.team.order(Order::Go(Step::Collect, timeline));
+                self.team.order(WorkerOrder::Go(WorkerStep::Collect, timeline));
                 self.drain(timeline, true).await;
             }
             if is_retained || !is_complete {
@@ -179,14 +179,14 @@ impl Run<'_> {
                 cpu = CpuTime::now().since(cpu_before);
             }
             if is_retained {
-                self.team.order(Order::Go(Step::Clear, timeline));
+                self.team.order(WorkerOrder::Go(WorkerStep::Clear, timeline));
                 let until = shared.clock.now().saturating_add(nanoseconds(timing.drain));
                 self.until(Stretch::Drain, timeline, Some(until), |run| {
                     run.shared.done.load(Ordering::Relaxed) >= 2 * run.publishers && run.sums().open == 0
                 })
                 .await;
             } else {
-                self.team.order(Order::Go(Step::Drain, timeline));
+                self.team.order(WorkerOrder::Go(WorkerStep::Drain, timeline));
                 self.drain(timeline, true).await;
             }
             if is_complete {
@@ -347,7 +347,7 @@ impl Run<'_> {
             if now.saturating_sub(shown) >= nanoseconds(SHOW) {
                 shown = now;
                 let sums = self.sums();
-                let progress = Progress {
+                let progress = LoadProgress {
                     stretch,
                     elapsed: Duration::from_nanos(now.saturating_sub(from)),
                     length: end
@@ -411,7 +411,7 @@ impl Run<'_> {
 
     /// Ends every connection and takes what the threads have recorded.
     async fn finish(&mut self) -> Result<(), Failure> {
-        self.team.order(Order::Go(Step::End, Timeline::UNKNOWN));
+        self.team.order(WorkerOrder::Go(WorkerStep::End, Timeline::UNKNOWN));
         let mut again = None;
         let patient_until = self.shared.clock.now().saturating_add(nanoseconds(SAME_SIGNAL));
         while self.outcomes.len() < self.team.size() {
@@ -438,9 +438,9 @@ impl Run<'_> {
         self.team.join()
     }
 
-    fn take(&mut self, told: Told) {
+    fn take(&mut self, told: WorkerReport) {
         match told {
-            Told::Interval(second, interval) => {
+            WorkerReport::Interval(second, interval) => {
                 let (threads, sum) = self.intervals.entry(second).or_default();
                 *threads += 1;
                 sum.merge(&interval);
@@ -451,13 +451,13 @@ impl Run<'_> {
                     self.close_second(second, &interval);
                 }
             }
-            Told::Failed(failure) => {
+            WorkerReport::Failed(failure) => {
                 self.failure = Some(match self.failure.take() {
                     Some(first) => first.graver(failure),
                     None => failure,
                 });
             }
-            Told::Ended(outcome) => self.outcomes.push(*outcome),
+            WorkerReport::Ended(outcome) => self.outcomes.push(*outcome),
         }
     }
 

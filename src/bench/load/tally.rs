@@ -5,25 +5,25 @@ use std::collections::{HashMap, HashSet};
 
 use crate::bench::in_parts;
 use crate::bench::load::usage::{CpuTime, max_memory};
-use crate::bench::load::worker::{GroupTracker, Heard, Outcome, Shared};
-use crate::bench::plan::scenario::{Plan, Role, Spec};
+use crate::bench::load::worker::{GroupTracker, Heard, SharedRun, WorkerOutcome};
+use crate::bench::plan::scenario::{ClientRole, ClientSpec, Plan};
 use crate::bench::result::recorder::Recorder;
 use crate::bench::result::tracker::Tracker;
 use crate::bench::result::{
     ANOMALIES_KEPT, Anomaly, ClockOffset, ConnectSecond, Phases, PublisherClock, Resources, RunConfig,
-    RunResult, Second, Warning,
+    RunResult, RunWarning, Second,
 };
 use crate::cli::bench::Scenario;
 use crate::output::units::Many;
 
 /// What there is at the end of a run.
 pub(crate) struct Gathered<'a> {
-    pub shared: &'a Shared,
+    pub shared: &'a SharedRun,
     pub plan: &'a Plan<'a>,
     /// The clients of this process.
-    pub specs: &'a [Spec],
+    pub specs: &'a [ClientSpec],
     /// What each thread has recorded.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<WorkerOutcome>,
     pub connecting: Vec<ConnectSecond>,
     pub series: Vec<Second>,
     pub phases: Phases,
@@ -127,8 +127,8 @@ fn host() -> String {
 }
 
 /// What the reader must know of messages that came faster than the clock of their publisher could be asked for.
-fn without_latency(messages: u64) -> Option<Warning> {
-    (messages > 0).then(|| Warning {
+fn without_latency(messages: u64) -> Option<RunWarning> {
+    (messages > 0).then(|| RunWarning {
         keyword: "uncompared".to_owned(),
         text: format!(
             "{} came in before the clock of the publisher was known, without a latency",
@@ -141,7 +141,7 @@ fn without_latency(messages: u64) -> Option<Warning> {
 /// from a publisher that it never heard is found by its filters.
 fn anomalies(
     plan: &Plan<'_>,
-    specs: &[Spec],
+    specs: &[ClientSpec],
     sent: &HashMap<u32, u64>,
     heard: &[Heard],
     groups: &[Vec<(u32, Tracker)>],
@@ -158,7 +158,9 @@ fn anomalies(
         };
     let topics: Vec<_> = specs
         .iter()
-        .filter(|spec| spec.role == Role::Publisher && sent.get(&spec.number).is_some_and(|sent| *sent > 0))
+        .filter(|spec| {
+            spec.role == ClientRole::Publisher && sent.get(&spec.number).is_some_and(|sent| *sent > 0)
+        })
         .filter_map(|spec| Some((spec.number, plan.topic(spec).ok()?)))
         .collect();
     let lost_of = |publisher: &u32, tracker: &Tracker| match sent.get(publisher) {
@@ -174,7 +176,7 @@ fn anomalies(
     }
     let silent = Tracker::default();
     let mut seen_groups = vec![false; groups.len()];
-    for spec in specs.iter().filter(|spec| spec.role == Role::Subscriber) {
+    for spec in specs.iter().filter(|spec| spec.role == ClientRole::Subscriber) {
         let Ok(filters) = plan.filters(spec) else { continue };
         if filters.is_shared {
             let place = usize::from(spec.group);

@@ -6,16 +6,16 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 use crate::bench::load::worker;
-use crate::bench::load::worker::{Order, Shared, Told};
-use crate::bench::plan::scenario::Spec;
+use crate::bench::load::worker::{SharedRun, WorkerOrder, WorkerReport};
+use crate::bench::plan::scenario::ClientSpec;
 use crate::commands::shortage;
 use crate::error::{Failure, Kind};
 
 /// The threads.
 pub(crate) struct Team {
-    orders: Vec<mpsc::UnboundedSender<Order>>,
+    orders: Vec<mpsc::UnboundedSender<WorkerOrder>>,
     /// What they tell.
-    pub told: mpsc::UnboundedReceiver<Told>,
+    pub told: mpsc::UnboundedReceiver<WorkerReport>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -24,12 +24,12 @@ impl Team {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(shared: &Arc<Shared>, specs: &[Spec]) -> Result<Self, Failure> {
+    pub fn start(shared: &Arc<SharedRun>, specs: &[ClientSpec]) -> Result<Self, Failure> {
         let (tell, told) = mpsc::unbounded_channel();
         let mut team = Self { orders: Vec::new(), told, threads: Vec::new() };
         let size = shared.gauges.len();
         for place in 0..size {
-            let own: Vec<Spec> = specs.iter().copied().skip(place).step_by(size).collect();
+            let own: Vec<ClientSpec> = specs.iter().copied().skip(place).step_by(size).collect();
             let (order, orders) = mpsc::unbounded_channel();
             let (shared, tell) = (Arc::clone(shared), tell.clone());
             let thread = std::thread::Builder::new()
@@ -43,7 +43,7 @@ impl Team {
     }
 
     /// Tells all of them.
-    pub fn order(&self, order: Order) {
+    pub fn order(&self, order: WorkerOrder) {
         for thread in &self.orders {
             // A thread that is gone has said why.
             let _ = thread.send(order);

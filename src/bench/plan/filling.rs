@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::cli::bench::{Piece, Template};
+use crate::cli::bench::{PayloadPiece, PayloadTemplate};
 use mqt_process::random::Random;
 
 /// What the places of a template are filled with.
@@ -21,14 +21,14 @@ pub struct Values<'a> {
 }
 
 /// Appends a template with its places filled in.
-pub fn fill(template: &Template, values: Values<'_>, random: &mut Random, out: &mut BytesMut) {
+pub fn fill(template: &PayloadTemplate, values: Values<'_>, random: &mut Random, out: &mut BytesMut) {
     for piece in template.pieces() {
         match piece {
-            Piece::Text(text) => out.put_slice(text.as_bytes()),
-            Piece::Index => put_decimal(u64::from(values.index), out),
-            Piece::Sequence => put_decimal(values.sequence, out),
-            Piece::Client => out.put_slice(values.client.as_bytes()),
-            Piece::Random(digits) => {
+            PayloadPiece::Text(text) => out.put_slice(text.as_bytes()),
+            PayloadPiece::Index => put_decimal(u64::from(values.index), out),
+            PayloadPiece::Sequence => put_decimal(values.sequence, out),
+            PayloadPiece::Client => out.put_slice(values.client.as_bytes()),
+            PayloadPiece::Random(digits) => {
                 let mut left = usize::from(digits.get());
                 while left > 0 {
                     let taken = left.min(16);
@@ -36,15 +36,15 @@ pub fn fill(template: &Template, values: Values<'_>, random: &mut Random, out: &
                     left -= taken;
                 }
             }
-            Piece::Now => put_decimal(values.now / 1_000_000, out),
-            Piece::Run => put_hex(values.run, 16, out),
+            PayloadPiece::Now => put_decimal(values.now / 1_000_000, out),
+            PayloadPiece::Run => put_hex(values.run, 16, out),
         }
     }
 }
 
 /// A template with its places filled in, as text.
 #[must_use]
-pub fn filled(template: &Template, values: Values<'_>, random: &mut Random) -> String {
+pub fn filled(template: &PayloadTemplate, values: Values<'_>, random: &mut Random) -> String {
     let mut out = BytesMut::new();
     fill(template, values, random, &mut out);
     String::from_utf8_lossy(&out).into_owned()

@@ -9,7 +9,7 @@ const STEPS: u32 = 40;
 
 /// A search that goes on.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Search {
+pub struct RateSearch {
     /// The highest rate that has held.
     held: Option<f64>,
     /// The lowest rate that has not.
@@ -18,7 +18,7 @@ pub struct Search {
     steps: u32,
 }
 
-impl Search {
+impl RateSearch {
     /// Begins with a rate, messages a second.
     #[must_use]
     pub const fn new(first: f64) -> Self {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn search(first: f64, limit: f64) -> (Option<f64>, Vec<f64>) {
-        let mut search = Search::new(first);
+        let mut search = RateSearch::new(first);
         let mut tried = Vec::new();
         while let Some(rate) = search.rate() {
             tried.push(rate);

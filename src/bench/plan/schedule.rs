@@ -11,7 +11,7 @@ use mqt_process::random::Random;
 
 /// A time with one total rate, or one that changes evenly.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
+pub struct ScheduleStage {
     /// How long; [`Duration::MAX`] never ends.
     pub duration: Duration,
     /// Messages a second of all publishers together, at its beginning.
@@ -20,7 +20,7 @@ pub struct Stage {
     pub to: f64,
 }
 
-impl Stage {
+impl ScheduleStage {
     /// One rate from beginning to end.
     #[must_use]
     pub const fn constant(duration: Duration, rate: f64) -> Self {
@@ -76,7 +76,7 @@ impl Profile {
     /// The stages one after the other.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "exact up to 104 days")]
-    pub fn new(stages: &[Stage]) -> Self {
+    pub fn new(stages: &[ScheduleStage]) -> Self {
         let mut segments = Vec::with_capacity(stages.len());
         let mut end = 0_u64;
         let mut first = 0.0;
@@ -187,9 +187,9 @@ mod tests {
     use super::*;
 
     fn profile(stages: &[(u64, f64)]) -> Arc<Profile> {
-        let stages: Vec<Stage> = stages
+        let stages: Vec<ScheduleStage> = stages
             .iter()
-            .map(|(millis, rate)| Stage::constant(Duration::from_millis(*millis), *rate))
+            .map(|(millis, rate)| ScheduleStage::constant(Duration::from_millis(*millis), *rate))
             .collect();
         Arc::new(Profile::new(&stages))
     }
@@ -238,11 +238,11 @@ mod tests {
 
     #[test]
     fn a_rate_that_rises_evenly_has_its_messages_at_square_roots() {
-        let stage = Stage { duration: Duration::from_secs(1), from: 0.0, to: 200.0 };
+        let stage = ScheduleStage { duration: Duration::from_secs(1), from: 0.0, to: 200.0 };
         let times = all(&Arc::new(Profile::new(&[stage])), Arrivals::Constant, 4, u64::MAX);
         assert_eq!(times.len(), 100);
         assert_eq!((times[0], times[1], times[25], times[81]), (0, 100_000_000, 500_000_000, 900_000_000));
-        let falling = Stage { from: 200.0, to: 0.0, ..stage };
+        let falling = ScheduleStage { from: 200.0, to: 0.0, ..stage };
         let times = all(&Arc::new(Profile::new(&[falling])), Arrivals::Constant, 1, u64::MAX);
         assert_eq!((times.len(), times[19]), (100, 100_000_000));
     }

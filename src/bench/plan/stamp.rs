@@ -13,14 +13,14 @@ const LONGEST_DELAY: u32 = (1 << DELAY_BITS) - 1;
 /// measurement from before or after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Phase {
+pub enum StampPhase {
     /// Before the measurement.
     WarmUp = 0,
     /// Counted.
     Measured = 1,
 }
 
-impl Phase {
+impl StampPhase {
     const fn from_bits(bits: u32) -> Option<Self> {
         match bits {
             0 => Some(Self::WarmUp),
@@ -44,7 +44,7 @@ pub struct Stamp {
     /// When it was meant to be sent, in nanoseconds since 1970.
     pub intended: u64,
     /// The part of the run.
-    pub phase: Phase,
+    pub phase: StampPhase,
     /// How much later than intended it was sent, in microseconds; at most about 18 minutes.
     pub delay: u32,
 }
@@ -78,7 +78,7 @@ impl Stamp {
             publisher: u32::from_be_bytes(*publisher),
             sequence: u64::from_be_bytes(*sequence),
             intended: u64::from_be_bytes(*intended),
-            phase: Phase::from_bits(last >> DELAY_BITS)?,
+            phase: StampPhase::from_bits(last >> DELAY_BITS)?,
             delay: last & LONGEST_DELAY,
         })
     }
@@ -97,7 +97,7 @@ mod tests {
             publisher: 5,
             sequence: 0x0600_0000_0000_0007,
             intended: 0x0800_0000_0000_0009,
-            phase: Phase::Measured,
+            phase: StampPhase::Measured,
             delay: 10,
         };
         let bytes = [1, 2, 3, 4, 0, 0, 0, 5, 6, 0, 0, 0, 0, 0, 0, 7, 8, 0, 0, 0, 0, 0, 0, 9, 0x40, 0, 0, 10];
@@ -115,7 +115,7 @@ mod tests {
             run: u32, publisher: u32, sequence: u64, intended: u64, phase in 0_u32..2, delay: u32,
             padding in prop::collection::vec(any::<u8>(), 0..64),
         ) {
-            let phase = Phase::from_bits(phase).unwrap();
+            let phase = StampPhase::from_bits(phase).unwrap();
             let stamp = Stamp { run, publisher, sequence, intended, phase, delay };
             let mut bytes = stamp.encode().to_vec();
             bytes.extend(padding);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::bench::report::chart::bins;
-use crate::bench::report::svg::{Chart, Line, Scale, bars, escaped};
-use crate::bench::report::text::{Flow, describe, describe_clocks, flows};
+use crate::bench::report::svg::{Chart, ChartLine, Scale, bars, escaped};
+use crate::bench::report::text::{TextFlow, describe, describe_clocks, flows};
 use crate::bench::result::compare::Spread;
 use crate::bench::result::histogram::{Histogram, PERCENTILES, percentile_name, samples_needed};
 use crate::bench::result::warning::cpu_percent;
@@ -163,7 +163,7 @@ fn write_series(run: &RunResult, out: &mut String) {
     let whole = run.series.get(..run.series.len().saturating_sub(1)).unwrap_or_default();
     let Some(last) = whole.last() else { return };
     let every = whole.len().div_ceil(POINTS);
-    let line = |name: &str, color, read: &dyn Fn(&crate::bench::result::Second) -> u64| Line {
+    let line = |name: &str, color, read: &dyn Fn(&crate::bench::result::Second) -> u64| ChartLine {
         name: name.to_owned(),
         color,
         points: whole
@@ -176,7 +176,7 @@ fn write_series(run: &RunResult, out: &mut String) {
             .collect(),
     };
     let x = Scale::Linear((last.t_ms as f64 / 1e3).max(1.0));
-    let mut rates: Vec<Line> = Vec::new();
+    let mut rates: Vec<ChartLine> = Vec::new();
     if run.config.is_open_loop() {
         rates.push(line("offered", 2, &|second| second.offered));
     }
@@ -215,16 +215,23 @@ fn write_connecting(run: &RunResult, out: &mut String) {
     let whole = run.connecting.get(..run.connecting.len().saturating_sub(1)).unwrap_or_default();
     let Some(last) = whole.last().filter(|_| whole.len() > 2) else { return };
     let points = whole.iter().map(|second| (second.t_ms as f64 / 1e3, second.opened as f64)).collect();
-    let lines = [Line { name: "opened".to_owned(), color: 1, points }];
+    let lines = [ChartLine { name: "opened".to_owned(), color: 1, points }];
     let x = Scale::Linear(last.t_ms as f64 / 1e3);
     draw("Connections opened per second", x, Scale::linear(most(&lines)), &rate_text, &lines, out);
 }
 
-fn most(lines: &[Line]) -> f64 {
+fn most(lines: &[ChartLine]) -> f64 {
     lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y).fold(0.0, f64::max)
 }
 
-fn draw(title: &str, x: Scale, y: Scale, y_text: &dyn Fn(f64) -> String, lines: &[Line], out: &mut String) {
+fn draw(
+    title: &str,
+    x: Scale,
+    y: Scale,
+    y_text: &dyn Fn(f64) -> String,
+    lines: &[ChartLine],
+    out: &mut String,
+) {
     // A point is no line.
     if lines.iter().all(|line| line.points.len() < 2) {
         return;
@@ -248,9 +255,9 @@ fn write_percentiles(run: &RunResult, out: &mut String) {
                 (beyond, histogram.quantile_us(f64::from(percentile) / 100_000.0) as f64)
             })
             .collect();
-        Line { name: name.to_owned(), color, points }
+        ChartLine { name: name.to_owned(), color, points }
     };
-    let lines: Vec<Line> =
+    let lines: Vec<ChartLine> =
         [curve("response time", 1, &run.latency.response), curve("service time", 2, &run.latency.service)]
             .into_iter()
             .filter(|line| line.points.len() > 2)
@@ -302,7 +309,7 @@ fn write_messages(run: &RunResult, out: &mut String) {
     let mut row = |name: &str, count: u64, rate: &str| {
         let _ = writeln!(out, "<tr><td>{name}</td><td>{}</td><td>{rate}</td></tr>", Count(count));
     };
-    for Flow { name, count, within } in flows(run) {
+    for TextFlow { name, count, within } in flows(run) {
         let rate = within.map_or_else(String::new, |count| run.rate_text(count));
         row(name, count, &rate);
     }
@@ -427,13 +434,13 @@ fn write_steps(file: &ResultFile, out: &mut String) {
 mod tests {
     use super::*;
     use crate::bench::result::tests::run;
-    use crate::bench::result::{Check, SearchStep, Warning};
+    use crate::bench::result::{Check, RunWarning, SearchStep};
 
     #[test]
     fn a_page_needs_nothing_else_and_holds_no_foreign_markup() {
         let mut file = ResultFile::new(vec![run(), run()]);
         file.runs[0].warnings =
-            vec![Warning { keyword: "x".to_owned(), text: "<script>alert(1)".to_owned() }];
+            vec![RunWarning { keyword: "x".to_owned(), text: "<script>alert(1)".to_owned() }];
         file.runs[0].config.brokers = vec!["mqtt://\"><img src=x>:1".to_owned()];
         file.runs[0].errors = vec![("<em>".to_owned(), 2)];
         file.steps = vec![SearchStep {
@@ -485,7 +492,7 @@ mod tests {
     fn a_run_without_messages_shows_its_connections() {
         let mut bare = run();
         bare.counts = crate::bench::result::Counts::default();
-        bare.latency = crate::bench::result::Latency::default();
+        bare.latency = crate::bench::result::LatencyFigures::default();
         bare.series.iter_mut().for_each(|second| (second.p50_us, second.p99_us, second.max_us) = (0, 0, 0));
         let text = page(&ResultFile::new(vec![bare]));
         assert!(text.contains("Open connections") && !text.contains("Latency by percentile"));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::bench::result::snapshot::{Phase, Snapshot};
+use crate::bench::result::snapshot::{RunPhase, Snapshot};
 use crate::output::units::{Count, Latency, Many, Rate, Span};
 use crate::ui::{LiveLine, Ui};
 
@@ -38,7 +38,7 @@ impl Live {
     pub fn second(&mut self, snapshot: &Snapshot) {
         // What is left of a second at the end, and nothing in it.
         let is_rest =
-            snapshot.phase == Phase::Draining && snapshot.second.delivered + snapshot.second.acked == 0;
+            snapshot.phase == RunPhase::Draining && snapshot.second.delivered + snapshot.second.acked == 0;
         // Nobody has said yet how far it is.
         let is_known = snapshot.connections_asked > 0;
         if self.line.is_none() && is_known && !is_rest {
@@ -56,7 +56,7 @@ pub fn describe(snapshot: &Snapshot) -> String {
     let second = &snapshot.second;
     let (online, asked) = (Count(snapshot.connections), Count(snapshot.connections_asked));
     let mut line = match (snapshot.phase, snapshot.left()) {
-        (phase @ (Phase::Connecting | Phase::Waiting), _) => {
+        (phase @ (RunPhase::Connecting | RunPhase::Waiting), _) => {
             return format!("{}: {online} of {asked} connections{}", phase.name(), faults(snapshot));
         }
         (phase, Some(left)) => {
@@ -111,7 +111,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         Snapshot {
-            phase: Phase::Measuring,
+            phase: RunPhase::Measuring,
             elapsed: Duration::from_millis(2_001),
             length: Some(Duration::from_secs(10)),
             connections: 20,
@@ -134,17 +134,17 @@ mod tests {
         let bad =
             Snapshot { connections: 19, totals: Totals { errors: 1_234, ..Totals::default() }, ..snapshot() };
         assert!(describe(&bad).ends_with("19 of 20 up, 1,234 errors"));
-        let mut widest = Snapshot { phase: Phase::WarmUp, elapsed: Duration::ZERO, ..snapshot() };
+        let mut widest = Snapshot { phase: RunPhase::WarmUp, elapsed: Duration::ZERO, ..snapshot() };
         (widest.connections, widest.connections_asked) = (1_000, 1_000);
         (widest.second.p50_us, widest.second.p99_us) = (1_090, 11_500);
         // The bar and the space behind it.
         assert!(describe(&widest).chars().count() <= 80 - 11, "{}", describe(&widest));
-        let early = Snapshot { phase: Phase::Connecting, connections: 5, ..snapshot() };
+        let early = Snapshot { phase: RunPhase::Connecting, connections: 5, ..snapshot() };
         assert_eq!(
             (describe(&early).as_str(), early.done()),
             ("connecting: 5 of 20 connections", Some(0.25))
         );
-        let late = Snapshot { phase: Phase::Draining, ..snapshot() };
+        let late = Snapshot { phase: RunPhase::Draining, ..snapshot() };
         assert!(describe(&late).starts_with("draining: ") && late.done() == Some(1.0));
         let part = snapshot().done().unwrap();
         assert!((part - 0.200_1).abs() < 1e-9);

@@ -63,19 +63,19 @@ pub fn render(snapshot: &Snapshot) -> String {
 
 /// Hands metrics out until it is dropped.
 #[derive(Debug)]
-pub struct Server {
-    shared: Arc<Shared>,
+pub struct MetricsServer {
+    shared: Arc<SharedMetrics>,
     address: SocketAddr,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedMetrics {
     text: Mutex<String>,
     ends: AtomicBool,
 }
 
-impl Server {
+impl MetricsServer {
     /// Listens at the address and answers from a thread of its own.
     ///
     /// # Errors
@@ -83,7 +83,10 @@ impl Server {
     pub fn start(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { text: Mutex::new(render(&Snapshot::default())), ..Shared::default() });
+        let shared = Arc::new(SharedMetrics {
+            text: Mutex::new(render(&Snapshot::default())),
+            ..SharedMetrics::default()
+        });
         let served = Arc::clone(&shared);
         let thread = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             for stream in listener.incoming() {
@@ -112,7 +115,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for MetricsServer {
     fn drop(&mut self) {
         self.shared.ends.store(true, Ordering::Release);
         let mut reachable = self.address;
@@ -131,7 +134,7 @@ impl Drop for Server {
     }
 }
 
-fn answer(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
+fn answer(mut stream: TcpStream, shared: &SharedMetrics) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let Some(request) = read_request(&mut stream)? else { return Ok(()) };
@@ -223,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_listener_answers_what_is_asked_and_survives_what_is_not() {
-        let server = Server::start("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = MetricsServer::start("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = server.address();
         assert!(request(address, "GET /metrics HTTP/1.1\r\n\r\n").contains("mqt_bench_sent_total 0\n"));
         server.set(&snapshot());

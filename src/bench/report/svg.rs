@@ -86,7 +86,7 @@ fn round_step(most: f64) -> f64 {
 
 /// A line of a chart.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct ChartLine {
     /// What it shows.
     pub name: String,
     /// Which of the page's line colours it has: 1, 2 or 3.
@@ -108,7 +108,7 @@ pub struct Chart<'a> {
     /// A value of the y axis in words.
     pub y_text: &'a dyn Fn(f64) -> String,
     /// The lines.
-    pub lines: &'a [Line],
+    pub lines: &'a [ChartLine],
 }
 
 fn across(part: f64) -> f64 {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_is_no_markup() {
-        let line = Line { name: "<b>".to_owned(), color: 1, points: vec![(0.0, 1.0), (1.0, 2.0)] };
+        let line = ChartLine { name: "<b>".to_owned(), color: 1, points: vec![(0.0, 1.0), (1.0, 2.0)] };
         let x = Scale::Linear(1.0);
         let chart = Chart {
             label: "a \"b\"",

@@ -154,9 +154,9 @@ impl Serialize for Histogram {
 
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+        struct HistogramFields;
 
-        impl<'de> Visitor<'de> for Fields {
+        impl<'de> Visitor<'de> for HistogramFields {
             type Value = Histogram;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,7 +195,7 @@ impl<'de> Deserialize<'de> for Histogram {
             }
         }
 
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_map(HistogramFields)
     }
 }
 

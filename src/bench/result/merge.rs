@@ -10,7 +10,7 @@ use crate::bench::result::doubt::{contradiction, contradiction_of_all};
 use crate::bench::result::warning::KEYWORDS;
 use crate::bench::result::{
     ANOMALIES_KEPT, ClockOffset, ConnectSecond, Counts, Phases, PublisherClock, Resources, ResultFile,
-    RunResult, Second, Warning,
+    RunResult, RunWarning, Second,
 };
 use crate::output::units::Span;
 
@@ -240,7 +240,7 @@ fn merge_runs(shards: &[(&str, &RunResult)]) -> Result<RunResult, MergeError> {
     let mut errors: BTreeMap<String, u64> = whole.errors.drain(..).collect();
     let mut series: BTreeMap<u64, Second> = BTreeMap::new();
     let mut connecting: BTreeMap<u64, ConnectSecond> = BTreeMap::new();
-    let mut told: Vec<Warning> = Vec::new();
+    let mut told: Vec<RunWarning> = Vec::new();
     for (_, run) in shards {
         for second in &run.connecting {
             let sum = connecting.entry(second.t_ms / 1_000).or_default();
@@ -392,7 +392,7 @@ mod tests {
 
     use super::*;
     use crate::bench::result::tests::run;
-    use crate::bench::result::{Anomaly, Latency};
+    use crate::bench::result::{Anomaly, LatencyFigures};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -541,7 +541,7 @@ mod tests {
     }
 
     fn recorded(samples: &[u64], (index, count): (u32, u32)) -> RunResult {
-        let mut latency = Latency::default();
+        let mut latency = LatencyFigures::default();
         let mut counts = Counts::default();
         for sample in samples {
             latency.response.record(*sample);

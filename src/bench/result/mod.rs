@@ -69,7 +69,7 @@ pub struct RunResult {
     /// Connections, over all phases.
     pub connects: Connects,
     /// Latencies of the measured phase.
-    pub latency: Latency,
+    pub latency: LatencyFigures,
     /// Publishers and subscriptions with lost, duplicate or reordered messages; at most
     /// [`ANOMALIES_KEPT`], the worst first.
     pub anomalies: Vec<Anomaly>,
@@ -93,7 +93,7 @@ pub struct RunResult {
     #[serde(default)]
     pub publisher_clocks: Vec<PublisherClock>,
     /// What the reader must know, the gravest first.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<RunWarning>,
 }
 
 /// The keyword of a refused subscription among the errors.
@@ -171,7 +171,7 @@ pub struct Connects {
 
 /// Latencies of the measured phase.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Latency {
+pub struct LatencyFigures {
     /// From the intended time to the arrival at a subscriber; where nobody subscribes, to the
     /// acknowledgement.
     pub response: Histogram,
@@ -317,7 +317,7 @@ pub struct PublisherClock {
 
 /// Something that the reader of a result must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
+pub struct RunWarning {
     /// The stable word: see [`crate::bench::result::warning`].
     pub keyword: String,
     /// In plain words, one line.
@@ -465,11 +465,11 @@ impl ResultFile {
     pub fn parse(text: &str) -> Result<Self, ResultFileError> {
         /// What every version has.
         #[derive(Deserialize)]
-        struct Head {
+        struct ResultHead {
             format: Option<u32>,
         }
 
-        let head: Head = serde_json::from_str(text).map_err(|error| ResultFileError::of(&error))?;
+        let head: ResultHead = serde_json::from_str(text).map_err(|error| ResultFileError::of(&error))?;
         match head.format {
             Some(FORMAT) => {}
             Some(found) => return Err(ResultFileError::Version { found }),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::bench::result::{Connects, Counts, Histogram, Latency, MeasuredCounts};
+use crate::bench::result::{Connects, Counts, Histogram, LatencyFigures, MeasuredCounts};
 
 /// The counts of a part of the series, of one thread.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ pub struct Recorder {
     /// Connections.
     pub connects: Connects,
     /// Latencies of the measured phase.
-    pub latency: Latency,
+    pub latency: LatencyFigures,
     /// Errors by keyword.
     pub errors: BTreeMap<&'static str, u64>,
     /// Messages that came in and bear no stamp of this run.

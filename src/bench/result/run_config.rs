@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::bench::{RunId, Scenario};
-use crate::config::bench::{BenchSettings, Group, Load, Payload};
+use crate::config::bench::{BenchSettings, ClientGroup, Load, LoadPayload};
 use mqt_client::VersionChoice;
 
 /// What was asked for. Two shards of one run, and two runs that can be compared, have the same.
@@ -86,7 +86,7 @@ pub enum LoadConfig {
         /// `constant` or `poisson`.
         arrival: crate::cli::bench::Arrival,
         /// Milliseconds (`None`: to the end) and messages per second.
-        stages: Vec<(Option<u64>, crate::cli::bench::Rate)>,
+        stages: Vec<(Option<u64>, crate::cli::bench::LoadRate)>,
     },
     /// As fast as the window allowed.
     Closed {
@@ -184,7 +184,7 @@ impl RunConfig {
 }
 
 impl GroupConfig {
-    fn new(group: &Group) -> Self {
+    fn new(group: &ClientGroup) -> Self {
         Self {
             name: group.name.clone(),
             scenario: group.scenario,
@@ -194,10 +194,10 @@ impl GroupConfig {
             topics: group.topics.iter().map(ToString::to_string).collect(),
             filters: group.filters.as_ref().map(|filters| filters.iter().map(ToString::to_string).collect()),
             payload: match &group.payload {
-                Payload::Size(size) if size.min == size.max => format!("{} bytes", size.min),
-                Payload::Size(size) => format!("{}-{} bytes", size.min, size.max),
-                Payload::Template(template) => template.to_string(),
-                Payload::File { path, content } => {
+                LoadPayload::Size(size) if size.min == size.max => format!("{} bytes", size.min),
+                LoadPayload::Size(size) => format!("{}-{} bytes", size.min, size.max),
+                LoadPayload::Template(template) => template.to_string(),
+                LoadPayload::File { path, content } => {
                     let name = path.file_name().unwrap_or_default();
                     format!("file {} ({} bytes)", name.to_string_lossy(), content.len())
                 }

@@ -6,7 +6,7 @@ use crate::bench::result::Second;
 
 /// Which part of the run is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
+pub enum RunPhase {
     /// Connections are being opened.
     #[default]
     Connecting,
@@ -20,7 +20,7 @@ pub enum Phase {
     Draining,
 }
 
-impl Phase {
+impl RunPhase {
     /// In words.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -38,7 +38,7 @@ impl Phase {
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Which part of the run is going on.
-    pub phase: Phase,
+    pub phase: RunPhase,
     /// How long it has been going on.
     pub elapsed: Duration,
     /// How long it takes, where that is known.
@@ -88,8 +88,8 @@ impl Snapshot {
     #[must_use]
     pub fn done(&self) -> Option<f64> {
         let part = match (self.phase, self.length, self.planned_count) {
-            (Phase::Connecting, ..) => self.connections as f64 / self.connections_asked.max(1) as f64,
-            (Phase::Waiting | Phase::Draining, ..) => 1.0,
+            (RunPhase::Connecting, ..) => self.connections as f64 / self.connections_asked.max(1) as f64,
+            (RunPhase::Waiting | RunPhase::Draining, ..) => 1.0,
             (_, Some(length), None) => self.elapsed.as_secs_f64() / length.as_secs_f64().max(1e-9),
             (_, _, Some(count)) => self.sent as f64 / count.max(1) as f64,
             (_, None, None) => return None,
@@ -101,8 +101,10 @@ impl Snapshot {
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
         match self.phase {
-            Phase::WarmUp | Phase::Measuring => self.length.map(|length| length.saturating_sub(self.elapsed)),
-            Phase::Connecting | Phase::Waiting | Phase::Draining => None,
+            RunPhase::WarmUp | RunPhase::Measuring => {
+                self.length.map(|length| length.saturating_sub(self.elapsed))
+            }
+            RunPhase::Connecting | RunPhase::Waiting | RunPhase::Draining => None,
         }
     }
 }

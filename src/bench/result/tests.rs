@@ -2,7 +2,7 @@
 
 use crate::bench::result::run_config::{GroupConfig, LoadConfig};
 use crate::bench::result::*;
-use crate::cli::bench::{Arrival, Rate, Scenario};
+use crate::cli::bench::{Arrival, LoadRate, Scenario};
 
 /// A configuration: 10 publishers and 10 subscribers, 1,000 messages a second for 10 s.
 pub(crate) fn config() -> RunConfig {
@@ -36,7 +36,7 @@ pub(crate) fn config() -> RunConfig {
             retain: false,
             load: LoadConfig::Open {
                 arrival: Arrival::Constant,
-                stages: vec![(None, Rate::per_second(1_000.0).unwrap())],
+                stages: vec![(None, LoadRate::per_second(1_000.0).unwrap())],
             },
             logins: 0,
         }],
@@ -45,7 +45,7 @@ pub(crate) fn config() -> RunConfig {
 
 /// A run in which nothing went wrong: 10,000 messages from 100 µs to 1.1 ms.
 pub(crate) fn run() -> RunResult {
-    let mut latency = Latency::default();
+    let mut latency = LatencyFigures::default();
     for n in 0..10_000 {
         latency.response.record(100 + n / 10);
         latency.service.record(90 + n / 10);
@@ -153,7 +153,7 @@ fn every_file_is_as_the_published_schema_says() {
         PublisherClock { run: "0000002a".to_owned(), clock: one.clock },
         PublisherClock { run: "ffffffff".to_owned(), clock: None },
     ];
-    one.warnings = vec![Warning { keyword: "loss".to_owned(), text: "lost".to_owned() }];
+    one.warnings = vec![RunWarning { keyword: "loss".to_owned(), text: "lost".to_owned() }];
     let config = &mut one.config;
     (config.connect_rate, config.duration_ms, config.count) = (Some("100/s".to_owned()), None, Some(5));
     config.churn = Some(("10%".to_owned(), 1_000));
@@ -167,7 +167,7 @@ fn every_file_is_as_the_published_schema_says() {
     config.groups.push(GroupConfig {
         load: LoadConfig::Open {
             arrival: Arrival::Poisson,
-            stages: vec![(Some(10_000), Rate::per_second(0.5).unwrap())],
+            stages: vec![(Some(10_000), LoadRate::per_second(0.5).unwrap())],
         },
         ..group
     });

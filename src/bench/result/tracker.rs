@@ -12,7 +12,7 @@ pub const GAPS_OF_A_GROUP: usize = 65_536;
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
+pub enum TrackedArrival {
     /// The next one, or one behind a gap.
     New,
     /// One that was missing while later ones had come.
@@ -49,20 +49,20 @@ impl Tracker {
     }
 
     /// Enters a message. `gaps` is how many gaps are kept.
-    pub fn arrive(&mut self, sequence: u64, gaps: usize) -> Arrival {
+    pub fn arrive(&mut self, sequence: u64, gaps: usize) -> TrackedArrival {
         if sequence < self.first {
             // It began before.
             self.miss(sequence + 1, self.first, gaps);
             self.first = sequence;
             self.received = self.received.saturating_add(1);
             self.out_of_order = self.out_of_order.saturating_add(1);
-            return Arrival::OutOfOrder;
+            return TrackedArrival::OutOfOrder;
         }
         if sequence >= self.next {
             self.miss(self.next, sequence, gaps);
             self.next = sequence.saturating_add(1);
             self.received = self.received.saturating_add(1);
-            return Arrival::New;
+            return TrackedArrival::New;
         }
         let gap = self.missing.range(..=sequence).next_back().map(|(first, end)| (*first, *end));
         if let Some((first, end)) = gap.filter(|(_, end)| sequence < *end) {
@@ -75,14 +75,14 @@ impl Tracker {
             }
             self.received = self.received.saturating_add(1);
             self.out_of_order = self.out_of_order.saturating_add(1);
-            return Arrival::OutOfOrder;
+            return TrackedArrival::OutOfOrder;
         }
         if sequence < self.closed_below {
             self.unjudged = self.unjudged.saturating_add(1);
-            return Arrival::Unjudged;
+            return TrackedArrival::Unjudged;
         }
         self.duplicates = self.duplicates.saturating_add(1);
-        Arrival::Duplicate
+        TrackedArrival::Duplicate
     }
 
     /// What lies between these two has not come.
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn order_gaps_and_duplicates() {
         let mut tracker = Tracker::default();
-        let arrivals: Vec<Arrival> =
+        let arrivals: Vec<TrackedArrival> =
             [0, 1, 4, 4, 2, 2, 7].into_iter().map(|sequence| tracker.arrive(sequence, GAPS)).collect();
-        use Arrival::{Duplicate, New, OutOfOrder};
+        use TrackedArrival::{Duplicate, New, OutOfOrder};
         assert_eq!(arrivals, [New, New, New, Duplicate, OutOfOrder, Duplicate, New]);
         assert_eq!((tracker.received(), tracker.duplicates(), tracker.out_of_order()), (5, 2, 1));
         assert_eq!(tracker.lost(10), 5, "3, 5, 6, 8 and 9");
@@ -171,9 +171,9 @@ mod tests {
         }
         assert!(tracker.missing.len() <= 100);
         assert_eq!(tracker.lost(100_001), 50_001);
-        assert_eq!(tracker.arrive(99_998, 100), Arrival::OutOfOrder);
-        assert_eq!(tracker.arrive(0, 100), Arrival::Unjudged);
-        assert_eq!(tracker.arrive(99_999, 100), Arrival::Duplicate);
+        assert_eq!(tracker.arrive(99_998, 100), TrackedArrival::OutOfOrder);
+        assert_eq!(tracker.arrive(0, 100), TrackedArrival::Unjudged);
+        assert_eq!(tracker.arrive(99_999, 100), TrackedArrival::Duplicate);
         assert_eq!(tracker.unjudged(), 1);
     }
 

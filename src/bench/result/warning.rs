@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::result::histogram::samples_needed;
-use crate::bench::result::{ClockOffset, RunResult, Warning};
+use crate::bench::result::{ClockOffset, RunResult, RunWarning};
 use crate::cli::bench::Scenario;
 use crate::output::units::{Count, Latency, Many, Span, Throughput};
 
@@ -36,7 +36,7 @@ pub const KEYWORDS: &[&str] = &[
 
 /// What the reader must know about a run, the gravest first. Warnings that came about while it ran follow.
 #[must_use]
-pub fn warnings(run: &RunResult) -> Vec<Warning> {
+pub fn warnings(run: &RunResult) -> Vec<RunWarning> {
     let rules = [
         generator_bound,
         generator_busy,
@@ -52,7 +52,7 @@ pub fn warnings(run: &RunResult) -> Vec<Warning> {
         interrupted,
     ];
     let found = rules.into_iter().filter_map(|rule| rule(run));
-    let mut warnings: Vec<Warning> = found.collect();
+    let mut warnings: Vec<RunWarning> = found.collect();
     warnings.extend(run.warnings.iter().filter(|told| !KEYWORDS.contains(&told.keyword.as_str())).cloned());
     warnings
 }
@@ -61,11 +61,11 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-fn warning(keyword: &str, text: String) -> Option<Warning> {
-    Some(Warning { keyword: keyword.to_owned(), text })
+fn warning(keyword: &str, text: String) -> Option<RunWarning> {
+    Some(RunWarning { keyword: keyword.to_owned(), text })
 }
 
-fn generator_bound(run: &RunResult) -> Option<Warning> {
+fn generator_bound(run: &RunResult) -> Option<RunWarning> {
     let (lag, response) = (&run.latency.schedule_lag, &run.latency.response);
     if lag.count().min(response.count()) < LAG_SAMPLES {
         return None;
@@ -100,7 +100,7 @@ pub fn cpu_percent(run: &RunResult) -> f64 {
     ((run.resources.cpu_user_ms + run.resources.cpu_sys_ms) as f64 * 100.0 / available).min(100.0)
 }
 
-fn generator_busy(run: &RunResult) -> Option<Warning> {
+fn generator_busy(run: &RunResult) -> Option<RunWarning> {
     if run.phases.measured_ms < BUSY_MS {
         return None;
     }
@@ -125,7 +125,7 @@ fn generator_busy(run: &RunResult) -> Option<Warning> {
     )
 }
 
-fn overloaded(run: &RunResult) -> Option<Warning> {
+fn overloaded(run: &RunResult) -> Option<RunWarning> {
     if !run.config.is_open_loop() {
         return None;
     }
@@ -185,7 +185,7 @@ fn drops_on_purpose(run: &RunResult) -> bool {
     run.config.groups.iter().any(|group| matches!(group.scenario, Scenario::Churn | Scenario::Storm))
 }
 
-fn connections_lost(run: &RunResult) -> Option<Warning> {
+fn connections_lost(run: &RunResult) -> Option<RunWarning> {
     let given_up = match run.connects.given_up {
         0 => String::new(),
         given_up => format!("; {} of them could not be opened again", Count(given_up)),
@@ -208,7 +208,7 @@ fn connections_lost(run: &RunResult) -> Option<Warning> {
     }
 }
 
-fn connections_failed(run: &RunResult) -> Option<Warning> {
+fn connections_failed(run: &RunResult) -> Option<RunWarning> {
     let failed = run.failed_connects();
     if failed == 0 {
         return None;
@@ -226,7 +226,7 @@ fn connections_failed(run: &RunResult) -> Option<Warning> {
     )
 }
 
-fn refused(run: &RunResult) -> Option<Warning> {
+fn refused(run: &RunResult) -> Option<RunWarning> {
     let many = |count: u64, one: &str| match count {
         0 => None,
         1 => Some(format!("a {one}")),
@@ -239,13 +239,13 @@ fn refused(run: &RunResult) -> Option<Warning> {
     warning("refused", format!("the broker refused {}", list.join(" and ")))
 }
 
-fn messages_lost(run: &RunResult) -> Option<Warning> {
+fn messages_lost(run: &RunResult) -> Option<RunWarning> {
     let counts = &run.counts;
     (counts.lost > 0).then_some(())?;
     warning("loss", format!("{} of {} never arrived", Count(counts.lost), Many(counts.expected, "message")))
 }
 
-fn own_broker(run: &RunResult) -> Option<Warning> {
+fn own_broker(run: &RunResult) -> Option<RunWarning> {
     run.config.own_broker.then_some(())?;
     warning(
         "own-broker",
@@ -253,7 +253,7 @@ fn own_broker(run: &RunResult) -> Option<Warning> {
     )
 }
 
-fn other_clock(run: &RunResult) -> Option<Warning> {
+fn other_clock(run: &RunResult) -> Option<RunWarning> {
     let clocks = &run.publisher_clocks;
     let compared = || clocks.iter().filter_map(|of| of.clock);
     let is_unknown = clocks.is_empty() && run.config.only_receives();
@@ -284,7 +284,7 @@ fn other_clock(run: &RunResult) -> Option<Warning> {
     warning("clocks", text)
 }
 
-fn few_samples(run: &RunResult) -> Option<Warning> {
+fn few_samples(run: &RunResult) -> Option<RunWarning> {
     if run.config.only_receives() && run.counts.delivered == 0 {
         return warning("few-samples", "no message came in within the measured time".to_owned());
     }
@@ -301,7 +301,7 @@ fn few_samples(run: &RunResult) -> Option<Warning> {
     warning("few-samples", format!("{samples} too few: p99 needs {}", Count(needed)))
 }
 
-fn closed_loop(run: &RunResult) -> Option<Warning> {
+fn closed_loop(run: &RunResult) -> Option<RunWarning> {
     run.config.is_closed_loop().then_some(())?;
     warning(
         "closed-loop",
@@ -310,7 +310,7 @@ fn closed_loop(run: &RunResult) -> Option<Warning> {
     )
 }
 
-fn interrupted(run: &RunResult) -> Option<Warning> {
+fn interrupted(run: &RunResult) -> Option<RunWarning> {
     run.interrupted.then_some(())?;
     let measured = Span(Duration::from_millis(run.phases.measured_ms));
     warning("interrupted", format!("it was ended before its time, after {measured} of measuring"))
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
     use crate::bench::result::run_config::LoadConfig;
     use crate::bench::result::tests::run;
-    use crate::bench::result::{Latency, PublisherClock};
+    use crate::bench::result::{LatencyFigures, PublisherClock};
 
     fn told(change: impl FnOnce(&mut RunResult)) -> Vec<(String, String)> {
         let mut run = run();
@@ -497,7 +497,7 @@ mod tests {
             "clocks",
             "2 of 3 runs that published did not answer",
         );
-        assert_told(|run| run.latency = Latency::default(), "few-samples", "0 latencies are too few");
+        assert_told(|run| run.latency = LatencyFigures::default(), "few-samples", "0 latencies are too few");
         assert_told(
             |run| run.config.groups[0].load = LoadConfig::Closed { inflight: 10 },
             "closed-loop",
@@ -523,7 +523,7 @@ mod tests {
     #[test]
     fn what_the_run_itself_told_is_kept_behind() {
         let told = told(|run| {
-            run.warnings = vec![Warning { keyword: "ports".to_owned(), text: "few ports".to_owned() }];
+            run.warnings = vec![RunWarning { keyword: "ports".to_owned(), text: "few ports".to_owned() }];
             run.counts.lost = 1;
         });
         assert_eq!(told.iter().map(|(keyword, _)| keyword.as_str()).collect::<Vec<_>>(), ["loss", "ports"]);

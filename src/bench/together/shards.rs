@@ -46,7 +46,7 @@ pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// How far a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-enum Standing {
+enum ShardStanding {
     /// It connects.
     Connecting = 0,
     /// Its clients stand.
@@ -61,12 +61,12 @@ enum Standing {
 /// processes, and how many came in in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Report {
-    standing: Standing,
+    standing: ShardStanding,
     expected: u64,
     delivered: u64,
 }
 
-const AT_FIRST: Report = Report { standing: Standing::Connecting, expected: 0, delivered: 0 };
+const AT_FIRST: Report = Report { standing: ShardStanding::Connecting, expected: 0, delivered: 0 };
 
 impl Report {
     fn encode(self, asked: u64) -> Bytes {
@@ -78,10 +78,10 @@ impl Report {
     fn decode(payload: &[u8]) -> Option<(u64, Self)> {
         let (standing, rest) = payload.split_first()?;
         let standing = match standing {
-            0 => Standing::Connecting,
-            1 => Standing::Ready,
-            2 => Standing::Sent,
-            3 => Standing::Ended,
+            0 => ShardStanding::Connecting,
+            1 => ShardStanding::Ready,
+            2 => ShardStanding::Sent,
+            3 => ShardStanding::Ended,
             _ => return None,
         };
         let (asked, rest) = rest.split_first_chunk()?;
@@ -141,14 +141,14 @@ impl Exchange {
 
 /// What is known of the run, shared between the run and the task that asks or answers.
 #[derive(Debug)]
-struct Board {
+struct ShardBoard {
     shard: Shard,
-    state: Mutex<State>,
+    state: Mutex<ShardsState>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct ShardsState {
     own: Report,
     /// What the others have said: only the first process hears it.
     others: BTreeMap<u32, (Report, Instant)>,
@@ -162,16 +162,16 @@ struct State {
     is_lost: bool,
 }
 
-impl State {
+impl ShardsState {
     /// How many of the processes are at least so far.
-    fn count(&self, standing: Standing) -> u32 {
+    fn count(&self, standing: ShardStanding) -> u32 {
         let others = self.others.values().filter(|(report, _)| report.standing >= standing).count();
         u32::from(self.own.standing >= standing) + u32::try_from(others).unwrap_or(u32::MAX)
     }
 
     /// What the first process knows of all.
     fn judge(&mut self, count: u32) {
-        self.whole.is_sent = self.count(Standing::Sent) >= count;
+        self.whole.is_sent = self.count(ShardStanding::Sent) >= count;
         let reports = || self.others.values().map(|(report, _)| report).chain([&self.own]);
         let expected: u64 = reports().map(|report| report.expected).sum();
         let delivered: u64 = reports().map(|report| report.delivered).sum();
@@ -182,17 +182,17 @@ impl State {
     const fn wants_answer(&self) -> bool {
         self.questions > 0
             || match self.own.standing {
-                Standing::Connecting => false,
-                Standing::Ready => self.whole.start == 0,
-                Standing::Sent => !self.whole.has_arrived,
-                Standing::Ended => false,
+                ShardStanding::Connecting => false,
+                ShardStanding::Ready => self.whole.start == 0,
+                ShardStanding::Sent => !self.whole.has_arrived,
+                ShardStanding::Ended => false,
             }
     }
 }
 
-impl Board {
+impl ShardBoard {
     fn new(shard: Shard) -> Self {
-        let state = State {
+        let state = ShardsState {
             own: AT_FIRST,
             others: BTreeMap::new(),
             whole: Whole::default(),
@@ -204,7 +204,7 @@ impl Board {
         Self { shard, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ShardsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -234,7 +234,7 @@ impl Board {
 /// The own part in what the processes of a run tell each other.
 #[derive(Debug)]
 pub(crate) struct Shards {
-    board: Arc<Board>,
+    board: Arc<ShardBoard>,
     task: JoinHandle<()>,
 }
 
@@ -258,7 +258,7 @@ impl Shards {
                 ),
                 _ => failure,
             })?;
-        let board = Arc::new(Board::new(shard));
+        let board = Arc::new(ShardBoard::new(shard));
         let task = if own == 0 {
             tokio::spawn(answer_along(client, clock, Arc::clone(&board)))
         } else {
@@ -291,17 +291,17 @@ impl Shards {
 
     /// The clients of this process stand.
     pub fn ready(&self) {
-        self.board.report(Report { standing: Standing::Ready, ..AT_FIRST });
+        self.board.report(Report { standing: ShardStanding::Ready, ..AT_FIRST });
     }
 
     /// This process has sent everything. To be told again while more comes in.
     pub fn sent(&self, expected: u64, delivered: u64) {
-        self.board.report(Report { standing: Standing::Sent, expected, delivered });
+        self.board.report(Report { standing: ShardStanding::Sent, expected, delivered });
     }
 
     /// Whether every process is ready: only the first one knows.
     pub fn all_are_ready(&self) -> bool {
-        self.board.state().count(Standing::Ready) >= self.board.shard.count.get()
+        self.board.state().count(ShardStanding::Ready) >= self.board.shard.count.get()
     }
 
     /// Tells the others when the load starts, in nanoseconds since 1970.
@@ -321,7 +321,8 @@ impl Shards {
         if !self.is_first() {
             return state.whole.is_sent || state.is_lost || is_gone(&state.heard);
         }
-        let rest = |(report, heard): &(Report, Instant)| report.standing >= Standing::Sent || is_gone(heard);
+        let rest =
+            |(report, heard): &(Report, Instant)| report.standing >= ShardStanding::Sent || is_gone(heard);
         state.is_lost || state.others.values().all(rest)
     }
 
@@ -339,7 +340,7 @@ impl Shards {
         if state.whole.start == u64::MAX {
             return Some("shard 0 has ended".to_owned());
         }
-        let ended = state.others.iter().find(|(_, (report, _))| report.standing == Standing::Ended);
+        let ended = state.others.iter().find(|(_, (report, _))| report.standing == ShardStanding::Ended);
         ended.map(|(index, _)| format!("shard {index} has ended"))
     }
 
@@ -350,7 +351,7 @@ impl Shards {
         }
         let state = self.board.state();
         let is_ready = |index: &u32| {
-            state.others.get(index).is_some_and(|(report, _)| report.standing >= Standing::Ready)
+            state.others.get(index).is_some_and(|(report, _)| report.standing >= ShardStanding::Ready)
         };
         let missing: Vec<String> = (1..self.board.shard.count.get())
             .filter(|index| !is_ready(index))
@@ -366,11 +367,11 @@ impl Shards {
         if self.is_first() {
             let count = self.board.shard.count.get();
             self.board.never_start();
-            self.board.report(Report { standing: Standing::Ended, ..own });
+            self.board.report(Report { standing: ShardStanding::Ended, ..own });
             while !self.task.is_finished() {
                 let (all_have_ended, until) = {
                     let state = self.board.state();
-                    (state.count(Standing::Ended) >= count, state.heard + QUIET)
+                    (state.count(ShardStanding::Ended) >= count, state.heard + QUIET)
                 };
                 if all_have_ended || Instant::now() >= until {
                     break;
@@ -379,7 +380,7 @@ impl Shards {
             }
             self.task.abort();
         } else {
-            self.board.report(Report { standing: Standing::Ended, ..own });
+            self.board.report(Report { standing: ShardStanding::Ended, ..own });
             // It has said so once, or the connection is gone.
             let _ = timeout(QUIET, self.task).await;
         }
@@ -427,7 +428,7 @@ pub(crate) fn no_common_start(why: String) -> Failure {
 }
 
 /// Asks as long as something is to be known; says at the end that it is the end.
-async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board: Arc<Board>) {
+async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board: Arc<ShardBoard>) {
     let sign_of_life = tokio::time::sleep(SIGN_OF_LIFE);
     tokio::pin!(sign_of_life);
     loop {
@@ -435,7 +436,7 @@ async fn ask_along(mut client: Client, question: TopicName, clock: Clock, board:
             let state = board.state();
             (state.wants_answer(), state.questions, state.own)
         };
-        if own.standing == Standing::Ended {
+        if own.standing == ShardStanding::Ended {
             let _ = timeout(ANSWER_WITHIN, ask(&mut client, &question, clock, own)).await;
             client.close(ReasonCode::SUCCESS).await;
             return;
@@ -504,7 +505,7 @@ async fn ask(client: &mut Client, question: &TopicName, clock: Clock, own: Repor
 }
 
 /// Answers every question until the connection is lost.
-async fn answer_along(mut client: Client, clock: Clock, board: Arc<Board>) {
+async fn answer_along(mut client: Client, clock: Clock, board: Arc<ShardBoard>) {
     while let Ok(events) = messenger::drive(&mut client).await {
         let came = clock.unix(clock.now());
         for event in events {
@@ -541,7 +542,7 @@ mod tests {
 
     #[test]
     fn questions_and_answers_are_read_as_they_were_written() {
-        let report = Report { standing: Standing::Sent, expected: 7, delivered: u64::MAX };
+        let report = Report { standing: ShardStanding::Sent, expected: 7, delivered: u64::MAX };
         let bytes = report.encode(9);
         assert_eq!(Report::decode(&bytes), Some((9, report)));
         assert_eq!(Report::decode(&bytes[..24]), None);
@@ -555,7 +556,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_has_arrived_when_everybody_has_sent_and_nothing_is_missing() {
-        let board = Board::new(Shard { index: 0, count: NonZeroU32::new(2).unwrap() });
+        let board = ShardBoard::new(Shard { index: 0, count: NonZeroU32::new(2).unwrap() });
         let own = |standing, expected, delivered| board.report(Report { standing, expected, delivered });
         let other = |standing, expected, delivered| {
             let mut state = board.state();
@@ -566,14 +567,14 @@ mod tests {
             let whole = board.state().whole;
             (whole.is_sent, whole.has_arrived)
         };
-        own(Standing::Sent, 10, 10);
+        own(ShardStanding::Sent, 10, 10);
         assert_eq!(whole(), (false, false), "the other one may still send");
-        other(Standing::Ready, 0, 0);
-        assert_eq!((whole(), board.state().count(Standing::Ready)), ((false, false), 2));
-        other(Standing::Sent, 10, 9);
+        other(ShardStanding::Ready, 0, 0);
+        assert_eq!((whole(), board.state().count(ShardStanding::Ready)), ((false, false), 2));
+        other(ShardStanding::Sent, 10, 9);
         assert_eq!(whole(), (true, false));
         // It may have come to another process than the one that counted on it.
-        own(Standing::Sent, 10, 11);
+        own(ShardStanding::Sent, 10, 11);
         assert_eq!(whole(), (true, true));
     }
 }

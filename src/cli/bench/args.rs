@@ -11,12 +11,12 @@ use mqt_client::Endpoint;
 use mqt_proto::QoS;
 
 use super::super::connection::ConnectionArgs;
-use super::super::values::{ColorChoice, Span, Window};
+use super::super::values::{ColorChoice, TimeSpan, Window};
 use super::condition::Condition;
-use super::template::Template;
+use super::template::PayloadTemplate;
 use super::values::{
-    Arrival, BenchValueError, Factor, PayloadSize, Preset, Rate, RunId, Scenario, ShardChoice, Share, Stage,
-    StartAt,
+    Arrival, BenchValueError, Factor, LoadRate, LoadStage, PayloadSize, Preset, RunId, Scenario, ShardChoice,
+    Share, StartAt,
 };
 
 const EXAMPLES: &str = "\
@@ -115,7 +115,7 @@ pub struct MergeArgs {
     ///
     /// Results that started further apart are of different runs, or of machines whose clocks differ.
     #[arg(long, value_name = "DURATION")]
-    pub max_skew: Option<Span>,
+    pub max_skew: Option<TimeSpan>,
 
     /// Use colours: auto, always or never [default: auto]
     ///
@@ -252,14 +252,14 @@ pub struct LoadArgs {
     /// publisher 0 takes the first one, publisher 1 the next.
     #[arg(short = 't', long, value_name = "TOPIC", action = ArgAction::Append, help_heading = "Message",
           allow_hyphen_values = true)]
-    pub topic: Vec<Template>,
+    pub topic: Vec<PayloadTemplate>,
 
     /// Subscribe to this; repeatable [default: to the topics of the publishers]
     ///
     /// A template as for --topic; {i} is the number of the subscriber.
     #[arg(long, value_name = "FILTER", action = ArgAction::Append, help_heading = "Message",
           allow_hyphen_values = true)]
-    pub filter: Vec<Template>,
+    pub filter: Vec<PayloadTemplate>,
 
     /// Share the subscription under this name [default: mqt]
     ///
@@ -284,7 +284,7 @@ pub struct LoadArgs {
         group = "content",
         allow_hyphen_values = true
     )]
-    pub message: Option<Template>,
+    pub message: Option<PayloadTemplate>,
 
     /// Publish the content of this file
     ///
@@ -322,14 +322,14 @@ pub struct LoadArgs {
     /// An open loop: each message has an intended time on an absolute schedule, and the response time counts
     /// from there. Messages a second, as in 500, 10k or 2.5M, or with a unit: 10k/s, 600/min.
     #[arg(short = 'r', long, value_name = "RATE", help_heading = "Load", conflicts_with_all = ["inflight", "stage"])]
-    pub rate: Option<Rate>,
+    pub rate: Option<LoadRate>,
 
     /// Publish in stages with a rate each; repeatable
     ///
     /// DURATION@RATE: --stage 10s@1k --stage 30s@5k. In place of --rate and --duration.
     #[arg(long, value_name = "DURATION@RATE", action = ArgAction::Append, help_heading = "Load",
           conflicts_with_all = ["inflight", "duration"])]
-    pub stage: Vec<Stage>,
+    pub stage: Vec<LoadStage>,
 
     /// Draw the intended times: constant or poisson [default: constant]
     ///
@@ -354,26 +354,26 @@ pub struct LoadArgs {
     ///
     /// In total, over all shards.
     #[arg(long, value_name = "RATE", help_heading = "Load")]
-    pub connect_rate: Option<Rate>,
+    pub connect_rate: Option<LoadRate>,
 
     /// Raise the rate from 0 over this time [default: 0]
     ///
     /// Before the warm-up; what is sent then does not count.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    pub ramp: Option<Span>,
+    pub ramp: Option<TimeSpan>,
 
     /// Send this long before measuring [default: 1s]
     ///
     /// The messages say themselves that they belong to the warm-up, so that none of them counts. 0 with
     /// --count and for connect, churn and storm unless given.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    pub warmup: Option<Span>,
+    pub warmup: Option<TimeSpan>,
 
     /// Measure this long [default: 10s, with a preset 60s, with --count without limit]
     ///
     /// Connections are held as long in the scenarios connect, churn and storm.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    pub duration: Option<Span>,
+    pub duration: Option<TimeSpan>,
 
     /// Measure this many messages
     ///
@@ -385,7 +385,7 @@ pub struct LoadArgs {
     ///
     /// It ends as soon as nothing is missing. What has not come in then is lost.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    pub drain: Option<Span>,
+    pub drain: Option<TimeSpan>,
 
     /// Drop this share of the connections each time [default: 10%]
     ///
@@ -397,7 +397,7 @@ pub struct LoadArgs {
     ///
     /// For the scenarios churn and storm.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
-    pub churn_every: Option<Span>,
+    pub churn_every: Option<TimeSpan>,
 
     /// Search for the highest rate that holds --slo
     ///

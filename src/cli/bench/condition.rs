@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use super::super::values::Span;
-use super::values::Rate;
+use super::super::values::TimeSpan;
+use super::values::LoadRate;
 
 /// Why a text is no condition.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -82,7 +82,7 @@ pub const MAXIMUM: u32 = 100_000;
 
 /// How a figure is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Relation {
     /// `<`
     Less,
     /// `<=`
@@ -97,7 +97,7 @@ pub enum Comparison {
     Other,
 }
 
-impl Comparison {
+impl Relation {
     /// Whether `left` compares to `right` like this.
     #[must_use]
     pub fn holds(self, left: f64, right: f64) -> bool {
@@ -141,7 +141,7 @@ pub struct Condition {
     /// The figure.
     pub metric: Metric,
     /// How it is compared.
-    pub comparison: Comparison,
+    pub comparison: Relation,
     /// What it is compared with.
     pub bound: Bound,
     source: String,
@@ -151,14 +151,14 @@ pub struct Condition {
 impl Eq for Condition {}
 
 /// The two-character ones first: `<=` begins with `<`.
-const COMPARISONS: &[(&str, Comparison)] = &[
-    ("<=", Comparison::AtMost),
-    (">=", Comparison::AtLeast),
-    ("!=", Comparison::Other),
-    ("==", Comparison::Equal),
-    ("<", Comparison::Less),
-    (">", Comparison::More),
-    ("=", Comparison::Equal),
+const COMPARISONS: &[(&str, Relation)] = &[
+    ("<=", Relation::AtMost),
+    (">=", Relation::AtLeast),
+    ("!=", Relation::Other),
+    ("==", Relation::Equal),
+    ("<", Relation::Less),
+    (">", Relation::More),
+    ("=", Relation::Equal),
 ];
 
 impl FromStr for Condition {
@@ -178,7 +178,7 @@ impl FromStr for Condition {
             Metric::Percentile(..) => latency(value)?,
             Metric::Count(kind) => count(kind, value)?,
             Metric::Rate | Metric::SentRate => {
-                let rate: Rate = value.parse().map_err(|_| ConditionError::Rate(value.to_owned()))?;
+                let rate: LoadRate = value.parse().map_err(|_| ConditionError::Rate(value.to_owned()))?;
                 Bound::PerSecond(rate.get())
             }
         };
@@ -233,7 +233,7 @@ fn latency(text: &str) -> Result<Bound, ConditionError> {
     let span = match text.strip_suffix("ms").and_then(|digits| digits.trim_end().parse::<f64>().ok()) {
         Some(millis) => std::time::Duration::try_from_secs_f64(millis / 1e3).map_err(|_| wrong())?,
         None => {
-            let Span(span) = text.parse().map_err(|_| wrong())?;
+            let TimeSpan(span) = text.parse().map_err(|_| wrong())?;
             span
         }
     };
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn condition(text: &str) -> (Metric, Comparison, Bound) {
+    fn condition(text: &str) -> (Metric, Relation, Bound) {
         let condition: Condition = text.parse().unwrap();
         assert_eq!(condition.to_string(), text.trim());
         (condition.metric, condition.comparison, condition.bound)
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn latencies_counts_and_rates_are_understood() {
-        use Comparison::{AtLeast, AtMost, Equal, Less, More, Other};
         use LatencyKind::{Connect, Response, ScheduleLag, Service};
+        use Relation::{AtLeast, AtMost, Equal, Less, More, Other};
         for (text, metric, comparison, bound) in [
             ("p99<50ms", Metric::Percentile(Response, 99_000), Less, Bound::Micros(50_000.0)),
             ("p99.9 <= 1.5ms", Metric::Percentile(Response, 99_900), AtMost, Bound::Micros(1_500.0)),
@@ -334,12 +334,12 @@ mod tests {
     #[test]
     fn comparisons_compare() {
         for (sign, results) in [
-            (Comparison::Less, [true, false, false]),
-            (Comparison::AtMost, [true, true, false]),
-            (Comparison::More, [false, false, true]),
-            (Comparison::AtLeast, [false, true, true]),
-            (Comparison::Equal, [false, true, false]),
-            (Comparison::Other, [true, false, true]),
+            (Relation::Less, [true, false, false]),
+            (Relation::AtMost, [true, true, false]),
+            (Relation::More, [false, false, true]),
+            (Relation::AtLeast, [false, true, true]),
+            (Relation::Equal, [false, true, false]),
+            (Relation::Other, [true, false, true]),
         ] {
             assert_eq!([1.0, 2.0, 3.0].map(|left| sign.holds(left, 2.0)), results, "{sign:?}");
         }

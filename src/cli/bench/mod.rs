@@ -10,9 +10,9 @@ pub use args::{
     BenchAction, BenchArgs, ClientCount, CompareArgs, LoadArgs, MergeArgs, MetricsAddress, OutputArgs,
     VerdictArgs,
 };
-pub use condition::{Bound, Comparison, Condition, ConditionError, CountKind, LatencyKind, MAXIMUM, Metric};
-pub use template::{Piece, Template, TemplateError};
+pub use condition::{Bound, Condition, ConditionError, CountKind, LatencyKind, MAXIMUM, Metric, Relation};
+pub use template::{PayloadPiece, PayloadTemplate, PayloadTemplateError};
 pub use values::{
-    Arrival, BenchValueError, Factor, PayloadSize, Preset, Rate, RunId, Scenario, Shard, ShardChoice, Share,
-    Stage, StartAt,
+    Arrival, BenchValueError, Factor, LoadRate, LoadStage, PayloadSize, Preset, RunId, Scenario, Shard,
+    ShardChoice, Share, StartAt,
 };

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum PayloadPiece {
     /// Text as it stands.
     Text(String),
     /// `{i}`: the number of the client, from 0.
@@ -27,7 +27,7 @@ pub enum Piece {
 
 /// Why a text is no template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TemplateError {
+pub enum PayloadTemplateError {
     /// A word in braces that is no placeholder.
     #[error(
         "character {at}: unknown placeholder {{{name}}}; there are {{i}}, {{seq}}, {{client}}, {{rand:N}}, {{now}} and {{run}}"
@@ -48,15 +48,15 @@ pub enum TemplateError {
 
 /// A text with placeholders. Braces around anything but a lower-case word, as in JSON, are text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
+pub struct PayloadTemplate {
     source: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<PayloadPiece>,
 }
 
-impl Template {
+impl PayloadTemplate {
     /// Its parts in order; no two texts follow each other.
     #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
+    pub fn pieces(&self) -> &[PayloadPiece] {
         &self.pieces
     }
 
@@ -69,22 +69,24 @@ impl Template {
     /// Whether it comes out the same for each message of one client.
     #[must_use]
     pub fn is_fixed_per_client(&self) -> bool {
-        !self.pieces.iter().any(|piece| matches!(piece, Piece::Sequence | Piece::Random(_) | Piece::Now))
+        !self.pieces.iter().any(|piece| {
+            matches!(piece, PayloadPiece::Sequence | PayloadPiece::Random(_) | PayloadPiece::Now)
+        })
     }
 
     /// Whether two clients of one run always get different texts.
     #[must_use]
     pub fn is_unique_per_client(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Index | Piece::Client))
+        self.pieces.iter().any(|piece| matches!(piece, PayloadPiece::Index | PayloadPiece::Client))
     }
 
     /// The same text with another piece in place of each placeholder that `replace` knows, as text.
     #[must_use]
-    pub fn fill(&self, mut replace: impl FnMut(&Piece) -> Option<String>) -> String {
+    pub fn fill(&self, mut replace: impl FnMut(&PayloadPiece) -> Option<String>) -> String {
         let mut out = String::with_capacity(self.source.len());
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
+                PayloadPiece::Text(text) => out.push_str(text),
                 placeholder => out.push_str(&replace(placeholder).unwrap_or_default()),
             }
         }
@@ -92,7 +94,7 @@ impl Template {
     }
 }
 
-impl fmt::Display for Template {
+impl fmt::Display for PayloadTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)
     }
@@ -106,8 +108,8 @@ fn word_in_braces(rest: &str) -> Option<&str> {
     (is_name && argument.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(word)
 }
 
-impl FromStr for Template {
-    type Err = TemplateError;
+impl FromStr for PayloadTemplate {
+    type Err = PayloadTemplateError;
 
     fn from_str(source: &str) -> Result<Self, Self::Err> {
         let mut pieces = Vec::new();
@@ -121,22 +123,24 @@ impl FromStr for Template {
             };
             let at = source.split_at(source.len() - rest.len()).0.chars().count() + 1;
             let piece = match word.split_once(':').unwrap_or((word, "")) {
-                ("i", "") => Piece::Index,
-                ("seq", "") => Piece::Sequence,
-                ("client", "") => Piece::Client,
-                ("now", "") => Piece::Now,
-                ("run", "") => Piece::Run,
-                ("rand", digits) => Piece::Random(digits.parse().map_err(|_| TemplateError::Random { at })?),
-                _ => return Err(TemplateError::Unknown { at, name: word.to_owned() }),
+                ("i", "") => PayloadPiece::Index,
+                ("seq", "") => PayloadPiece::Sequence,
+                ("client", "") => PayloadPiece::Client,
+                ("now", "") => PayloadPiece::Now,
+                ("run", "") => PayloadPiece::Run,
+                ("rand", digits) => {
+                    PayloadPiece::Random(digits.parse().map_err(|_| PayloadTemplateError::Random { at })?)
+                }
+                _ => return Err(PayloadTemplateError::Unknown { at, name: word.to_owned() }),
             };
             if !text.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut text)));
+                pieces.push(PayloadPiece::Text(std::mem::take(&mut text)));
             }
             pieces.push(piece);
             rest = rest.split_at(word.len() + 2).1;
         }
         if !text.is_empty() {
-            pieces.push(Piece::Text(text));
+            pieces.push(PayloadPiece::Text(text));
         }
         Ok(Self { source: source.to_owned(), pieces })
     }
@@ -146,7 +150,7 @@ impl FromStr for Template {
 mod tests {
     use super::*;
 
-    fn template(text: &str) -> Template {
+    fn template(text: &str) -> PayloadTemplate {
         text.parse().unwrap()
     }
 
@@ -155,43 +159,43 @@ mod tests {
         assert_eq!(
             template("a/{i}/{rand:8}").pieces(),
             [
-                Piece::Text("a/".to_owned()),
-                Piece::Index,
-                Piece::Text("/".to_owned()),
-                Piece::Random(NonZeroU8::new(8).unwrap())
+                PayloadPiece::Text("a/".to_owned()),
+                PayloadPiece::Index,
+                PayloadPiece::Text("/".to_owned()),
+                PayloadPiece::Random(NonZeroU8::new(8).unwrap())
             ]
         );
         assert_eq!(
             template("{\"n\": {seq}, \"t\":{now}, \"x\":{}}").pieces(),
             [
-                Piece::Text("{\"n\": ".to_owned()),
-                Piece::Sequence,
-                Piece::Text(", \"t\":".to_owned()),
-                Piece::Now,
-                Piece::Text(", \"x\":{}}".to_owned()),
+                PayloadPiece::Text("{\"n\": ".to_owned()),
+                PayloadPiece::Sequence,
+                PayloadPiece::Text(", \"t\":".to_owned()),
+                PayloadPiece::Now,
+                PayloadPiece::Text(", \"x\":{}}".to_owned()),
             ]
         );
-        assert_eq!(template("{{client}{run}").pieces()[1..], [Piece::Client, Piece::Run]);
+        assert_eq!(template("{{client}{run}").pieces()[1..], [PayloadPiece::Client, PayloadPiece::Run]);
         assert_eq!(template("").pieces(), []);
-        assert_eq!(template("ä{").pieces(), [Piece::Text("ä{".to_owned())]);
+        assert_eq!(template("ä{").pieces(), [PayloadPiece::Text("ä{".to_owned())]);
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         assert_eq!(
-            "ä/{index}".parse::<Template>(),
-            Err(TemplateError::Unknown { at: 3, name: "index".to_owned() })
+            "ä/{index}".parse::<PayloadTemplate>(),
+            Err(PayloadTemplateError::Unknown { at: 3, name: "index".to_owned() })
         );
         for bad in ["{rand:0}", "{rand:256}", "{rand}", "{rand:x}"] {
-            assert_eq!(bad.parse::<Template>(), Err(TemplateError::Random { at: 1 }), "{bad}");
+            assert_eq!(bad.parse::<PayloadTemplate>(), Err(PayloadTemplateError::Random { at: 1 }), "{bad}");
         }
-        assert!("{i:3}".parse::<Template>().is_err());
+        assert!("{i:3}".parse::<PayloadTemplate>().is_err());
     }
 
     #[test]
     fn a_template_is_filled_piece_by_piece() {
         let filled = template("a/{i}/{client}").fill(|piece| match piece {
-            Piece::Index => Some("7".to_owned()),
+            PayloadPiece::Index => Some("7".to_owned()),
             _ => Some("c".to_owned()),
         });
         assert_eq!(filled, "a/7/c");

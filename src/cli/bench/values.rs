@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::super::values::{Size, Span};
+use super::super::values::{ByteSize, TimeSpan};
 
 /// Why a text is not the value that an option of `mqt bench` takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -146,9 +146,9 @@ pub enum Arrival {
 /// Things per second: finite and above 0.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Rate(f64);
+pub struct LoadRate(f64);
 
-impl Rate {
+impl LoadRate {
     /// So many a second; `None` unless finite and above 0.
     #[must_use]
     pub fn per_second(rate: f64) -> Option<Self> {
@@ -163,9 +163,9 @@ impl Rate {
 }
 
 // Equality of finite numbers is total.
-impl Eq for Rate {}
+impl Eq for LoadRate {}
 
-impl FromStr for Rate {
+impl FromStr for LoadRate {
     type Err = BenchValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -194,7 +194,7 @@ impl FromStr for Rate {
     }
 }
 
-impl fmt::Display for Rate {
+impl fmt::Display for LoadRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/s", self.0)
     }
@@ -202,20 +202,21 @@ impl fmt::Display for Rate {
 
 /// A part of the run with a rate of its own: `10s@1k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stage {
+pub struct LoadStage {
     /// How long it lasts.
     pub duration: Duration,
     /// Messages per second in total.
-    pub rate: Rate,
+    pub rate: LoadRate,
 }
 
-impl FromStr for Stage {
+impl FromStr for LoadStage {
     type Err = BenchValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why: &str| BenchValueError::Stage(why.to_owned());
         let (duration, rate) = text.split_once('@').ok_or_else(|| wrong("there is no @"))?;
-        let Span(duration) = duration.parse().map_err(|_| wrong("what stands before @ is no duration"))?;
+        let TimeSpan(duration) =
+            duration.parse().map_err(|_| wrong("what stands before @ is no duration"))?;
         let rate = rate.parse().map_err(|_| wrong("what stands behind @ is no rate"))?;
         if duration.is_zero() {
             return Err(wrong("it lasts no time"));
@@ -238,7 +239,7 @@ impl FromStr for PayloadSize {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let size = |text: &str| {
-            let Size(bytes) = text.trim().parse().map_err(|_| BenchValueError::PayloadSize)?;
+            let ByteSize(bytes) = text.trim().parse().map_err(|_| BenchValueError::PayloadSize)?;
             u32::try_from(bytes)
                 .ok()
                 .filter(|bytes| usize::try_from(*bytes).is_ok_and(|n| n <= mqt_proto::MAX_REMAINING_LENGTH))
@@ -324,7 +325,7 @@ impl FromStr for StartAt {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let since_1970 = match text.strip_prefix('@') {
             Some(seconds) => {
-                let Span(span) = seconds.parse().map_err(|_| BenchValueError::StartAt)?;
+                let TimeSpan(span) = seconds.parse().map_err(|_| BenchValueError::StartAt)?;
                 span
             }
             None => {
@@ -442,13 +443,13 @@ mod tests {
             ("1e999", None),
             ("10kk", None),
         ] {
-            assert_eq!(text.parse().ok().map(Rate::get), expected, "{text}");
+            assert_eq!(text.parse().ok().map(LoadRate::get), expected, "{text}");
         }
     }
 
     #[test]
     fn stages_say_what_is_wrong_with_them() {
-        let stage: Stage = "10s@1k".parse().unwrap();
+        let stage: LoadStage = "10s@1k".parse().unwrap();
         assert_eq!((stage.duration, stage.rate.get()), (Duration::from_secs(10), 1_000.0));
         for (text, why) in [
             ("10s", "no @"),
@@ -457,7 +458,7 @@ mod tests {
             ("0s@1k", "lasts no time"),
             ("10s@", "no rate"),
         ] {
-            let error = text.parse::<Stage>().unwrap_err().to_string();
+            let error = text.parse::<LoadStage>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

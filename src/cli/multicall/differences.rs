@@ -2,7 +2,7 @@
 
 /// A point in which this program differs from the mosquitto clients, called by their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Difference {
+pub struct DialectDifference {
     /// What it is about.
     pub what: &'static str,
     /// What mosquitto's clients do.
@@ -18,12 +18,12 @@ const fn row(
     mosquitto: &'static str,
     here: &'static str,
     reason: &'static str,
-) -> Difference {
-    Difference { what, mosquitto, here, reason }
+) -> DialectDifference {
+    DialectDifference { what, mosquitto, here, reason }
 }
 
 /// Exit statuses.
-pub const EXIT_STATUSES: &[Difference] = &[
+pub const EXIT_STATUSES: &[DialectDifference] = &[
     row("The broker refuses a publish (MQTT 5)", "a warning, 0", "the warning, 12", "the message is lost"),
     row("It refuses every subscription", "a line, 0", "the line, 12", "nothing will ever arrive"),
     row("It lacks the QoS or retained messages", "0 with some versions", "24", "the message is lost"),
@@ -45,7 +45,7 @@ pub const EXIT_STATUSES: &[Difference] = &[
 ];
 
 /// Everything else.
-pub const BEHAVIOUR: &[Difference] = &[
+pub const BEHAVIOUR: &[DialectDifference] = &[
     row(
         "When a QoS 1 or 2 message is acknowledged",
         "when it arrives",

@@ -6,7 +6,7 @@ use clap::{Arg, Command};
 
 use super::super::dialect::Tool;
 use super::MOSQUITTO_VERSION;
-use super::option::{Definition, Opt, Value};
+use super::option::{Definition, Opt, OptionValue};
 use crate::cli::{publish, request, subscribe};
 
 /// The line for `--version`. Scripts read the number behind `version`.
@@ -40,9 +40,9 @@ pub(super) fn option_texts(tool: Tool) -> Vec<(String, String)> {
             (short, long) => format!(" {short}, {long}"),
         };
         match definition.value {
-            Value::None => {}
-            Value::Word(noun) => names.push_str(&format!(" <{noun}>")),
-            Value::Property => names.push_str(" <command> <name> <value>"),
+            OptionValue::None => {}
+            OptionValue::Word(noun) => names.push_str(&format!(" <{noun}>")),
+            OptionValue::Property => names.push_str(" <command> <name> <value>"),
         }
         (names, about(tool, definition, &command))
     });

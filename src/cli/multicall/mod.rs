@@ -22,7 +22,7 @@ use super::Request;
 use super::dialect::Tool;
 use mqt_client::error::system_reason;
 use option::{Definition, Opt};
-use reading::Reading;
+use reading::CallReading;
 
 /// The version of the mosquitto clients that the old names behave like.
 pub const MOSQUITTO_VERSION: &str = "2.1.2";
@@ -49,7 +49,7 @@ pub struct WrongCall {
 
 /// A line of an options file that says something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct OptionLine {
     /// The first line of the file has the number 1.
     pub number: usize,
     /// The option, and its value as one word; of a property several words.
@@ -67,7 +67,7 @@ pub trait Outside {
 
 /// A fault that is found while the words are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fault {
+enum CallFault {
     /// Followed by the pointer to the help.
     Plain(String),
     /// The same, with one more blank line before it.
@@ -84,8 +84,8 @@ enum Fault {
     Version,
 }
 
-fn missing(flag: &str, noun: &str) -> Fault {
-    Fault::Spaced(format!("Error: {flag} argument given but no {noun} specified."))
+fn missing(flag: &str, noun: &str) -> CallFault {
+    CallFault::Spaced(format!("Error: {flag} argument given but no {noun} specified."))
 }
 
 /// The line that points to the help.
@@ -94,16 +94,16 @@ pub fn pointer_to_help(tool: Tool) -> String {
     format!("Use '{} --help' to see usage.", tool.name())
 }
 
-fn end_of(tool: Tool, fault: Fault) -> Result<Called, WrongCall> {
+fn end_of(tool: Tool, fault: CallFault) -> Result<Called, WrongCall> {
     let pointer = pointer_to_help(tool);
     let (text, usage) = match fault {
-        Fault::Plain(text) => (format!("{text}\n\n{pointer}"), None),
-        Fault::Spaced(text) => (format!("{text}\n\n\n{pointer}"), None),
-        Fault::Bare(text) => (text, None),
-        Fault::Silent => (format!("\n{pointer}"), None),
-        Fault::Usage(text) => (text.to_owned(), Some(help::usage(tool))),
-        Fault::Help => return Ok(Called::Text(help::usage(tool))),
-        Fault::Version => return Ok(Called::Text(help::version(tool))),
+        CallFault::Plain(text) => (format!("{text}\n\n{pointer}"), None),
+        CallFault::Spaced(text) => (format!("{text}\n\n\n{pointer}"), None),
+        CallFault::Bare(text) => (text, None),
+        CallFault::Silent => (format!("\n{pointer}"), None),
+        CallFault::Usage(text) => (text.to_owned(), Some(help::usage(tool))),
+        CallFault::Help => return Ok(Called::Text(help::usage(tool))),
+        CallFault::Version => return Ok(Called::Text(help::version(tool))),
     };
     Err(WrongCall { text, usage, line: None })
 }
@@ -132,7 +132,7 @@ pub fn options_file(tool: Tool, args: &[OsString]) -> Result<Option<OsString>, W
     while let Some(word) = words.next() {
         let Some(definition) = Definition::find(tool, word) else { continue };
         if definition.option == Opt::OptionsFile && found.is_some() {
-            return wrong(Fault::Spaced("Error: Duplicate -o argument given.".to_owned()));
+            return wrong(CallFault::Spaced("Error: Duplicate -o argument given.".to_owned()));
         }
         let count = definition.words(words.as_slice());
         if definition.option == Opt::OptionsFile {
@@ -182,11 +182,11 @@ pub fn option_texts(tool: Tool) -> Vec<(String, String)> {
 /// The first fault, in mosquitto's words.
 pub fn parse(
     tool: Tool,
-    lines: Vec<Line>,
+    lines: Vec<OptionLine>,
     args: Vec<OsString>,
     outside: &dyn Outside,
 ) -> Result<Called, WrongCall> {
-    let mut reading = Reading::new(tool, outside);
+    let mut reading = CallReading::new(tool, outside);
     for line in lines {
         if let Err(fault) = reading.take(line.words) {
             return end_of(tool, fault).map_err(|wrong| WrongCall { line: Some(line.number), ..wrong });

@@ -109,7 +109,7 @@ impl Tools {
 
 /// What follows the name of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum OptionValue {
     /// Nothing.
     None,
     /// One word, called so when it is missing.
@@ -127,11 +127,11 @@ pub(super) struct Definition {
     /// `--topic`, or empty.
     pub long: &'static str,
     tools: Tools,
-    pub value: Value,
+    pub value: OptionValue,
 }
 
 const fn flag(option: Opt, short: &'static str, long: &'static str, tools: Tools) -> Definition {
-    Definition { option, short, long, tools, value: Value::None }
+    Definition { option, short, long, tools, value: OptionValue::None }
 }
 
 const fn word(
@@ -141,7 +141,7 @@ const fn word(
     tools: Tools,
     noun: &'static str,
 ) -> Definition {
-    Definition { option, short, long, tools, value: Value::Word(noun) }
+    Definition { option, short, long, tools, value: OptionValue::Word(noun) }
 }
 
 /// All options, in the order of the help.
@@ -191,7 +191,13 @@ pub(super) const OPTIONS: &[Definition] = &[
     word(Opt::SessionExpiry, "-x", "", ALL, "session expiry interval"),
     word(Opt::KeepAlive, "-k", "--keepalive", ALL, "keepalive"),
     word(Opt::MaxInflight, "-M", "", ALL, "max_inflight"),
-    Definition { option: Opt::Property, short: "-D", long: "--property", tools: ALL, value: Value::Property },
+    Definition {
+        option: Opt::Property,
+        short: "-D",
+        long: "--property",
+        tools: ALL,
+        value: OptionValue::Property,
+    },
     word(Opt::Username, "-u", "--username", ALL, "username"),
     word(Opt::Password, "-P", "--pw", ALL, "password"),
     word(Opt::PasswordFile, "", "--password-file", ALL, "file"),
@@ -247,9 +253,9 @@ impl Definition {
     /// How many of the next words belong to the option.
     pub fn words(&self, next: &[OsString]) -> usize {
         match self.value {
-            Value::None => 0,
-            Value::Word(_) => 1,
-            Value::Property => {
+            OptionValue::None => 0,
+            OptionValue::Word(_) => 1,
+            OptionValue::Property => {
                 let pair = next.get(1).is_some_and(|name| name.eq_ignore_ascii_case("user-property"));
                 if pair { 4 } else { 3 }
             }

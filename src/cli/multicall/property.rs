@@ -6,7 +6,7 @@ use crate::cli::property::{PLACES, PlacedProperty, PropertyError};
 use mqt_proto::property::ValueType;
 use mqt_proto::{Place, PropertyKind};
 
-use super::{Fault, c_number};
+use super::{CallFault, c_number};
 
 /// Packets that are known and take nothing from the command line.
 const UNSUPPORTED: &[Place] = &[
@@ -21,13 +21,14 @@ const UNSUPPORTED: &[Place] = &[
 
 /// Reads the words after `-D`. The inner fault is a value that no packet can carry: the clients come to it when they
 /// build the packet, behind all other faults.
-pub(super) fn read(mut words: Vec<OsString>) -> Result<Result<PlacedProperty, Fault>, Fault> {
-    let lacking =
-        || Fault::Spaced("Error: --property argument given but not enough arguments specified.".to_owned());
+pub(super) fn read(mut words: Vec<OsString>) -> Result<Result<PlacedProperty, CallFault>, CallFault> {
+    let lacking = || {
+        CallFault::Spaced("Error: --property argument given but not enough arguments specified.".to_owned())
+    };
     let [command, name, value, ..] = words.as_slice() else { return Err(lacking()) };
     let (command, name) = (command.to_string_lossy().into_owned(), name.to_string_lossy().into_owned());
     let Some(kind) = PropertyKind::from_name(&name) else {
-        return Err(Fault::Spaced(format!(
+        return Err(CallFault::Spaced(format!(
             "Error: Invalid property name {name} given in --property argument."
         )));
     };
@@ -37,31 +38,33 @@ pub(super) fn read(mut words: Vec<OsString>) -> Result<Result<PlacedProperty, Fa
     let place_named =
         |places: &[Place]| places.iter().copied().find(|place| command.eq_ignore_ascii_case(place.name()));
     if place_named(UNSUPPORTED).is_some() {
-        return Err(Fault::Spaced(format!(
+        return Err(CallFault::Spaced(format!(
             "Error: {name} property not supported for {command} in --property argument."
         )));
     }
     if place_named(&[Place::ConnAck]).is_some() {
-        return Err(Fault::Silent);
+        return Err(CallFault::Silent);
     }
     let Some(place) = place_named(PLACES) else {
-        return Err(Fault::Spaced(format!("Error: Invalid command {command} given in --property argument.")));
+        return Err(CallFault::Spaced(format!(
+            "Error: Invalid command {command} given in --property argument."
+        )));
     };
     if (place, kind) == (Place::Publish, PropertyKind::SubscriptionIdentifier) {
-        return Err(Fault::Spaced(
+        return Err(CallFault::Spaced(
             "Error: subscription-identifier property not supported for publish in --property argument."
                 .to_owned(),
         ));
     }
     if !kind.is_allowed_in(place) {
-        return Err(Fault::Spaced(format!(
+        return Err(CallFault::Spaced(format!(
             "Error: {name} property not allowed for {command} in --property argument."
         )));
     }
     if let Some(most) = most(kind.value_type()) {
         let number = c_number::long(&value.to_string_lossy());
         if !(0..=most).contains(&number) {
-            return Err(Fault::Spaced(format!(
+            return Err(CallFault::Spaced(format!(
                 "Error: Property value ({number}) out of range for property {name}."
             )));
         }
@@ -84,16 +87,16 @@ const fn most(value: ValueType) -> Option<i64> {
 }
 
 /// A property that no packet can carry in this way.
-pub(super) fn unfit(place: Place, error: &PropertyError) -> Fault {
+pub(super) fn unfit(place: Place, error: &PropertyError) -> CallFault {
     let packet = place.name().to_ascii_uppercase();
-    Fault::Plain(format!("Error in {packet} properties: {error}."))
+    CallFault::Plain(format!("Error in {packet} properties: {error}."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fault(line: &str) -> Fault {
+    fn fault(line: &str) -> CallFault {
         read(line.split(' ').map(OsString::from).collect()).unwrap_err()
     }
 
@@ -128,14 +131,14 @@ mod tests {
                 "Error: Property value (300) out of range for property payload-format-indicator.",
             ),
         ] {
-            assert_eq!(fault(line), Fault::Spaced(text.to_owned()), "{line}");
+            assert_eq!(fault(line), CallFault::Spaced(text.to_owned()), "{line}");
         }
-        assert_eq!(fault("connack reason-string x"), Fault::Silent);
+        assert_eq!(fault("connack reason-string x"), CallFault::Silent);
         for line in
             ["publish topic-alias 0", "publish payload-format-indicator 2", "publish response-topic a/#"]
         {
             let read = read(line.split(' ').map(OsString::from).collect());
-            let Ok(Err(Fault::Plain(text))) = read else { panic!("{line}: {read:?}") };
+            let Ok(Err(CallFault::Plain(text))) = read else { panic!("{line}: {read:?}") };
             assert!(text.starts_with("Error in PUBLISH properties: "), "{text}");
         }
     }

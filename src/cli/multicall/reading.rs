@@ -9,33 +9,33 @@ use std::time::Duration;
 use crate::cli::connection::{ConnectionArgs, LoginArgs};
 use crate::cli::property::{PLACES, PlacedProperty, properties_of};
 use crate::cli::values::{
-    Chance, Expiry, KeepAlive, RetainChoice, Span, TlsMinimum, Unserved, VersionName, Window,
+    Chance, Expiry, KeepAliveSeconds, RetainChoice, TimeSpan, TlsMinimum, Unserved, VersionName, Window,
 };
 use crate::cli::{PublishArgs, Request, RequestArgs, SubscribeArgs};
 use mqt_client::{Scheme, VersionChoice};
 use mqt_proto::{QoS, TopicFilter, TopicName, Version};
 
 use super::super::dialect::{Dialect, Tool};
-use super::option::{Definition, Opt, Value};
-use super::{Fault, Outside, c_number, missing, not_loaded, property, tls_file_missing, topic, url};
+use super::option::{Definition, Opt, OptionValue};
+use super::{CallFault, Outside, c_number, missing, not_loaded, property, tls_file_missing, topic, url};
 
 /// The limit for a payload, in bytes.
 const MOST_PAYLOAD: usize = 268_435_455;
 
 /// What the words have said so far.
-pub(super) struct Reading<'a> {
+pub(super) struct CallReading<'a> {
     tool: Tool,
     outside: &'a dyn Outside,
     connection: ConnectionArgs,
     /// The payload options, of which there may be one.
-    payload: Option<Payload>,
+    payload: Option<PayloadChoice>,
     topic: Option<TopicName>,
     filters: Vec<TopicFilter>,
     qos: QoS,
     version: Option<Version>,
     properties: Vec<PlacedProperty>,
     /// The first property that no packet can carry.
-    unfit: Option<Fault>,
+    unfit: Option<CallFault>,
     /// The last `--tls-version` names none.
     no_tls_version: bool,
     publish: PublishArgs,
@@ -43,7 +43,7 @@ pub(super) struct Reading<'a> {
     request: RequestArgs,
 }
 
-enum Payload {
+enum PayloadChoice {
     Message(OsString),
     File(PathBuf),
     StdinFile,
@@ -51,7 +51,7 @@ enum Payload {
     Null,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> CallReading<'a> {
     pub fn new(tool: Tool, outside: &'a dyn Outside) -> Self {
         let connection = ConnectionArgs { dialect: Dialect::Mosquitto(tool), ..ConnectionArgs::default() };
         Self {
@@ -73,16 +73,16 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes the words of the command line, or of one line of an options file.
-    pub fn take(&mut self, words: Vec<OsString>) -> Result<(), Fault> {
+    pub fn take(&mut self, words: Vec<OsString>) -> Result<(), CallFault> {
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let Some(definition) = Definition::find(self.tool, &word) else {
-                return Err(Fault::Plain(format!("Error: Unknown option '{}'.", word.to_string_lossy())));
+                return Err(CallFault::Plain(format!("Error: Unknown option '{}'.", word.to_string_lossy())));
             };
             self.check_repeated(definition.option)?;
             match definition.value {
-                Value::None => self.flag(definition.option)?,
-                Value::Property => {
+                OptionValue::None => self.flag(definition.option)?,
+                OptionValue::Property => {
                     let count = definition.words(words.as_slice());
                     match property::read(words.by_ref().take(count).collect())? {
                         Ok(found) => self.properties.push(found),
@@ -90,10 +90,10 @@ impl<'a> Reading<'a> {
                     }
                     self.version = Some(Version::V5);
                 }
-                Value::Word(noun) => match words.next() {
+                OptionValue::Word(noun) => match words.next() {
                     Some(value) => self.value(definition, value)?,
                     None if definition.option == Opt::MaxInflight => {
-                        return Err(Fault::Spaced(
+                        return Err(CallFault::Spaced(
                             "Error: -M argument given but max_inflight not specified.".to_owned(),
                         ));
                     }
@@ -104,15 +104,15 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn flag(&mut self, option: Opt) -> Result<(), Fault> {
+    fn flag(&mut self, option: Opt) -> Result<(), CallFault> {
         let connection = &mut self.connection;
         match option {
             Opt::WebSocket => connection.server.ws = Some(true),
             Opt::NoDelay => connection.server.nodelay = Some(true),
             Opt::Srv => connection.server.srv = Some(true),
-            Opt::StdinFile => self.payload = Some(Payload::StdinFile),
-            Opt::StdinLine => self.payload = Some(Payload::StdinLine),
-            Opt::NullMessage => self.payload = Some(Payload::Null),
+            Opt::StdinFile => self.payload = Some(PayloadChoice::StdinFile),
+            Opt::StdinLine => self.payload = Some(PayloadChoice::StdinLine),
+            Opt::NullMessage => self.payload = Some(PayloadChoice::Null),
             Opt::Retain => self.publish.retain = true,
             Opt::Latency => self.request.latency = true,
             Opt::ExitAfterSubscribe => self.subscribe.exit_after_subscribe = true,
@@ -147,15 +147,15 @@ impl<'a> Reading<'a> {
             Opt::NoTls => connection.tls.no_tls = Some(true),
             Opt::Debug => connection.talk.debug = Some(true),
             Opt::Quiet => connection.talk.quiet = Some(true),
-            Opt::Help => return Err(Fault::Help),
+            Opt::Help => return Err(CallFault::Help),
             // The rest takes values.
-            _ => return Err(Fault::Version),
+            _ => return Err(CallFault::Version),
         }
         Ok(())
     }
 
     /// Faults that are told even where the value is missing.
-    fn check_repeated(&self, option: Opt) -> Result<(), Fault> {
+    fn check_repeated(&self, option: Opt) -> Result<(), CallFault> {
         let session = &self.connection.session;
         let text = match option {
             Opt::Message | Opt::File | Opt::StdinFile | Opt::StdinLine | Opt::NullMessage
@@ -167,21 +167,24 @@ impl<'a> Reading<'a> {
             Opt::IdPrefix if session.id.is_some() => TWO_IDENTIFIERS,
             _ => return Ok(()),
         };
-        Err(Fault::Spaced(text.to_owned()))
+        Err(CallFault::Spaced(text.to_owned()))
     }
 
-    fn value(&mut self, definition: &Definition, value: OsString) -> Result<(), Fault> {
+    fn value(&mut self, definition: &Definition, value: OsString) -> Result<(), CallFault> {
         let bytes = value.as_encoded_bytes();
         let text = value.to_string_lossy();
         let flag = definition.flag();
-        let spaced = |text: String| Err(Fault::Spaced(text));
+        let spaced = |text: String| Err(CallFault::Spaced(text));
         let connection = &mut self.connection;
         match definition.option {
             Opt::Host => connection.server.host = Some(text.into_owned()),
             Opt::Port => match u16::try_from(c_number::int(&text)) {
                 Ok(port) => connection.server.port = Some(port),
                 Err(_) => {
-                    return Err(Fault::Plain(format!("Error: Invalid port given: {}", c_number::int(&text))));
+                    return Err(CallFault::Plain(format!(
+                        "Error: Invalid port given: {}",
+                        c_number::int(&text)
+                    )));
                 }
             },
             Opt::Url => {
@@ -198,18 +201,18 @@ impl<'a> Reading<'a> {
             Opt::Message if bytes.len() > MOST_PAYLOAD => {
                 return spaced(format!("Error: Message length must be less than {MOST_PAYLOAD} bytes."));
             }
-            Opt::Message => self.payload = Some(Payload::Message(value)),
-            Opt::File => self.payload = Some(Payload::File(value.into())),
+            Opt::Message => self.payload = Some(PayloadChoice::Message(value)),
+            Opt::File => self.payload = Some(PayloadChoice::File(value.into())),
             Opt::QoS => match qos(&text) {
                 Ok(qos) => self.qos = qos,
-                Err(level) => return Err(Fault::Plain(format!("Error: Invalid QoS given: {level}"))),
+                Err(level) => return Err(CallFault::Plain(format!("Error: Invalid QoS given: {level}"))),
             },
             Opt::Repeat => match u64::try_from(c_number::int(&text)).ok().and_then(NonZeroU64::new) {
                 Some(count) => self.publish.repeat = Some(count),
                 None => return spaced("Error: --repeat argument must be >0.".to_owned()),
             },
             Opt::RepeatDelay => match Duration::try_from_secs_f64(c_number::float(&text)) {
-                Ok(delay) => self.publish.repeat_delay = Some(Span(delay)),
+                Ok(delay) => self.publish.repeat_delay = Some(TimeSpan(delay)),
                 Err(_) => return spaced("Error: --repeat-delay argument must be >=0.0.".to_owned()),
             },
             Opt::ResponseTopic => self.request.response_topic = Some(topic::name(bytes, "-e", "response")?),
@@ -221,7 +224,7 @@ impl<'a> Reading<'a> {
             },
             Opt::Timeout => match count(&text) {
                 Ok(seconds) => {
-                    let limit = Some(Span(Duration::from_secs(seconds.get())));
+                    let limit = Some(TimeSpan(Duration::from_secs(seconds.get())));
                     (self.subscribe.timeout, self.request.timeout) = (limit, limit);
                 }
                 Err(number) => return spaced(format!("Error: Invalid timeout \"{number}\".")),
@@ -241,7 +244,7 @@ impl<'a> Reading<'a> {
             },
             Opt::Format => {
                 if let Some(fault) = self.outside.format_fault(&text) {
-                    return Err(Fault::Plain(fault));
+                    return Err(CallFault::Plain(fault));
                 }
                 let format = Some(text.into_owned());
                 (self.subscribe.format, self.request.format) = (format.clone(), format);
@@ -258,7 +261,7 @@ impl<'a> Reading<'a> {
                 self.version = Some(Version::V5);
             }
             Opt::KeepAlive => match u16::try_from(c_number::int(&text)) {
-                Ok(seconds @ 5..) => connection.session.keepalive = Some(KeepAlive(seconds)),
+                Ok(seconds @ 5..) => connection.session.keepalive = Some(KeepAliveSeconds(seconds)),
                 _ => {
                     return spaced(
                         "Error: Invalid keepalive given, it must be between 5 and 65535 inclusive."
@@ -337,7 +340,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn identifier(&mut self, option: Opt, value: OsString) -> Result<(), Fault> {
+    fn identifier(&mut self, option: Opt, value: OsString) -> Result<(), CallFault> {
         let Ok(text) = value.into_string() else { return Err(self.identifier_fault()) };
         let session = &mut self.connection.session;
         if option == Opt::Id {
@@ -348,16 +351,16 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn identifier_fault(&self) -> Fault {
+    fn identifier_fault(&self) -> CallFault {
         let text = if self.tool == Tool::Publish {
             "Error: Invalid id."
         } else {
             "Error: Invalid id and/or clean_session."
         };
-        Fault::Bare(text.to_owned())
+        CallFault::Bare(text.to_owned())
     }
 
-    fn topic(&mut self, bytes: &[u8], argument: &str) -> Result<(), Fault> {
+    fn topic(&mut self, bytes: &[u8], argument: &str) -> Result<(), CallFault> {
         if self.tool == Tool::Subscribe {
             self.filters.push(topic::filter(bytes, argument, "subscription")?);
         } else {
@@ -368,7 +371,7 @@ impl<'a> Reading<'a> {
 
     /// What has been said as a whole. The order of the checks is that of the clients: which of two faults is told is
     /// part of what they do.
-    pub fn finish(mut self) -> Result<Request, Fault> {
+    pub fn finish(mut self) -> Result<Request, CallFault> {
         self.check_will_and_tls()?;
         self.check_identifier()?;
         self.check_file()?;
@@ -394,11 +397,11 @@ impl<'a> Reading<'a> {
                 let mut args = PublishArgs { connection, qos: Some(qos), ..publish };
                 args.topic.extend(topic);
                 match payload {
-                    Some(Payload::Message(text)) => args.message = Some(text),
-                    Some(Payload::File(path)) => args.file = Some(path),
-                    Some(Payload::StdinFile) => args.stdin_file = true,
-                    Some(Payload::StdinLine) => args.stdin_line = true,
-                    Some(Payload::Null) | None => args.null_message = true,
+                    Some(PayloadChoice::Message(text)) => args.message = Some(text),
+                    Some(PayloadChoice::File(path)) => args.file = Some(path),
+                    Some(PayloadChoice::StdinFile) => args.stdin_file = true,
+                    Some(PayloadChoice::StdinLine) => args.stdin_line = true,
+                    Some(PayloadChoice::Null) | None => args.null_message = true,
                 }
                 if args.stdin_line {
                     (args.repeat, args.repeat_delay) = (None, None);
@@ -416,10 +419,10 @@ impl<'a> Reading<'a> {
                 let mut args = RequestArgs { connection, qos: Some(qos), ..request };
                 args.topic.extend(topic.and_then(|topic| TopicFilter::new(&**topic.as_byte_string()).ok()));
                 match payload {
-                    Some(Payload::Message(text)) => args.message = Some(text),
-                    Some(Payload::File(path)) => args.file = Some(path),
-                    Some(Payload::StdinFile) => args.stdin_file = true,
-                    Some(Payload::StdinLine | Payload::Null) | None => args.null_message = true,
+                    Some(PayloadChoice::Message(text)) => args.message = Some(text),
+                    Some(PayloadChoice::File(path)) => args.file = Some(path),
+                    Some(PayloadChoice::StdinFile) => args.stdin_file = true,
+                    Some(PayloadChoice::StdinLine | PayloadChoice::Null) | None => args.null_message = true,
                 }
                 args.verbose &= args.format.is_none();
                 Request::Request(Box::new(args))
@@ -438,7 +441,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn check_will_and_tls(&self) -> Result<(), Fault> {
+    fn check_will_and_tls(&self) -> Result<(), CallFault> {
         let (will, tls) = (&self.connection.will, &self.connection.tls);
         let rules: [(bool, &str); 7] = [
             (
@@ -473,7 +476,7 @@ impl<'a> Reading<'a> {
         hold(&rules)
     }
 
-    fn check_properties(&self) -> Result<(), Fault> {
+    fn check_properties(&self) -> Result<(), CallFault> {
         if let Some(fault) = &self.unfit {
             return Err(fault.clone());
         }
@@ -484,16 +487,16 @@ impl<'a> Reading<'a> {
     }
 
     /// The file of `-f` is there and can be read.
-    fn check_file(&self) -> Result<(), Fault> {
-        let Some(Payload::File(path)) = &self.payload else { return Ok(()) };
+    fn check_file(&self) -> Result<(), CallFault> {
+        let Some(PayloadChoice::File(path)) = &self.payload else { return Ok(()) };
         match self.outside.unreadable(path) {
-            Some(error) => Err(Fault::Bare(not_loaded(path, &error))),
+            Some(error) => Err(CallFault::Bare(not_loaded(path, &error))),
             None => Ok(()),
         }
     }
 
     /// A wrong `--tls-version`, which a missing file comes before.
-    fn check_tls_version(&self) -> Result<(), Fault> {
+    fn check_tls_version(&self) -> Result<(), CallFault> {
         if !self.no_tls_version {
             return Ok(());
         }
@@ -510,10 +513,10 @@ impl<'a> Reading<'a> {
             Some(path) => tls_file_missing(path),
             None => "Error: Problem setting TLS options, check the options are valid.".to_owned(),
         };
-        Err(Fault::Bare(text))
+        Err(CallFault::Bare(text))
     }
 
-    fn check_identifier(&self) -> Result<(), Fault> {
+    fn check_identifier(&self) -> Result<(), CallFault> {
         let session = &self.connection.session;
         let persistent = session.disable_clean_session == Some(true);
         let for_ever = session.session_expiry == Some(Expiry::NEVER);
@@ -532,10 +535,10 @@ impl<'a> Reading<'a> {
         ])
     }
 
-    fn check_topics(&self) -> Result<(), Fault> {
+    fn check_topics(&self) -> Result<(), CallFault> {
         match self.tool {
             Tool::Publish if self.topic.is_none() || self.payload.is_none() => {
-                Err(Fault::Usage("Error: Both topic and message must be supplied."))
+                Err(CallFault::Usage("Error: Both topic and message must be supplied."))
             }
             Tool::Publish => Ok(()),
             Tool::Subscribe => hold(&[(
@@ -544,7 +547,7 @@ impl<'a> Reading<'a> {
             )])
             .and_then(|()| {
                 if self.subscribe.no_retained && self.subscribe.retained_only {
-                    return Err(Fault::Bare(
+                    return Err(CallFault::Bare(
                         "\nError: Combining '-R' and '--retained-only' makes no sense.".to_owned(),
                     ));
                 }
@@ -586,17 +589,17 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn hold(rules: &[(bool, &str)]) -> Result<(), Fault> {
+fn hold(rules: &[(bool, &str)]) -> Result<(), CallFault> {
     match rules.iter().find(|(broken, _)| *broken) {
-        Some((_, text)) => Err(Fault::Plain((*text).to_owned())),
+        Some((_, text)) => Err(CallFault::Plain((*text).to_owned())),
         None => Ok(()),
     }
 }
 
 const TWO_IDENTIFIERS: &str = "Error: -i and -I argument cannot be used together.";
 
-fn login_fault() -> Fault {
-    Fault::Bare("Error: Problem setting username and/or password.".to_owned())
+fn login_fault() -> CallFault {
+    CallFault::Bare("Error: Problem setting username and/or password.".to_owned())
 }
 
 fn qos(text: &str) -> Result<QoS, i32> {
@@ -609,11 +612,11 @@ fn count(text: &str) -> Result<NonZeroU64, i32> {
     u64::try_from(number).ok().and_then(NonZeroU64::new).ok_or(number)
 }
 
-fn session_expiry(text: &str) -> Result<Expiry, Fault> {
+fn session_expiry(text: &str) -> Result<Expiry, CallFault> {
     if text == "∞" {
         return Ok(Expiry::NEVER);
     }
-    let spaced = |text: &str| Fault::Spaced(text.to_owned());
+    let spaced = |text: &str| CallFault::Spaced(text.to_owned());
     match c_number::whole(text) {
         Ok(-1) => Ok(Expiry::NEVER),
         Ok(seconds) => u32::try_from(seconds)

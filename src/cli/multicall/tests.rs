@@ -298,7 +298,7 @@ fn help_and_version_act_when_they_are_reached() {
 #[test]
 fn an_options_file_comes_first_and_has_the_same_rules() {
     let parse = |args: &str| {
-        let line = |(index, text): (usize, &str)| Line { number: index + 1, words: words(text) };
+        let line = |(index, text): (usize, &str)| OptionLine { number: index + 1, words: words(text) };
         let lines = ["-t f", "-q 1", "-m x"].into_iter().enumerate().map(line).collect();
         parse(Tool::Publish, lines, words(args), &Known)
     };
@@ -316,7 +316,7 @@ fn an_options_file_comes_first_and_has_the_same_rules() {
 #[test]
 fn a_line_of_an_options_file_without_a_value_has_none() {
     let lines = ["-t f", "-u", "-P p"].into_iter().enumerate();
-    let lines = lines.map(|(index, text)| Line { number: index + 4, words: words(text) }).collect();
+    let lines = lines.map(|(index, text)| OptionLine { number: index + 4, words: words(text) }).collect();
     let told = parse(Tool::Subscribe, lines, Vec::new(), &Known).unwrap_err();
     assert!(told.text.starts_with("Error: -u argument given but no username specified."), "{}", told.text);
     assert_eq!(told.line, Some(5));

@@ -2,7 +2,7 @@
 
 use mqt_proto::{TopicFilter, TopicName};
 
-use super::Fault;
+use super::CallFault;
 
 /// A topic has at most so many `/`.
 const MOST_SEPARATORS: usize = 200;
@@ -12,10 +12,10 @@ const LONGEST: usize = 65_535;
 
 /// Strict UTF-8: no control characters and no non-characters ([MQTT-1.5.4-1] and what it advises against). What is too
 /// long for MQTT is told in the same words.
-pub(super) fn text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a str, Fault> {
+pub(super) fn text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a str, CallFault> {
     let text = std::str::from_utf8(bytes).ok();
     let text = text.filter(|text| text.len() <= LONGEST && !text.chars().any(is_refused));
-    text.ok_or_else(|| Fault::Spaced(format!("Error: Malformed UTF-8 in {argument} argument.")))
+    text.ok_or_else(|| CallFault::Spaced(format!("Error: Malformed UTF-8 in {argument} argument.")))
 }
 
 fn is_refused(character: char) -> bool {
@@ -28,18 +28,20 @@ fn is_deep(topic: &str) -> bool {
 }
 
 /// A topic to publish to. `kind` is the word for it: `publish`, `response` or `will`.
-pub(super) fn name(bytes: &[u8], argument: &str, kind: &str) -> Result<TopicName, Fault> {
+pub(super) fn name(bytes: &[u8], argument: &str, kind: &str) -> Result<TopicName, CallFault> {
     let topic = text(bytes, argument)?;
     TopicName::new(topic).ok().filter(|topic| !is_deep(topic)).ok_or_else(|| {
-        Fault::Plain(format!("Error: Invalid {kind} topic '{topic}', does it contain '+' or '#'?"))
+        CallFault::Plain(format!("Error: Invalid {kind} topic '{topic}', does it contain '+' or '#'?"))
     })
 }
 
 /// A topic filter. `kind` is the word for it: `subscription`, `filter` or `unsubscribe`.
-pub(super) fn filter(bytes: &[u8], argument: &str, kind: &str) -> Result<TopicFilter, Fault> {
+pub(super) fn filter(bytes: &[u8], argument: &str, kind: &str) -> Result<TopicFilter, CallFault> {
     let topic = text(bytes, argument)?;
     TopicFilter::new(topic).ok().filter(|topic| !is_deep(topic)).ok_or_else(|| {
-        Fault::Plain(format!("Error: Invalid {kind} topic '{topic}', are all '+' and '#' wildcards correct?"))
+        CallFault::Plain(format!(
+            "Error: Invalid {kind} topic '{topic}', are all '+' and '#' wildcards correct?"
+        ))
     })
 }
 
@@ -49,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_the_standard_advises_against_is_refused() {
-        let malformed = Fault::Spaced("Error: Malformed UTF-8 in -t argument.".to_owned());
+        let malformed = CallFault::Spaced("Error: Malformed UTF-8 in -t argument.".to_owned());
         for bytes in [
             &b"\xff"[..],
             b"a\x01b",
@@ -68,7 +70,7 @@ mod tests {
     #[test]
     fn a_topic_is_not_too_deep() {
         assert!(name("/".repeat(200).as_bytes(), "-t", "publish").is_ok());
-        let Err(Fault::Plain(text)) = name("/".repeat(201).as_bytes(), "-t", "publish") else {
+        let Err(CallFault::Plain(text)) = name("/".repeat(201).as_bytes(), "-t", "publish") else {
             panic!("taken");
         };
         assert!(text.starts_with("Error: Invalid publish topic '///"), "{text}");

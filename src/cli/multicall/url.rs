@@ -3,22 +3,24 @@
 use crate::cli::connection::ConnectionArgs;
 use mqt_client::{Endpoint, EndpointError, Proxy, Scheme};
 
-use super::Fault;
+use super::CallFault;
 
 /// Reads `-L scheme://[user[:password]@]host[:port]/topic` into host, port and login, and returns the topic. What the
 /// clients do not read, addresses in brackets and percent escapes in the login, is read too.
-pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String, Fault> {
+pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String, CallFault> {
     let endpoint = Endpoint::with_topic_url(text).map_err(|error| match error {
         EndpointError::Scheme { .. } | EndpointError::BarePath => {
-            Fault::Spaced("Error: Unsupported URL scheme.".to_owned())
+            CallFault::Spaced("Error: Unsupported URL scheme.".to_owned())
         }
-        error => Fault::Plain(format!("Error: Invalid URL for -L argument specified - {error}.")),
+        error => CallFault::Plain(format!("Error: Invalid URL for -L argument specified - {error}.")),
     })?;
     if !text.contains("://") || endpoint.scheme() == Scheme::Unix {
-        return Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned()));
+        return Err(CallFault::Spaced("Error: Unsupported URL scheme.".to_owned()));
     }
     let Some(topic) = endpoint.topic() else {
-        return Err(Fault::Plain("Error: Invalid URL for -L argument specified - topic missing.".to_owned()));
+        return Err(CallFault::Plain(
+            "Error: Invalid URL for -L argument specified - topic missing.".to_owned(),
+        ));
     };
     let topic = topic.to_owned();
     let tls = endpoint.scheme().is_tls();
@@ -44,17 +46,17 @@ pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String
 }
 
 /// Reads `--proxy socks5h://[user[:password]@]host[:port]`.
-pub(super) fn proxy(text: &str) -> Result<Proxy, Fault> {
+pub(super) fn proxy(text: &str) -> Result<Proxy, CallFault> {
     let Some(rest) = text.strip_prefix("socks5h://") else {
-        return Err(Fault::Plain(format!("Error: Unsupported proxy protocol: {}", without_login(text))));
+        return Err(CallFault::Plain(format!("Error: Unsupported proxy protocol: {}", without_login(text))));
     };
     let authority = rest.rsplit_once('@').map_or(rest, |(_, authority)| authority);
     if let Some((_, port)) = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'))
         && !(1..=65_535).contains(&super::c_number::int(port))
     {
-        return Err(Fault::Plain(format!("Error: Invalid proxy port {}", super::c_number::int(port))));
+        return Err(CallFault::Plain(format!("Error: Invalid proxy port {}", super::c_number::int(port))));
     }
-    text.parse().map_err(|_| Fault::Plain("Error: Invalid proxy.".to_owned()))
+    text.parse().map_err(|_| CallFault::Plain("Error: Invalid proxy.".to_owned()))
 }
 
 /// A URL without what could be a password.
@@ -97,13 +99,13 @@ mod tests {
         for text in ["foo", "http://h/t", "unix:///s", "tcp://h/t", "ssl://h/t"] {
             assert_eq!(
                 read(text, &mut ConnectionArgs::default()),
-                Err(Fault::Spaced("Error: Unsupported URL scheme.".to_owned())),
+                Err(CallFault::Spaced("Error: Unsupported URL scheme.".to_owned())),
                 "{text}"
             );
         }
         assert_eq!(
             read("mqtt://x", &mut ConnectionArgs::default()),
-            Err(Fault::Plain("Error: Invalid URL for -L argument specified - topic missing.".to_owned()))
+            Err(CallFault::Plain("Error: Invalid URL for -L argument specified - topic missing.".to_owned()))
         );
     }
 
@@ -112,14 +114,14 @@ mod tests {
         assert!(proxy("socks5h://me:pw@h:1080").is_ok());
         assert_eq!(
             proxy("http://h"),
-            Err(Fault::Plain("Error: Unsupported proxy protocol: http://h".to_owned()))
+            Err(CallFault::Plain("Error: Unsupported proxy protocol: http://h".to_owned()))
         );
         // A password is not repeated.
         for text in ["http://me:s@cret@h:1", "me:s@cret@h:1"] {
-            let Err(Fault::Plain(told)) = proxy(text) else { panic!("{text}") };
+            let Err(CallFault::Plain(told)) = proxy(text) else { panic!("{text}") };
             assert!(told.ends_with("h:1") && !told.contains("cret"), "{told}");
         }
-        assert_eq!(proxy("socks5h://"), Err(Fault::Plain("Error: Invalid proxy.".to_owned())));
-        assert_eq!(proxy("socks5h://h:0"), Err(Fault::Plain("Error: Invalid proxy port 0".to_owned())));
+        assert_eq!(proxy("socks5h://"), Err(CallFault::Plain("Error: Invalid proxy.".to_owned())));
+        assert_eq!(proxy("socks5h://h:0"), Err(CallFault::Plain("Error: Invalid proxy port 0".to_owned())));
     }
 }

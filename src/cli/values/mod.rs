@@ -68,9 +68,9 @@ pub enum ValueError {
 
 /// A span of time: a number of seconds, or a number with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct TimeSpan(pub Duration);
 
-impl FromStr for Span {
+impl FromStr for TimeSpan {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -84,7 +84,7 @@ impl FromStr for Span {
 }
 
 /// Seconds, rounded up: a part of a second counts as one.
-fn whole_seconds(span: Span) -> u64 {
+fn whole_seconds(span: TimeSpan) -> u64 {
     span.0.as_secs().saturating_add(u64::from(span.0.subsec_nanos() > 0))
 }
 
@@ -104,20 +104,20 @@ impl FromStr for Expiry {
         if matches!(text, "never" | "-1" | "∞") {
             return Ok(Self::NEVER);
         }
-        let span: Span = text.parse().map_err(|_| ValueError::Expiry)?;
+        let span: TimeSpan = text.parse().map_err(|_| ValueError::Expiry)?;
         u32::try_from(whole_seconds(span)).map(Self).map_err(|_| ValueError::Expiry)
     }
 }
 
 /// A keep alive in seconds; 0 is off (3.1.2.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeepAlive(pub u16);
+pub struct KeepAliveSeconds(pub u16);
 
-impl FromStr for KeepAlive {
+impl FromStr for KeepAliveSeconds {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let span: Span = text.parse().map_err(|_| ValueError::KeepAlive)?;
+        let span: TimeSpan = text.parse().map_err(|_| ValueError::KeepAlive)?;
         u16::try_from(whole_seconds(span)).map(Self).map_err(|_| ValueError::KeepAlive)
     }
 }
@@ -197,9 +197,9 @@ where
 /// A number of bytes: plain, or with `k`, `M`, `G` (also `KiB`, `MiB`, `GiB`) as powers of 1024, or with
 /// `kB`, `MB`, `GB` as powers of 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub u64);
+pub struct ByteSize(pub u64);
 
-impl FromStr for Size {
+impl FromStr for ByteSize {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -228,7 +228,7 @@ impl FromStr for PacketSize {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let Size(size) = text.parse()?;
+        let ByteSize(size) = text.parse()?;
         match u32::try_from(size) {
             Ok(size) if size > 0 => Ok(Self(size)),
             _ => Err(ValueError::PacketSize),
@@ -336,12 +336,12 @@ impl FromStr for Chance {
 
 /// How often something is to happen: the time from one to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RequestRate {
     /// More than 0.
     pub interval: Duration,
 }
 
-impl FromStr for Rate {
+impl FromStr for RequestRate {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -569,9 +569,9 @@ where
 
     impl<'de> Deserialize<'de> for List {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Words;
+            struct WordList;
 
-            impl<'de> Visitor<'de> for Words {
+            impl<'de> Visitor<'de> for WordList {
                 type Value = List;
 
                 fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -591,7 +591,7 @@ where
                 }
             }
 
-            deserializer.deserialize_any(Words)
+            deserializer.deserialize_any(WordList)
         }
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn seconds(text: &str) -> Result<f64, ValueError> {
-    text.parse().map(|Span(span)| span.as_secs_f64())
+    text.parse().map(|TimeSpan(span)| span.as_secs_f64())
 }
 
 #[test]
@@ -36,10 +36,10 @@ fn session_expiry_is_seconds_or_never() {
 
 #[test]
 fn keep_alive_and_window_hold_their_ranges() {
-    assert_eq!("0".parse(), Ok(KeepAlive(0)));
-    assert_eq!("65535".parse(), Ok(KeepAlive(65535)));
-    assert_eq!("2m".parse(), Ok(KeepAlive(120)));
-    assert_eq!("65536".parse::<KeepAlive>(), Err(ValueError::KeepAlive));
+    assert_eq!("0".parse(), Ok(KeepAliveSeconds(0)));
+    assert_eq!("65535".parse(), Ok(KeepAliveSeconds(65535)));
+    assert_eq!("2m".parse(), Ok(KeepAliveSeconds(120)));
+    assert_eq!("65536".parse::<KeepAliveSeconds>(), Err(ValueError::KeepAlive));
     assert_eq!("0".parse::<Window>(), Err(ValueError::Window));
     assert_eq!("0".parse::<SubscriptionId>(), Err(ValueError::SubscriptionId));
     assert_eq!("268435456".parse::<SubscriptionId>(), Err(ValueError::SubscriptionId));
@@ -62,7 +62,7 @@ fn sizes_have_units() {
         ("-1", None),
         ("18446744073709551615k", None),
     ] {
-        assert_eq!(text.parse().ok().map(|Size(n)| n), expected, "{text}");
+        assert_eq!(text.parse().ok().map(|ByteSize(n)| n), expected, "{text}");
     }
     assert_eq!("0".parse::<PacketSize>(), Err(ValueError::PacketSize));
     assert_eq!("4G".parse::<PacketSize>(), Err(ValueError::PacketSize));
@@ -110,7 +110,7 @@ fn shares_and_rates() {
         ("inf", None),
     ] {
         assert_eq!(
-            text.parse().ok().map(|rate: Rate| rate.interval),
+            text.parse().ok().map(|rate: RequestRate| rate.interval),
             millis.map(Duration::from_millis),
             "{text}"
         );

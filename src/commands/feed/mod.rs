@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::config::{Dialect, OnError, PublishSettings, Source};
+use crate::config::{Dialect, MessageSource, OnError, PublishSettings};
 use crate::error::{Failure, Kind};
 use crate::output::json::{InputFault, InputPlace, JsonMessage, JsonMessageError};
 use crate::output::sanitize::escape;
@@ -37,7 +37,7 @@ pub(super) enum Fetched<'a> {
     Nothing,
 }
 
-enum Origin {
+enum FeedOrigin {
     Repeated(Repeated),
     Records(RecordSource),
     Objects(Box<ObjectSource>),
@@ -45,7 +45,7 @@ enum Origin {
 
 /// The messages to publish.
 pub(super) struct Feed {
-    origin: Origin,
+    origin: FeedOrigin,
     topics: Vec<TopicName>,
     qos: QoS,
     retain: bool,
@@ -69,27 +69,30 @@ impl Feed {
             check_stdin()?;
         }
         let origin = match &settings.source {
-            Source::Message(_) | Source::Null | Source::File(_) | Source::StdinWhole => {
+            MessageSource::Message(_)
+            | MessageSource::Null
+            | MessageSource::File(_)
+            | MessageSource::StdinWhole => {
                 let payload = payload(&settings.source, settings.ui.dialect).await?;
                 let stepwise = settings.ui.dialect.is_mosquitto();
                 let repeated = Repeated::new(payload, settings.repeat.get(), settings.repeat_delay, stepwise);
-                Origin::Repeated(repeated)
+                FeedOrigin::Repeated(repeated)
             }
-            Source::Lines { delimiter, crlf } => {
-                Origin::Records(RecordSource::open(*delimiter, settings.split_topic.clone(), *crlf))
+            MessageSource::Lines { delimiter, crlf } => {
+                FeedOrigin::Records(RecordSource::open(*delimiter, settings.split_topic.clone(), *crlf))
             }
-            Source::JsonLines => Origin::Objects(Box::new(ObjectSource::of_stdin())),
-            Source::Recording(replay) => {
+            MessageSource::JsonLines => FeedOrigin::Objects(Box::new(ObjectSource::of_stdin())),
+            MessageSource::Recording(replay) => {
                 let source = ObjectSource::of_recording(&replay.file, replay.speed.factor())?;
-                Origin::Objects(Box::new(source))
+                FeedOrigin::Objects(Box::new(source))
             }
         };
         let input_size = match (&origin, &settings.source) {
-            (_, Source::Recording(replay)) => {
+            (_, MessageSource::Recording(replay)) => {
                 mqt_process::file::metadata(&replay.file).ok().map(|file| file.len())
             }
-            (Origin::Records(_) | Origin::Objects(_), _) => stdin_size(),
-            (Origin::Repeated(_), _) => None,
+            (FeedOrigin::Records(_) | FeedOrigin::Objects(_), _) => stdin_size(),
+            (FeedOrigin::Repeated(_), _) => None,
         };
         let current = Message {
             topic: settings.topics.first().cloned().unwrap_or_default(),
@@ -124,11 +127,11 @@ impl Feed {
             return Fetched::Nothing;
         }
         match &mut self.origin {
-            Origin::Repeated(repeated) => match repeated.next(drained) {
+            FeedOrigin::Repeated(repeated) => match repeated.next(drained) {
                 Some(payload) => self.for_each_topic(payload),
                 None => Fetched::Nothing,
             },
-            Origin::Records(records) => match records.next() {
+            FeedOrigin::Records(records) => match records.next() {
                 Some(Content::Payload(payload)) => self.for_each_topic(payload),
                 Some(Content::Message(topic, payload)) => {
                     let message = self.message(topic, payload);
@@ -138,7 +141,7 @@ impl Feed {
                 Some(Content::Unread(error)) => self.unread(unread_stdin(error)),
                 None => Fetched::Nothing,
             },
-            Origin::Objects(objects) => match objects.next() {
+            FeedOrigin::Objects(objects) => match objects.next() {
                 Some(Object::Found(begins, Ok(message))) => self.json(message, begins),
                 Some(Object::Found(begins, Err(fault))) => self.bad_json(&fault, begins),
                 Some(Object::Unread(failure)) => self.unread(failure),
@@ -206,7 +209,7 @@ impl Feed {
                 );
             }
         };
-        if let Origin::Objects(objects) = &mut self.origin {
+        if let FeedOrigin::Objects(objects) = &mut self.origin {
             objects.publishes(self.published + 1, begins);
         }
         let mut properties = self.properties.clone();
@@ -238,7 +241,7 @@ impl Feed {
 
     fn bad(&mut self, failure: Failure) -> Fetched<'_> {
         // A message is told by where its object begins, others by counting.
-        if !matches!(self.origin, Origin::Objects(_)) {
+        if !matches!(self.origin, FeedOrigin::Objects(_)) {
             self.left_out.add(self.published);
         }
         match self.on_error {
@@ -254,9 +257,9 @@ impl Feed {
     /// Waits until [`Self::next`] may have something. Cancel-safe.
     pub async fn ready(&mut self, drained: bool) {
         match &mut self.origin {
-            Origin::Repeated(repeated) => repeated.ready(drained).await,
-            Origin::Records(records) => records.ready().await,
-            Origin::Objects(objects) => objects.ready().await,
+            FeedOrigin::Repeated(repeated) => repeated.ready(drained).await,
+            FeedOrigin::Records(records) => records.ready().await,
+            FeedOrigin::Objects(objects) => objects.ready().await,
         }
     }
 
@@ -264,9 +267,9 @@ impl Feed {
     pub fn may_end(&self) -> bool {
         self.queued.is_empty()
             && match &self.origin {
-                Origin::Repeated(_) => false,
-                Origin::Records(records) => records.is_empty(),
-                Origin::Objects(objects) => objects.is_empty(),
+                FeedOrigin::Repeated(_) => false,
+                FeedOrigin::Records(records) => records.is_empty(),
+                FeedOrigin::Objects(objects) => objects.is_empty(),
             }
     }
 
@@ -275,9 +278,9 @@ impl Feed {
         self.queued.is_empty()
             && (self.stopped
                 || match &self.origin {
-                    Origin::Repeated(repeated) => repeated.left() == 0,
-                    Origin::Records(records) => records.is_at_end(),
-                    Origin::Objects(objects) => objects.is_at_end(),
+                    FeedOrigin::Repeated(repeated) => repeated.left() == 0,
+                    FeedOrigin::Records(records) => records.is_at_end(),
+                    FeedOrigin::Objects(objects) => objects.is_at_end(),
                 })
     }
 
@@ -285,17 +288,17 @@ impl Feed {
     pub fn is_stream(&self) -> bool {
         self.topics.len() > 1
             || match &self.origin {
-                Origin::Records(_) | Origin::Objects(_) => true,
-                Origin::Repeated(_) => self.published > 1,
+                FeedOrigin::Records(_) | FeedOrigin::Objects(_) => true,
+                FeedOrigin::Repeated(_) => self.published > 1,
             }
     }
 
     /// How many records were read.
     pub fn records(&self) -> u64 {
         match &self.origin {
-            Origin::Repeated(_) => self.published,
-            Origin::Records(records) => records.number(),
-            Origin::Objects(objects) => objects.number(),
+            FeedOrigin::Repeated(_) => self.published,
+            FeedOrigin::Records(records) => records.number(),
+            FeedOrigin::Objects(objects) => objects.number(),
         }
     }
 
@@ -313,9 +316,11 @@ impl Feed {
     /// Where the input of a publish stood; `None` when there is no input to point at.
     pub fn place(&self, ticket: u64) -> Option<String> {
         let per_record = match &self.origin {
-            Origin::Repeated(_) => return None,
-            Origin::Objects(objects) => return objects.line_of(ticket).map(|line| format!("line {line}")),
-            Origin::Records(records) => records.messages_per_record(self.topics.len()),
+            FeedOrigin::Repeated(_) => return None,
+            FeedOrigin::Objects(objects) => {
+                return objects.line_of(ticket).map(|line| format!("line {line}"));
+            }
+            FeedOrigin::Records(records) => records.messages_per_record(self.topics.len()),
         };
         let left_out = self.left_out.before(ticket);
         Some(format!("line {}", ticket.saturating_sub(1) / per_record + 1 + left_out))
@@ -324,30 +329,30 @@ impl Feed {
     /// How much there will be, where that is known.
     pub fn expected(&self) -> Option<Amount> {
         match &self.origin {
-            Origin::Repeated(repeated) if repeated.left() > 1 => {
+            FeedOrigin::Repeated(repeated) if repeated.left() > 1 => {
                 Some(Amount::Messages(repeated.left().saturating_mul(self.topics.len().max(1) as u64)))
             }
-            Origin::Repeated(_) => None,
-            Origin::Records(_) | Origin::Objects(_) => self.input_size.map(Amount::Bytes),
+            FeedOrigin::Repeated(_) => None,
+            FeedOrigin::Records(_) | FeedOrigin::Objects(_) => self.input_size.map(Amount::Bytes),
         }
     }
 
     /// How far the work has come, in the unit of [`Self::expected`].
     pub fn position(&self, ledger: &Ledger) -> u64 {
         match &self.origin {
-            Origin::Repeated(_) => ledger.asked - ledger.open(),
-            Origin::Records(records) => records.consumed(),
-            Origin::Objects(objects) => objects.consumed(),
+            FeedOrigin::Repeated(_) => ledger.asked - ledger.open(),
+            FeedOrigin::Records(records) => records.consumed(),
+            FeedOrigin::Objects(objects) => objects.consumed(),
         }
     }
 }
 
 /// The payload of a source that has one message; empty for the others.
-pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, Failure> {
+pub(super) async fn payload(source: &MessageSource, dialect: Dialect) -> Result<Bytes, Failure> {
     match source {
-        Source::Message(payload) => Ok(payload.clone()),
-        Source::File(path) => file_payload(path),
-        Source::StdinWhole => {
+        MessageSource::Message(payload) => Ok(payload.clone()),
+        MessageSource::File(path) => file_payload(path),
+        MessageSource::StdinWhole => {
             check_stdin()?;
             let payload = read_whole_in_thread(Stdin)
                 .await
@@ -361,7 +366,10 @@ pub(super) async fn payload(source: &Source, dialect: Dialect) -> Result<Bytes, 
             }
             Ok(payload)
         }
-        Source::Null | Source::Lines { .. } | Source::JsonLines | Source::Recording(_) => Ok(Bytes::new()),
+        MessageSource::Null
+        | MessageSource::Lines { .. }
+        | MessageSource::JsonLines
+        | MessageSource::Recording(_) => Ok(Bytes::new()),
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::place::Lines;
 use super::stdin::{Stdin, unread_stdin};
 use crate::commands::objects::{Fetch, Objects};
-use crate::commands::recording::{self, Pace};
+use crate::commands::recording::{self, ReplayPace};
 use crate::error::Failure;
 use crate::output::json::{Found, InputFault, InputPlace, JsonMessage, parse_message, parse_recorded};
 
@@ -32,7 +32,7 @@ pub(super) struct ObjectSource {
 /// Holds a message of a recording back until it is due.
 struct Timing {
     path: PathBuf,
-    pace: Pace,
+    pace: ReplayPace,
     held: Option<HeldMessage>,
 }
 
@@ -66,7 +66,7 @@ impl ObjectSource {
     /// # Errors
     /// It cannot be opened.
     pub fn of_recording(path: &Path, speed: f64) -> Result<Self, Failure> {
-        let timing = Timing { path: path.to_owned(), pace: Pace::new(speed), held: None };
+        let timing = Timing { path: path.to_owned(), pace: ReplayPace::new(speed), held: None };
         Ok(Self { objects: recording::open(path)?, timing: Some(timing), lines: Lines::default() })
     }
 

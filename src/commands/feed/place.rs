@@ -39,18 +39,18 @@ impl LeftOut {
 /// The lines on which the objects of the last publishes begin, as far as these may still be refused. As many lines from
 /// one to the next as before cost nothing.
 #[derive(Debug, Default)]
-pub(super) struct Lines(VecDeque<Run>);
+pub(super) struct Lines(VecDeque<LineRun>);
 
 /// Publishes whose objects begin as many lines apart.
 #[derive(Debug)]
-struct Run {
+struct LineRun {
     first: u64,
     line: u64,
     /// Lines from one to the next, once there is a second.
     step: Option<u64>,
 }
 
-impl Run {
+impl LineRun {
     fn line(&self, ticket: u64) -> u64 {
         self.line + ticket.saturating_sub(self.first).saturating_mul(self.step.unwrap_or(0))
     }
@@ -62,7 +62,7 @@ impl Lines {
         match self.0.back_mut() {
             Some(run) if run.step.is_none() => run.step = Some(line.saturating_sub(run.line)),
             Some(run) if run.line(ticket) == line => {}
-            _ => self.0.push_back(Run { first: ticket, line, step: None }),
+            _ => self.0.push_back(LineRun { first: ticket, line, step: None }),
         }
         while self.0.get(1).is_some_and(|second| second.first + REFUSABLE < ticket) {
             self.0.pop_front();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::cli::bench::{Arrival, ClientCount, PayloadSize, Rate, Scenario, Stage, Template};
+use crate::cli::bench::{Arrival, ClientCount, LoadRate, LoadStage, PayloadSize, PayloadTemplate, Scenario};
 use crate::cli::values::{Window, read_list, read_value};
 use crate::error::Failure;
 use mqt_process::text_file::{self, TextFile};
@@ -12,7 +12,7 @@ use mqt_proto::QoS;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct GroupDocument {
     group: Vec<toml::Spanned<GroupTable>>,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct GroupTable {
     #[serde(deserialize_with = "read_value")]
     pub connections: Option<ClientCount>,
     #[serde(deserialize_with = "read_list")]
-    pub topic: Vec<Template>,
+    pub topic: Vec<PayloadTemplate>,
     #[serde(deserialize_with = "read_list")]
-    pub filter: Vec<Template>,
+    pub filter: Vec<PayloadTemplate>,
     pub share_name: Option<String>,
     #[serde(deserialize_with = "read_value")]
-    pub payload: Option<Template>,
+    pub payload: Option<PayloadTemplate>,
     #[serde(deserialize_with = "read_value")]
     pub size: Option<PayloadSize>,
     pub file: Option<PathBuf>,
@@ -44,9 +44,9 @@ pub(super) struct GroupTable {
     pub subscribe_qos: Option<QoS>,
     pub retain: Option<bool>,
     #[serde(deserialize_with = "read_value")]
-    pub rate: Option<Rate>,
+    pub rate: Option<LoadRate>,
     #[serde(deserialize_with = "read_list")]
-    pub stages: Vec<Stage>,
+    pub stages: Vec<LoadStage>,
     #[serde(deserialize_with = "read_value")]
     pub inflight: Option<Window>,
     #[serde(deserialize_with = "arrival")]
@@ -68,7 +68,7 @@ pub(super) struct Placed {
 /// Reads the file. Paths in it are relative to its folder.
 pub(super) fn read(path: &Path) -> Result<Vec<Placed>, Failure> {
     let file = TextFile::read(path, text_file::CONFIGURATION)?;
-    let document: Document = toml::from_str(file.text()).map_err(|error| {
+    let document: GroupDocument = toml::from_str(file.text()).map_err(|error| {
         let place = error.span().map_or_else(|| path.display().to_string(), |span| file.place_at(span.start));
         Failure::usage(format!("{place}: {}", error.message()))
             .hint("the file has tables [[group]]; `mqt bench --help` names their keys at --groups")

@@ -7,8 +7,8 @@ mod resolve;
 mod settings;
 
 pub use settings::{
-    BenchSettings, CompareSettings, Credential, Group, Load, MergeSettings, OpenStage, Outputs, Payload,
-    Thresholds, Timing,
+    BenchSettings, ClientGroup, CompareSettings, Credential, Load, LoadPayload, LoadTiming, MergeSettings,
+    OpenStage, Outputs, Thresholds,
 };
 
 pub(super) use resolve::{compare, merge, run};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::cli::bench::{PayloadSize, Preset, Rate, Scenario};
+use crate::cli::bench::{LoadRate, PayloadSize, Preset, Scenario};
 use crate::error::Failure;
 
 /// Numbers of clients, and the pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shape {
+pub(super) struct PresetShape {
     pub scenario: Scenario,
     pub publishers: u32,
     pub subscribers: u32,
@@ -25,7 +25,7 @@ pub(super) const PRESET_KEEP_ALIVE: u16 = 300;
 pub(super) const PRESET_DURATION: Duration = Duration::from_secs(60);
 
 /// What a scenario has when nothing is said.
-pub(super) const fn of_scenario(scenario: Scenario) -> Shape {
+pub(super) const fn of_scenario(scenario: Scenario) -> PresetShape {
     let (publishers, subscribers, connections) = match scenario {
         Scenario::Connect | Scenario::Churn | Scenario::Storm => (0, 0, 100),
         Scenario::Pub => (1, 0, 0),
@@ -38,12 +38,12 @@ pub(super) const fn of_scenario(scenario: Scenario) -> Shape {
     };
     // 100 subscribers get what one message is: 1,000 deliveries a second in both.
     let rate = if matches!(scenario, Scenario::FanOut) { 10.0 } else { 1_000.0 };
-    Shape { scenario, publishers, subscribers, connections, rate, connect_rate: None }
+    PresetShape { scenario, publishers, subscribers, connections, rate, connect_rate: None }
 }
 
 /// The numbers of a case.
-pub(super) fn of_preset(preset: Preset) -> Shape {
-    let shape = |scenario, publishers, subscribers, rate| Shape {
+pub(super) fn of_preset(preset: Preset) -> PresetShape {
+    let shape = |scenario, publishers, subscribers, rate| PresetShape {
         scenario,
         publishers,
         subscribers,
@@ -51,7 +51,7 @@ pub(super) fn of_preset(preset: Preset) -> Shape {
         rate,
         connect_rate: None,
     };
-    let connect = |connections, connect_rate| Shape {
+    let connect = |connections, connect_rate| PresetShape {
         scenario: Scenario::Connect,
         publishers: 0,
         subscribers: 0,
@@ -71,7 +71,7 @@ pub(super) fn of_preset(preset: Preset) -> Shape {
     }
 }
 
-impl Shape {
+impl PresetShape {
     /// Everything multiplied; what is there at all stays at least one client. The fan of a fan-out lies in
     /// its subscribers: there the rate stays, so that the deliveries are multiplied once.
     pub(super) fn scaled(self, factor: f64) -> Result<Self, Failure> {
@@ -98,7 +98,7 @@ impl Shape {
     }
 
     /// The pace as a rate.
-    pub(super) fn rate(self) -> Result<Rate, Failure> {
-        Rate::per_second(self.rate).ok_or_else(|| Failure::usage("--scale makes a rate of nothing"))
+    pub(super) fn rate(self) -> Result<LoadRate, Failure> {
+        LoadRate::per_second(self.rate).ok_or_else(|| Failure::usage("--scale makes a rate of nothing"))
     }
 }

@@ -7,21 +7,22 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::cli::bench::{
-    Arrival, ClientCount, CompareArgs, Condition, CountKind, LoadArgs, MergeArgs, Metric, OutputArgs,
-    PayloadSize, Piece, Preset, Rate, Scenario, Shard, ShardChoice, Share, Stage, Template, VerdictArgs,
+    Arrival, ClientCount, CompareArgs, Condition, CountKind, LoadArgs, LoadRate, LoadStage, MergeArgs,
+    Metric, OutputArgs, PayloadPiece, PayloadSize, PayloadTemplate, Preset, Scenario, Shard, ShardChoice,
+    Share, VerdictArgs,
 };
-use crate::cli::values::{ColorChoice, KeepAlive, Span};
+use crate::cli::values::{ColorChoice, KeepAliveSeconds, TimeSpan};
 use crate::config::environment::Environment;
 use crate::config::settings::{BrokerSettings, UiSettings};
-use crate::config::{Resolved, Warning, broker, client, login, rules};
+use crate::config::{Resolved, SetupWarning, broker, client, login, rules};
 use crate::error::Failure;
 use mqt_client::TransportOptions;
 use mqt_process::text_file::FileError;
 use mqt_proto::{MAX_REMAINING_LENGTH, Place, QoS, TopicFilter, TopicName};
 
 use super::settings::{
-    BenchSettings, CompareSettings, Credential, Group, Load, MergeSettings, OpenStage, Outputs, Payload,
-    Thresholds, Timing,
+    BenchSettings, ClientGroup, CompareSettings, Credential, Load, LoadPayload, LoadTiming, MergeSettings,
+    OpenStage, Outputs, Thresholds,
 };
 use super::{credentials, group_file, preset};
 
@@ -81,7 +82,7 @@ pub(in crate::config) fn run(
     }
     let session = &mut merged.args.session;
     if args.preset.is_some() && session.keepalive.is_none() {
-        session.keepalive = Some(KeepAlive(preset::PRESET_KEEP_ALIVE));
+        session.keepalive = Some(KeepAliveSeconds(preset::PRESET_KEEP_ALIVE));
     }
     let windows = session.max_inflight.map(|window| window.0.get());
     let client_id = client_id(session.id.take(), session.id_prefix.take(), environment)?;
@@ -120,7 +121,7 @@ pub(in crate::config) fn run(
         args.with_broker.then(|| broker::beside(&client.transport.endpoint, &merged)).transpose()?;
     let groups = groups(&args)?;
     check_pace(&args, &groups)?;
-    let clients: u64 = groups.iter().map(Group::clients).sum();
+    let clients: u64 = groups.iter().map(ClientGroup::clients).sum();
     let with_broker = with_broker.map(|broker| BrokerSettings {
         // And those that look whether it is there, ask for clocks and answer for their own.
         clients: usize::try_from(clients.saturating_add(3)).unwrap_or(usize::MAX),
@@ -151,7 +152,7 @@ pub(in crate::config) fn run(
     let mut warnings = merged.warnings;
     if settings.ui.debug {
         let text = "the packets of a load test are not shown: --debug is for the other commands".to_owned();
-        warnings.push(Warning { keyword: "debug", text });
+        warnings.push(SetupWarning { keyword: "debug", text });
     }
     Ok(Resolved { settings, warnings })
 }
@@ -161,14 +162,18 @@ fn client_id(
     id: Option<String>,
     prefix: Option<String>,
     environment: &Environment<'_>,
-) -> Result<Template, Failure> {
+) -> Result<PayloadTemplate, Failure> {
     let (option, text) = match (id, prefix) {
         (Some(id), _) => ("--id", id),
         (None, Some(prefix)) => ("--id-prefix", format!("{prefix}{}-{{i}}", environment.process_id)),
         (None, None) => ("--id", "mqt-{run}-{i}".to_owned()),
     };
-    let id: Template = text.parse().map_err(|error| Failure::usage(format!("{option}: {error}")))?;
-    if id.pieces().iter().any(|piece| !matches!(piece, Piece::Text(_) | Piece::Index | Piece::Run)) {
+    let id: PayloadTemplate = text.parse().map_err(|error| Failure::usage(format!("{option}: {error}")))?;
+    if id
+        .pieces()
+        .iter()
+        .any(|piece| !matches!(piece, PayloadPiece::Text(_) | PayloadPiece::Index | PayloadPiece::Run))
+    {
         return Err(Failure::usage(format!(
             "{option} '{id}': a client identifier takes {{i}} and {{run}} only"
         )));
@@ -204,10 +209,10 @@ struct Parts<'a> {
     args: &'a LoadArgs,
     name: String,
     table: group_file::GroupTable,
-    shape: preset::Shape,
+    shape: preset::PresetShape,
 }
 
-fn groups(args: &LoadArgs) -> Result<Vec<Group>, Failure> {
+fn groups(args: &LoadArgs) -> Result<Vec<ClientGroup>, Failure> {
     let Some(path) = &args.groups else {
         let shape = match args.preset {
             Some(name) => shape_of(name, args)?,
@@ -217,7 +222,7 @@ fn groups(args: &LoadArgs) -> Result<Vec<Group>, Failure> {
         return Ok(vec![Parts { args, name: "all".to_owned(), table, shape }.group()?]);
     };
     let placed = group_file::read(path)?;
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<ClientGroup> = Vec::new();
     for (number, group_file::Placed { table, place }) in placed.into_iter().enumerate() {
         let shape = preset::of_scenario(table.scenario.unwrap_or_default());
         let name = group_file::name(&table, number);
@@ -233,12 +238,12 @@ fn groups(args: &LoadArgs) -> Result<Vec<Group>, Failure> {
     Ok(groups)
 }
 
-fn shape_of(name: Preset, args: &LoadArgs) -> Result<preset::Shape, Failure> {
+fn shape_of(name: Preset, args: &LoadArgs) -> Result<preset::PresetShape, Failure> {
     preset::of_preset(name).scaled(args.scale.map_or(1.0, |factor| factor.0))
 }
 
 impl Parts<'_> {
-    fn group(self) -> Result<Group, Failure> {
+    fn group(self) -> Result<ClientGroup, Failure> {
         let Self { args, table, shape, .. } = &self;
         let scenario = shape.scenario;
         let count = |table: Option<ClientCount>, typed: Option<ClientCount>| table.or(typed).map(|n| n.0);
@@ -260,7 +265,7 @@ impl Parts<'_> {
         let path = table.credentials.as_ref().or(args.credentials.as_ref());
         let logins: Vec<Credential> =
             path.map(|path| credentials::read(path)).transpose()?.unwrap_or_default();
-        Ok(Group {
+        Ok(ClientGroup {
             scenario,
             publishers,
             subscribers,
@@ -296,23 +301,23 @@ impl Parts<'_> {
         Ok(Some(name.to_owned()))
     }
 
-    fn payload(&self) -> Result<Payload, Failure> {
+    fn payload(&self) -> Result<LoadPayload, Failure> {
         let Self { args, table, .. } = self;
         if let Some(path) = &table.file {
             return file(path);
         }
         if let Some(text) = &table.payload {
-            return Ok(Payload::Template(text.clone()));
+            return Ok(LoadPayload::Template(text.clone()));
         }
         if let Some(size) = table.size {
-            return Ok(Payload::Size(size));
+            return Ok(LoadPayload::Size(size));
         }
         match (&args.file, &args.message) {
             (Some(path), _) => file(path),
-            (None, Some(text)) => Ok(Payload::Template(text.clone())),
+            (None, Some(text)) => Ok(LoadPayload::Template(text.clone())),
             (None, None) => {
                 let default = if args.preset.is_some() { preset::PRESET_SIZE } else { SIZE };
-                Ok(Payload::Size(args.size.unwrap_or(default)))
+                Ok(LoadPayload::Size(args.size.unwrap_or(default)))
             }
         }
     }
@@ -321,8 +326,8 @@ impl Parts<'_> {
         let Self { args, table, shape, .. } = self;
         let arrival = table.arrival.or(args.arrival).unwrap_or(Arrival::Constant);
         let open = |stages: Vec<OpenStage>| Load::Open { stages, arrival };
-        let in_stages = |stages: &[Stage]| open(stages.iter().copied().map(OpenStage::from).collect());
-        let steady = |rate: Rate| open(vec![OpenStage { duration: None, rate }]);
+        let in_stages = |stages: &[LoadStage]| open(stages.iter().copied().map(OpenStage::from).collect());
+        let steady = |rate: LoadRate| open(vec![OpenStage { duration: None, rate }]);
         if let Some(rate) = table.rate {
             return Ok(steady(rate));
         }
@@ -339,7 +344,7 @@ impl Parts<'_> {
     }
 }
 
-fn file(path: &Path) -> Result<Payload, Failure> {
+fn file(path: &Path) -> Result<LoadPayload, Failure> {
     let content = mqt_process::file::read(path).map_err(|error| FileError::new(path, error))?;
     if content.len() > MAX_REMAINING_LENGTH {
         return Err(Failure::usage(format!(
@@ -347,7 +352,7 @@ fn file(path: &Path) -> Result<Payload, Failure> {
             path.display()
         )));
     }
-    Ok(Payload::File { path: path.to_owned(), content: Bytes::from(content) })
+    Ok(LoadPayload::File { path: path.to_owned(), content: Bytes::from(content) })
 }
 
 fn check_clients(
@@ -378,19 +383,19 @@ fn check_clients(
     Ok(())
 }
 
-fn parsed(text: &str) -> Result<Template, Failure> {
+fn parsed(text: &str) -> Result<PayloadTemplate, Failure> {
     text.parse().map_err(|error| Failure::usage(format!("the topic '{text}': {error}")))
 }
 
 /// A text that stands for what a template comes to.
-fn example(template: &Template) -> String {
+fn example(template: &PayloadTemplate) -> String {
     template.fill(|piece| match piece {
-        Piece::Random(digits) => Some("0".repeat(digits.get().into())),
+        PayloadPiece::Random(digits) => Some("0".repeat(digits.get().into())),
         _ => Some("0".to_owned()),
     })
 }
 
-fn topics(table: &[Template], typed: &[Template]) -> Result<Vec<Template>, Failure> {
+fn topics(table: &[PayloadTemplate], typed: &[PayloadTemplate]) -> Result<Vec<PayloadTemplate>, Failure> {
     let topics = match (table, typed) {
         ([], []) => vec![parsed(TOPIC)?],
         ([], typed) => typed.to_vec(),
@@ -405,11 +410,11 @@ fn topics(table: &[Template], typed: &[Template]) -> Result<Vec<Template>, Failu
 
 fn filters(
     scenario: Scenario,
-    table: &[Template],
-    typed: &[Template],
-    topics: &[Template],
+    table: &[PayloadTemplate],
+    typed: &[PayloadTemplate],
+    topics: &[PayloadTemplate],
     subscribers: u32,
-) -> Result<Option<Vec<Template>>, Failure> {
+) -> Result<Option<Vec<PayloadTemplate>>, Failure> {
     let given = if table.is_empty() { typed } else { table };
     for filter in given {
         TopicFilter::new(example(filter))
@@ -444,17 +449,18 @@ fn filters(
 
 /// The filter that matches whatever a topic template comes to: `+` for each level that is not the same for
 /// all messages of a run.
-fn everything(topic: &Template) -> Result<Template, Failure> {
+fn everything(topic: &PayloadTemplate) -> Result<PayloadTemplate, Failure> {
     const MARK: &str = "\u{0}";
-    let marked = topic
-        .fill(|piece| Some(if matches!(piece, Piece::Run) { "{run}".to_owned() } else { MARK.to_owned() }));
+    let marked = topic.fill(|piece| {
+        Some(if matches!(piece, PayloadPiece::Run) { "{run}".to_owned() } else { MARK.to_owned() })
+    });
     let levels: Vec<&str> =
         marked.split('/').map(|level| if level.contains(MARK) { "+" } else { level }).collect();
     parsed(&levels.join("/"))
 }
 
-fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
-    let span = |given: Option<Span>, default: Duration| given.map_or(default, |span| span.0);
+fn timing(args: &LoadArgs, groups: &[ClientGroup]) -> Result<LoadTiming, Failure> {
+    let span = |given: Option<TimeSpan>, default: Duration| given.map_or(default, |span| span.0);
     let only_holds = groups
         .iter()
         .all(|group| matches!(group.scenario, Scenario::Connect | Scenario::Churn | Scenario::Storm));
@@ -463,7 +469,7 @@ fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
         Load::Closed { .. } | Load::None => None,
     });
     let duration = match (args.duration, staged.max(), args.count) {
-        (Some(Span(given)), _, _) => Some(given),
+        (Some(TimeSpan(given)), _, _) => Some(given),
         (None, Some(staged), _) => Some(staged),
         (None, None, Some(_)) => None,
         (None, None, None) if args.preset.is_some() => Some(preset::PRESET_DURATION),
@@ -474,12 +480,12 @@ fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
     }
     let connect_rate = match (args.connect_rate, args.preset) {
         (Some(rate), _) => Some(rate),
-        (None, Some(name)) => shape_of(name, args)?.connect_rate.and_then(Rate::per_second),
+        (None, Some(name)) => shape_of(name, args)?.connect_rate.and_then(LoadRate::per_second),
         (None, None) => None,
     };
     let storm = groups.iter().any(|group| group.scenario == Scenario::Storm);
     let no_warmup = only_holds || args.count.is_some();
-    Ok(Timing {
+    Ok(LoadTiming {
         connect_rate,
         ramp: span(args.ramp, Duration::ZERO),
         warmup: span(args.warmup, if no_warmup { Duration::ZERO } else { WARMUP }),
@@ -492,7 +498,7 @@ fn timing(args: &LoadArgs, groups: &[Group]) -> Result<Timing, Failure> {
 }
 
 /// An option about the pace has somebody whose pace it is.
-fn check_pace(args: &LoadArgs, groups: &[Group]) -> Result<(), Failure> {
+fn check_pace(args: &LoadArgs, groups: &[ClientGroup]) -> Result<(), Failure> {
     let scheduled = [
         (args.rate.is_some(), "--rate"),
         (!args.stage.is_empty(), "--stage"),
@@ -517,7 +523,7 @@ fn check_pace(args: &LoadArgs, groups: &[Group]) -> Result<(), Failure> {
     check_churn(args, groups)
 }
 
-fn check_churn(args: &LoadArgs, groups: &[Group]) -> Result<(), Failure> {
+fn check_churn(args: &LoadArgs, groups: &[ClientGroup]) -> Result<(), Failure> {
     let has = |scenario| groups.iter().any(|group| group.scenario == scenario);
     if args.churn.is_some() && !has(Scenario::Churn) {
         return Err(Failure::usage("--churn is for the scenario churn"));

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::cli::bench::{
-    Arrival, Condition, PayloadSize, Rate, RunId, Scenario, Shard, Share, Stage, Template,
+    Arrival, Condition, LoadRate, LoadStage, PayloadSize, PayloadTemplate, RunId, Scenario, Shard, Share,
 };
 use mqt_client::{ClientOptions, PasswordSource, TransportOptions};
 use mqt_proto::{Properties, QoS};
@@ -40,22 +40,22 @@ pub struct OpenStage {
     /// How long it lasts; `None`: to the end.
     pub duration: Option<Duration>,
     /// Messages per second in total.
-    pub rate: Rate,
+    pub rate: LoadRate,
 }
 
-impl From<Stage> for OpenStage {
-    fn from(stage: Stage) -> Self {
+impl From<LoadStage> for OpenStage {
+    fn from(stage: LoadStage) -> Self {
         Self { duration: Some(stage.duration), rate: stage.rate }
     }
 }
 
 /// What the messages hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Payload {
+pub enum LoadPayload {
     /// Filler of this many bytes, the stamp at its beginning.
     Size(PayloadSize),
     /// A text with placeholders. It is shown as it is: the stamp follows it.
-    Template(Template),
+    Template(PayloadTemplate),
     /// The bytes of a file, the stamp behind them.
     File {
         /// Where they come from, for messages and reports.
@@ -78,7 +78,7 @@ pub struct Credential {
 
 /// Clients that do the same. Numbers are totals over all shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct ClientGroup {
     /// Its name; `all` where there is only one.
     pub name: String,
     /// What its clients do.
@@ -91,15 +91,15 @@ pub struct Group {
     pub connections: u32,
     /// Where publishers publish to; `{i}` is the number of the publisher in its group. At least one;
     /// publisher `i` takes number `i` modulo their count.
-    pub topics: Vec<Template>,
+    pub topics: Vec<PayloadTemplate>,
     /// What every subscriber subscribes to; `{i}` is the number of the subscriber. `None` in the scenarios
     /// `e2e`, `p2p` and `retained`: the topics are shared out to the subscribers, each publisher's to at
     /// least one of them; no topic changes from message to message then.
-    pub filters: Option<Vec<Template>>,
+    pub filters: Option<Vec<PayloadTemplate>>,
     /// The name of the shared subscription (`shared`).
     pub share_name: Option<String>,
     /// What the messages hold.
-    pub payload: Payload,
+    pub payload: LoadPayload,
     /// Of the PUBLISH.
     pub qos: QoS,
     /// Of the SUBSCRIBE.
@@ -112,7 +112,7 @@ pub struct Group {
     pub credentials: Vec<Credential>,
 }
 
-impl Group {
+impl ClientGroup {
     /// How many clients it has.
     #[must_use]
     pub fn clients(&self) -> u64 {
@@ -122,9 +122,9 @@ impl Group {
 
 /// When things happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub struct LoadTiming {
     /// Connections per second; `None`: as fast as the broker takes them.
-    pub connect_rate: Option<Rate>,
+    pub connect_rate: Option<LoadRate>,
     /// The rate rises from 0 over this time, before the warm-up.
     pub ramp: Duration,
     /// Messages with an intended time within it are sent and counted apart.
@@ -183,15 +183,15 @@ pub struct BenchSettings {
     pub binds: Vec<String>,
     /// Client identifiers; `{i}` is the number of the client in the whole run. With more than one client it
     /// is different for each.
-    pub client_id: Template,
+    pub client_id: PayloadTemplate,
     /// The clients, at least one group.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ClientGroup>,
     /// PUBLISH properties, in order.
     pub publish_properties: Properties,
     /// SUBSCRIBE properties, in order.
     pub subscribe_properties: Properties,
     /// When things happen.
-    pub timing: Timing,
+    pub timing: LoadTiming,
     /// Search for the highest rate that holds `thresholds.slo`.
     pub find_max: bool,
     /// What decides the exit status.
@@ -221,7 +221,7 @@ impl BenchSettings {
     /// How many clients there are, over all groups and shards.
     #[must_use]
     pub fn clients(&self) -> u64 {
-        self.groups.iter().map(Group::clients).sum()
+        self.groups.iter().map(ClientGroup::clients).sum()
     }
 }
 

@@ -34,7 +34,7 @@ fn settings(line: &str) -> BenchSettings {
 }
 
 #[track_caller]
-fn group(line: &str) -> Group {
+fn group(line: &str) -> ClientGroup {
     settings(line).groups.remove(0)
 }
 
@@ -53,8 +53,8 @@ fn rates(load: &Load) -> Vec<f64> {
     }
 }
 
-fn texts(templates: &[crate::cli::bench::Template]) -> Vec<&str> {
-    templates.iter().map(crate::cli::bench::Template::as_str).collect()
+fn texts(templates: &[crate::cli::bench::PayloadTemplate]) -> Vec<&str> {
+    templates.iter().map(crate::cli::bench::PayloadTemplate::as_str).collect()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn without_options_it_is_ten_seconds_of_e2e_at_localhost() {
     let group = &settings.groups[0];
     assert_eq!((group.scenario, group.publishers, group.subscribers), (Scenario::E2e, 10, 10));
     assert_eq!((rates(&group.load), group.qos), (vec![1_000.0], QoS::AtLeastOnce));
-    assert_eq!(group.payload, Payload::Size(PayloadSize { min: 64, max: 64 }));
+    assert_eq!(group.payload, LoadPayload::Size(PayloadSize { min: 64, max: 64 }));
     assert_eq!((texts(&group.topics), &group.filters), (vec!["mqt/bench/{run}/{i}"], &None));
     assert_eq!(settings.timing.duration, Some(Duration::from_secs(10)));
     assert_eq!(settings.timing.warmup, Duration::from_secs(1));
@@ -120,11 +120,11 @@ fn presets_are_those_of_the_suite_and_can_be_scaled() {
         let group = &settings.groups[0];
         assert_eq!((group.publishers, group.subscribers, group.connections), clients, "{line}");
         assert_eq!(rates(&group.load), rate.into_iter().collect::<Vec<f64>>(), "{line}");
-        assert_eq!(group.payload, Payload::Size(PayloadSize { min: 16, max: 16 }));
+        assert_eq!(group.payload, LoadPayload::Size(PayloadSize { min: 16, max: 16 }));
         assert_eq!((group.qos, settings.client.keep_alive), (QoS::AtLeastOnce, 300));
     }
     let connect = settings("--preset connect-10k --scale 0.5");
-    assert_eq!(connect.timing.connect_rate.map(crate::cli::bench::Rate::get), Some(50.0));
+    assert_eq!(connect.timing.connect_rate.map(crate::cli::bench::LoadRate::get), Some(50.0));
     assert_eq!(settings("--preset p2p-1k -k 60").client.keep_alive, 60);
 }
 

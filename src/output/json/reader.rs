@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use super::super::clock;
 use super::super::sanitize::escape;
 use super::message::{USER_PROPERTIES, base64_name};
-use super::scanner::{Scanner, SyntaxError, Value};
+use super::scanner::{JsonValue, Scanner, SyntaxError};
 use mqt_proto::{MAX_STRING_LENGTH, Place, Properties, Property, PropertyKind, QoS, TopicError, TopicName};
 
 /// What a JSON object says about a message. What it leaves out is for the caller to fill in.
@@ -111,8 +111,8 @@ pub fn parse_recorded(line: &[u8]) -> Result<(SystemTime, JsonMessage), JsonMess
     let mut received = None;
     let message = read(line, |value| {
         let time = match value {
-            Value::String(text) => clock::parse(text),
-            Value::Number(digits) => clock::parse_epoch(digits),
+            JsonValue::String(text) => clock::parse(text),
+            JsonValue::Number(digits) => clock::parse_epoch(digits),
             _ => None,
         };
         received = Some(time.ok_or_else(|| wrong("tst", TIME))?);
@@ -127,14 +127,14 @@ const TIME: &str = "a time such as \"2026-11-20T11:37:41.581+01:00\", or the sec
 /// Reads a message; its time is for the caller to read.
 fn read(
     line: &[u8],
-    mut time: impl FnMut(&Value<'_>) -> Result<(), JsonMessageError>,
+    mut time: impl FnMut(&JsonValue<'_>) -> Result<(), JsonMessageError>,
 ) -> Result<JsonMessage, JsonMessageError> {
     let text = std::str::from_utf8(line).map_err(|error| JsonMessageError::Syntax {
         at: error.valid_up_to() + 1,
         expected: "UTF-8 (\"payload_base64\" is for other bytes)",
     })?;
     let mut message = JsonMessage::default();
-    let mut seen = Seen::default();
+    let mut seen = SeenKeys::default();
     for (key, value) in Scanner::new(text).members()? {
         let twice = match &*key {
             "payload" | "payload_base64" => seen.is_second("payload"),
@@ -144,21 +144,21 @@ fn read(
             return Err(JsonMessageError::Twice { key: escape(&key).into_owned() });
         }
         match (&*key, value) {
-            ("topic", Value::String(topic)) => message.topic = Some(TopicName::new(topic.into_owned())?),
-            ("qos", Value::Number(level)) => {
+            ("topic", JsonValue::String(topic)) => message.topic = Some(TopicName::new(topic.into_owned())?),
+            ("qos", JsonValue::Number(level)) => {
                 message.qos = Some(level.parse().map_err(|_| wrong(&key, "0, 1 or 2"))?);
             }
-            ("retain", Value::Bool(retain)) => message.retain = Some(retain),
-            ("retain", Value::Number(digit @ ("0" | "1"))) => message.retain = Some(digit == "1"),
-            ("payload", Value::Null) => message.payload = Some(Bytes::new()),
-            ("payload", Value::String(text)) => message.payload = Some(Bytes::from(text.into_owned())),
+            ("retain", JsonValue::Bool(retain)) => message.retain = Some(retain),
+            ("retain", JsonValue::Number(digit @ ("0" | "1"))) => message.retain = Some(digit == "1"),
+            ("payload", JsonValue::Null) => message.payload = Some(Bytes::new()),
+            ("payload", JsonValue::String(text)) => message.payload = Some(Bytes::from(text.into_owned())),
             ("payload", value) => {
                 message.payload = value.source().map(|text| Bytes::copy_from_slice(text.as_bytes()));
             }
-            ("payload_base64", Value::String(text)) => {
+            ("payload_base64", JsonValue::String(text)) => {
                 message.payload = Some(decode(&text).ok_or_else(|| wrong(&key, BASE64))?);
             }
-            ("properties", Value::Object(text)) => message.properties = properties(text)?,
+            ("properties", JsonValue::Object(text)) => message.properties = properties(text)?,
             ("tst", value) => time(&value)?,
             ("dup" | "payloadlen" | "mid", _) => {}
             ("topic", _) => return Err(wrong(&key, "a string")),
@@ -184,9 +184,9 @@ fn decode(text: &str) -> Option<Bytes> {
 
 /// The keys that came by: there are few.
 #[derive(Default)]
-struct Seen(Vec<String>);
+struct SeenKeys(Vec<String>);
 
-impl Seen {
+impl SeenKeys {
     fn is_second(&mut self, key: &str) -> bool {
         if self.0.iter().any(|seen| seen == key) {
             return true;
@@ -198,7 +198,7 @@ impl Seen {
 
 fn properties(text: &str) -> Result<Properties, JsonMessageError> {
     let mut properties = Properties::new();
-    let mut seen = Seen::default();
+    let mut seen = SeenKeys::default();
     for (name, value) in Scanner::new(text).members()? {
         let fault = |expected| JsonMessageError::Property { name: escape(&name).into_owned(), expected };
         let (kind, is_base64) = kind_of(&name)
@@ -238,7 +238,7 @@ fn kind_of(name: &str) -> Option<(PropertyKind, bool)> {
         .map(|kind| (kind, false))
 }
 
-fn property(kind: PropertyKind, is_base64: bool, value: Value<'_>) -> Result<Property, &'static str> {
+fn property(kind: PropertyKind, is_base64: bool, value: JsonValue<'_>) -> Result<Property, &'static str> {
     Ok(match kind {
         PropertyKind::PayloadFormatIndicator => {
             Property::PayloadFormatIndicator(integer(&value).ok_or("must be 0 or 1")?)
@@ -250,10 +250,10 @@ fn property(kind: PropertyKind, is_base64: bool, value: Value<'_>) -> Result<Pro
         PropertyKind::ResponseTopic => Property::ResponseTopic(string(value)?),
         PropertyKind::CorrelationData => {
             let data = match value {
-                Value::String(text) if is_base64 => {
+                JsonValue::String(text) if is_base64 => {
                     decode(&text).ok_or("must be a string in base64 with padding")?
                 }
-                Value::String(text) => Bytes::from(text.into_owned()),
+                JsonValue::String(text) => Bytes::from(text.into_owned()),
                 _ => return Err("must be a string"),
             };
             if data.len() > MAX_STRING_LENGTH {
@@ -265,35 +265,35 @@ fn property(kind: PropertyKind, is_base64: bool, value: Value<'_>) -> Result<Pro
     })
 }
 
-fn integer<T: std::str::FromStr>(value: &Value<'_>) -> Option<T> {
+fn integer<T: std::str::FromStr>(value: &JsonValue<'_>) -> Option<T> {
     match value {
-        Value::Number(digits) => digits.parse().ok(),
+        JsonValue::Number(digits) => digits.parse().ok(),
         _ => None,
     }
 }
 
-fn string(value: Value<'_>) -> Result<ByteString, &'static str> {
+fn string(value: JsonValue<'_>) -> Result<ByteString, &'static str> {
     match value {
-        Value::String(text) if text.len() > MAX_STRING_LENGTH => Err("must have at most 65535 bytes"),
-        Value::String(text) if text.contains('\0') => Err("must not contain U+0000"),
-        Value::String(text) => Ok(ByteString::from(text.into_owned())),
+        JsonValue::String(text) if text.len() > MAX_STRING_LENGTH => Err("must have at most 65535 bytes"),
+        JsonValue::String(text) if text.contains('\0') => Err("must not contain U+0000"),
+        JsonValue::String(text) => Ok(ByteString::from(text.into_owned())),
         _ => Err("must be a string"),
     }
 }
 
 /// `[{"name":"value"},…]` as this program and mosquitto 2.1 print it, or one object as mosquitto 2.0 does.
-fn user_properties(value: Value<'_>) -> Result<Vec<Property>, &'static str> {
+fn user_properties(value: JsonValue<'_>) -> Result<Vec<Property>, &'static str> {
     const EXPECTED: &str = "must be an array of objects like {\"name\":\"value\"}";
     let objects = match value {
-        Value::Object(text) => vec![Value::Object(text)],
-        Value::Array(text) => Scanner::new(text).elements().map_err(|_| EXPECTED)?,
+        JsonValue::Object(text) => vec![JsonValue::Object(text)],
+        JsonValue::Array(text) => Scanner::new(text).elements().map_err(|_| EXPECTED)?,
         _ => return Err(EXPECTED),
     };
     let mut properties = Vec::new();
     for object in objects {
-        let Value::Object(text) = object else { return Err(EXPECTED) };
+        let JsonValue::Object(text) = object else { return Err(EXPECTED) };
         for (name, value) in Scanner::new(text).members().map_err(|_| EXPECTED)? {
-            let name = string(Value::String(name))?;
+            let name = string(JsonValue::String(name))?;
             properties.push(Property::UserProperty(name, string(value)?));
         }
     }

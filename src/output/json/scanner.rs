@@ -43,7 +43,7 @@ pub enum Token<'a> {
 
 /// A value; those inside an object or array are still text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value<'a> {
+pub(super) enum JsonValue<'a> {
     Null,
     Bool(bool),
     Number(&'a str),
@@ -52,7 +52,7 @@ pub(super) enum Value<'a> {
     Array(&'a str),
 }
 
-impl<'a> Value<'a> {
+impl<'a> JsonValue<'a> {
     /// The value as it was written; `None` for a string and for null.
     pub(super) fn source(&self) -> Option<&'a str> {
         match self {
@@ -84,7 +84,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The members of the object that the text is, and nothing after it but white space.
-    pub(super) fn members(mut self) -> Scan<Vec<(Cow<'a, str>, Value<'a>)>> {
+    pub(super) fn members(mut self) -> Scan<Vec<(Cow<'a, str>, JsonValue<'a>)>> {
         let mut members = Vec::new();
         self.space();
         self.expect(b'{', "an object")?;
@@ -105,7 +105,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The elements of the array that the text is, and nothing after it but white space.
-    pub(super) fn elements(mut self) -> Scan<Vec<Value<'a>>> {
+    pub(super) fn elements(mut self) -> Scan<Vec<JsonValue<'a>>> {
         let mut elements = Vec::new();
         self.space();
         self.expect(b'[', "an array")?;
@@ -124,22 +124,22 @@ impl<'a> Scanner<'a> {
         Ok(elements)
     }
 
-    fn shallow(&mut self) -> Scan<Value<'a>> {
+    fn shallow(&mut self) -> Scan<JsonValue<'a>> {
         self.space();
         let start = self.at;
         match self.peek() {
-            Some(b'"') => return Ok(Value::String(self.string()?)),
+            Some(b'"') => return Ok(JsonValue::String(self.string()?)),
             Some(b'{' | b'[') => self.value(&mut |_| {})?,
             _ => self.scalar(&mut |_| {})?,
         }
         let source = self.text.get(start..self.at).unwrap_or_default();
         Ok(match source.as_bytes().first() {
-            Some(b'{') => Value::Object(source),
-            Some(b'[') => Value::Array(source),
-            Some(b'n') => Value::Null,
-            Some(b't') => Value::Bool(true),
-            Some(b'f') => Value::Bool(false),
-            _ => Value::Number(source),
+            Some(b'{') => JsonValue::Object(source),
+            Some(b'[') => JsonValue::Array(source),
+            Some(b'n') => JsonValue::Null,
+            Some(b't') => JsonValue::Bool(true),
+            Some(b'f') => JsonValue::Bool(false),
+            _ => JsonValue::Number(source),
         })
     }
 

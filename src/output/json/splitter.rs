@@ -80,7 +80,7 @@ impl fmt::Display for At {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SplitterState {
     /// Before the first byte that is not of a byte order mark.
     Start,
     Between,
@@ -126,7 +126,7 @@ enum Expect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum SplitterStep {
     On,
     End,
     Fault,
@@ -147,7 +147,7 @@ pub struct Splitter {
     place: InputPlace,
     /// Whether the line holds nothing but white space so far.
     blank: bool,
-    state: State,
+    state: SplitterState,
     level: Level,
     /// The line that was given to the parser and was not one object.
     guessed: u64,
@@ -179,7 +179,7 @@ impl Splitter {
             over: false,
             place: start,
             blank: true,
-            state: State::Start,
+            state: SplitterState::Start,
             level: Level::Top,
             guessed: 0,
             mark: Vec::new(),
@@ -202,13 +202,13 @@ impl Splitter {
     pub fn finish(&mut self) {
         self.over = true;
         let open = match self.state {
-            State::Start => !self.mark.is_empty(),
-            State::Between => !matches!(self.level, Level::Top | Level::Loose),
-            State::InObject => !self.too_long,
-            State::Lost { .. } | State::Done => false,
+            SplitterState::Start => !self.mark.is_empty(),
+            SplitterState::Between => !matches!(self.level, Level::Top | Level::Loose),
+            SplitterState::InObject => !self.too_long,
+            SplitterState::Lost { .. } | SplitterState::Done => false,
         };
         if self.is_empty() && !open {
-            self.state = State::Done;
+            self.state = SplitterState::Done;
         }
     }
 
@@ -221,7 +221,7 @@ impl Splitter {
     /// Whether nothing more will be found.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.over && self.is_empty() && self.state == State::Done
+        self.over && self.is_empty() && self.state == SplitterState::Done
     }
 
     /// How many bytes were looked at.
@@ -245,7 +245,8 @@ impl Splitter {
         &mut self,
         parse: &mut impl FnMut(&[u8]) -> Result<T, JsonMessageError>,
     ) -> Option<Found<T>> {
-        if self.state != State::Between || self.level != Level::Top || self.guessed == self.place.line {
+        if self.state != SplitterState::Between || self.level != Level::Top || self.guessed == self.place.line
+        {
             return None;
         }
         let rest = self.block.get(self.at..)?;
@@ -273,19 +274,19 @@ impl Splitter {
     fn walk<T>(&mut self, parse: &mut impl FnMut(&[u8]) -> Result<T, JsonMessageError>) -> Option<Found<T>> {
         while let Some(&byte) = self.block.get(self.at) {
             let found = match self.state {
-                State::Start => self.start(byte),
-                State::Between => {
+                SplitterState::Start => self.start(byte),
+                SplitterState::Between => {
                     if let Some(found) = self.whole_line(parse) {
                         return Some(found);
                     }
                     self.between(byte)
                 }
-                State::InObject => self.in_object(byte, parse),
-                State::Lost { indent } => {
+                SplitterState::InObject => self.in_object(byte, parse),
+                SplitterState::Lost { indent } => {
                     self.lost(byte, indent);
                     None
                 }
-                State::Done => {
+                SplitterState::Done => {
                     self.at = self.block.len();
                     None
                 }
@@ -302,14 +303,14 @@ impl Splitter {
             ([], 0xef | 0xfe | 0xff) | ([0xef], 0xbb) => self.mark.push(byte),
             ([0xef, 0xbb], 0xbf) => {
                 self.mark.clear();
-                self.state = State::Between;
+                self.state = SplitterState::Between;
             }
             ([0xff], 0xfe) | ([0xfe], 0xff) => {
-                self.state = State::Done;
+                self.state = SplitterState::Done;
                 return Some(Found { begins: self.place, object: Err(InputFault::Utf16) });
             }
             ([], _) => {
-                self.state = State::Between;
+                self.state = SplitterState::Between;
                 return None;
             }
             _ => return self.no_mark(),
@@ -334,12 +335,12 @@ impl Splitter {
                 let found = self.stray("',' or ']'");
                 if blank {
                     // Only the comma is missing.
-                    (self.state, self.blank) = (State::Between, true);
+                    (self.state, self.blank) = (SplitterState::Between, true);
                 }
                 return found;
             }
             (b'{', _) => {
-                self.state = State::InObject;
+                self.state = SplitterState::InObject;
                 (self.begins, self.from) = (self.place, self.at);
                 self.open.push(true);
                 self.expect = Expect::KeyOrEnd;
@@ -360,7 +361,7 @@ impl Splitter {
     fn stray<T>(&mut self, expected: &'static str) -> Option<Found<T>> {
         self.loosen();
         self.blank = false;
-        self.state = State::Lost { indent: None };
+        self.state = SplitterState::Lost { indent: None };
         let begins = self.place;
         Some(Found { begins, object: Err(InputFault::Syntax { begins, at: begins, expected }) })
     }
@@ -377,17 +378,17 @@ impl Splitter {
         parse: &mut impl FnMut(&[u8]) -> Result<T, JsonMessageError>,
     ) -> Option<Found<T>> {
         match self.step(byte) {
-            Step::On => {
+            SplitterStep::On => {
                 self.pass(byte);
                 if matches!(self.expect, Expect::Text { escaped: false, .. }) {
                     self.pass_text();
                 }
                 None
             }
-            Step::End => {
+            SplitterStep::End => {
                 self.pass(byte);
                 let found = self.close(None, parse);
-                self.state = State::Between;
+                self.state = SplitterState::Between;
                 if self.level != Level::Top && self.level != Level::Loose {
                     self.level = Level::Element;
                 }
@@ -402,7 +403,7 @@ impl Splitter {
                 }
                 found
             }
-            Step::Fault => {
+            SplitterStep::Fault => {
                 // The place of the fault is that of this byte, whatever it is; the end of a line is no part of the object.
                 let last = match byte {
                     b'\n' | b'\r' => None,
@@ -412,10 +413,10 @@ impl Splitter {
                 let found = self.close(last, parse);
                 self.loosen();
                 if self.place.line == self.begins.line {
-                    self.state = State::Lost { indent: None };
+                    self.state = SplitterState::Lost { indent: None };
                 } else {
                     let indent = self.begins.column;
-                    self.state = State::Lost { indent: Some(indent) };
+                    self.state = SplitterState::Lost { indent: Some(indent) };
                 }
                 found
             }
@@ -466,7 +467,7 @@ impl Splitter {
             (Some(_), _) => false,
         };
         if self.blank && can_begin {
-            self.state = State::Between;
+            self.state = SplitterState::Between;
         } else {
             self.pass(byte);
         }
@@ -474,7 +475,7 @@ impl Splitter {
 
     /// At the end of a block: keeps the beginning of an object.
     fn carry<T>(&mut self) -> Option<Found<T>> {
-        if self.state != State::InObject || self.too_long {
+        if self.state != SplitterState::InObject || self.too_long {
             return None;
         }
         let here = self.block.get(self.from..).unwrap_or_default();
@@ -493,14 +494,14 @@ impl Splitter {
             return None;
         }
         let found = match (self.state, self.level) {
-            (State::Start, _) if !self.mark.is_empty() => self.no_mark(),
-            (State::InObject, _) => self.close(None, parse),
-            (State::Between, Level::Element) => self.stray("',' or ']'"),
-            (State::Between, Level::ArrayStart) => self.stray("an object or ']'"),
-            (State::Between, Level::Comma) => self.stray("an object"),
+            (SplitterState::Start, _) if !self.mark.is_empty() => self.no_mark(),
+            (SplitterState::InObject, _) => self.close(None, parse),
+            (SplitterState::Between, Level::Element) => self.stray("',' or ']'"),
+            (SplitterState::Between, Level::ArrayStart) => self.stray("an object or ']'"),
+            (SplitterState::Between, Level::Comma) => self.stray("an object"),
             _ => None,
         };
-        self.state = State::Done;
+        self.state = SplitterState::Done;
         found
     }
 
@@ -521,16 +522,16 @@ impl Splitter {
     }
 
     /// Whether the byte belongs to the object.
-    fn step(&mut self, byte: u8) -> Step {
+    fn step(&mut self, byte: u8) -> SplitterStep {
         if self.expect == Expect::Scalar {
             if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.') {
-                return Step::On;
+                return SplitterStep::On;
             }
             self.expect = Expect::CommaOrEnd;
         }
         let in_object = self.open.last() == Some(&true);
         self.expect = match (self.expect, byte) {
-            (Expect::Text { .. }, ..0x20) => return Step::Fault,
+            (Expect::Text { .. }, ..0x20) => return SplitterStep::Fault,
             (Expect::Text { key, escaped: true }, _) => Expect::Text { key, escaped: false },
             (Expect::Text { key: true, .. }, b'"') => Expect::Colon,
             (Expect::Text { key: false, .. }, b'"') => Expect::CommaOrEnd,
@@ -542,7 +543,7 @@ impl Splitter {
             (Expect::Value | Expect::ValueOrEnd, b'{' | b'[') => {
                 // The outermost object, as many levels as the parser takes in it, and one that is empty.
                 if self.open.len() >= MAX_DEPTH + 2 {
-                    return Step::Fault;
+                    return SplitterStep::Fault;
                 }
                 self.open.push(byte == b'{');
                 if byte == b'{' { Expect::KeyOrEnd } else { Expect::ValueOrEnd }
@@ -560,15 +561,15 @@ impl Splitter {
             (Expect::KeyOrEnd, b'}') | (Expect::ValueOrEnd, b']') => return self.end(),
             (Expect::CommaOrEnd, b'}') if in_object => return self.end(),
             (Expect::CommaOrEnd, b']') if !in_object => return self.end(),
-            _ => return Step::Fault,
+            _ => return SplitterStep::Fault,
         };
-        Step::On
+        SplitterStep::On
     }
 
-    fn end(&mut self) -> Step {
+    fn end(&mut self) -> SplitterStep {
         self.open.pop();
         self.expect = Expect::CommaOrEnd;
-        if self.open.is_empty() { Step::End } else { Step::On }
+        if self.open.is_empty() { SplitterStep::End } else { SplitterStep::On }
     }
 }
 

@@ -5,12 +5,12 @@ use super::super::Target;
 use super::super::clock::Moment;
 use super::super::json::{JsonForm, Look, push_message, push_message_with_json_payload};
 use super::super::sanitize::{Keep, escape, escape_into};
-use super::Spec;
+use super::FieldSpec;
 use mqt_proto::Property;
 
 /// A part of a message, by its letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum TemplateField {
     /// `%t`
     Topic,
     /// `%p`: the width is the most as well as the least.
@@ -57,7 +57,7 @@ pub enum Field {
     Double,
 }
 
-impl Field {
+impl TemplateField {
     /// The field with this letter.
     #[must_use]
     pub const fn from_letter(letter: char) -> Option<Self> {
@@ -122,17 +122,21 @@ impl Renderer {
         warnings
     }
 
-    fn warn(&mut self, topic: &str, field: Field) {
+    fn warn(&mut self, topic: &str, field: TemplateField) {
         if self.warnings.len() < MAX_WARNINGS {
             let topic = escape(topic);
             self.warnings.push(match (field, self.mosquitto_words) {
-                (Field::Float, true) => "requested float printing, but non-float data received".to_owned(),
-                (Field::Double, true) => "requested double printing, but non-double data received".to_owned(),
+                (TemplateField::Float, true) => {
+                    "requested float printing, but non-float data received".to_owned()
+                }
+                (TemplateField::Double, true) => {
+                    "requested double printing, but non-double data received".to_owned()
+                }
                 (_, true) => format!("Error: Message payload is not valid JSON on topic {topic}."),
-                (Field::Float, false) => {
+                (TemplateField::Float, false) => {
                     format!("the payload is not of four bytes, as '%f' wants it (topic {topic})")
                 }
-                (Field::Double, false) => {
+                (TemplateField::Double, false) => {
                     format!("the payload is not of eight bytes, as '%d' wants it (topic {topic})")
                 }
                 (_, false) => format!("the payload is not valid JSON, as '%J' wants it (topic {topic})"),
@@ -144,8 +148,8 @@ impl Renderer {
 
     pub(super) fn push(
         &mut self,
-        field: Field,
-        spec: &Spec,
+        field: TemplateField,
+        spec: &FieldSpec,
         delivery: &Delivery,
         moment: &Moment<'_>,
         out: &mut Vec<u8>,
@@ -154,33 +158,33 @@ impl Renderer {
         let message = &publish.message;
         let properties = &message.properties;
         match field {
-            Field::Topic => self.push_text(message.topic.as_bytes(), spec, out),
-            Field::Payload => self.push_payload(&message.payload, spec, out),
-            Field::LowerHex => push_hex(&message.payload, b"0123456789abcdef", spec, out),
-            Field::UpperHex => push_hex(&message.payload, b"0123456789ABCDEF", spec, out),
-            Field::PayloadLength => push_integer(Some(message.payload.len() as u64), spec, out),
-            Field::QoS => out.push(b'0' + message.qos.level()),
-            Field::Retain => out.push(if message.retain { b'1' } else { b'0' }),
-            Field::PacketId => {
+            TemplateField::Topic => self.push_text(message.topic.as_bytes(), spec, out),
+            TemplateField::Payload => self.push_payload(&message.payload, spec, out),
+            TemplateField::LowerHex => push_hex(&message.payload, b"0123456789abcdef", spec, out),
+            TemplateField::UpperHex => push_hex(&message.payload, b"0123456789ABCDEF", spec, out),
+            TemplateField::PayloadLength => push_integer(Some(message.payload.len() as u64), spec, out),
+            TemplateField::QoS => out.push(b'0' + message.qos.level()),
+            TemplateField::Retain => out.push(if message.retain { b'1' } else { b'0' }),
+            TemplateField::PacketId => {
                 push_integer(Some(publish.packet_id.map_or(0, |id| id.get().into())), spec, out)
             }
-            Field::TopicAlias => {
+            TemplateField::TopicAlias => {
                 push_integer(properties.topic_alias().map(|value| u64::from(*value)), spec, out)
             }
-            Field::ContentType => {
+            TemplateField::ContentType => {
                 let text: &str = properties.content_type().map_or("", |text| text);
                 self.push_text(text.as_bytes(), spec, out);
             }
-            Field::CorrelationData => {
+            TemplateField::CorrelationData => {
                 self.push_outside(properties.correlation_data().map_or(&[], |data| data), Keep::Nothing, out);
             }
-            Field::MessageExpiryInterval => {
+            TemplateField::MessageExpiryInterval => {
                 push_integer(properties.message_expiry_interval().map(|value| u64::from(*value)), spec, out);
             }
-            Field::PayloadFormatIndicator => {
+            TemplateField::PayloadFormatIndicator => {
                 push_integer(properties.payload_format_indicator().map(|value| u64::from(*value)), spec, out);
             }
-            Field::UserProperties => {
+            TemplateField::UserProperties => {
                 let mut first = true;
                 for property in properties {
                     if let Property::UserProperty(name, value) = property {
@@ -193,31 +197,31 @@ impl Renderer {
                     }
                 }
             }
-            Field::ResponseTopic => {
+            TemplateField::ResponseTopic => {
                 if let Some(topic) = properties.response_topic() {
                     self.push_text(topic.as_bytes(), spec, out);
                 }
             }
-            Field::SubscriptionIdentifier => {
+            TemplateField::SubscriptionIdentifier => {
                 push_integer(properties.subscription_identifier().map(|value| u64::from(*value)), spec, out);
             }
-            Field::LocalTime => {
+            TemplateField::LocalTime => {
                 let mut text = Vec::with_capacity(24);
                 moment.push_seconds(&mut text);
                 self.push_text(&text, spec, out);
             }
-            Field::UnixTime => moment.push_unix(out),
-            Field::Json => push_message(delivery, moment, JsonForm::Mosquitto, &self.look, out),
-            Field::JsonPayload => {
+            TemplateField::UnixTime => moment.push_unix(out),
+            TemplateField::Json => push_message(delivery, moment, JsonForm::Mosquitto, &self.look, out),
+            TemplateField::JsonPayload => {
                 if !push_message_with_json_payload(delivery, moment, &self.look, out) {
                     self.warn(&message.topic, field);
                 }
             }
-            Field::Float => match <[u8; 4]>::try_from(&*message.payload) {
+            TemplateField::Float => match <[u8; 4]>::try_from(&*message.payload) {
                 Ok(bytes) => push_float(f64::from(f32::from_ne_bytes(bytes)), spec, out),
                 Err(_) => self.warn(&message.topic, field),
             },
-            Field::Double => match <[u8; 8]>::try_from(&*message.payload) {
+            TemplateField::Double => match <[u8; 8]>::try_from(&*message.payload) {
                 Ok(bytes) => push_float(f64::from_ne_bytes(bytes), spec, out),
                 Err(_) => self.warn(&message.topic, field),
             },
@@ -233,7 +237,7 @@ impl Renderer {
     }
 
     /// C's `%s`: the precision is the most, the width the least, zeros have no effect.
-    fn push_text(&self, bytes: &[u8], spec: &Spec, out: &mut Vec<u8>) {
+    fn push_text(&self, bytes: &[u8], spec: &FieldSpec, out: &mut Vec<u8>) {
         let bytes = bytes.get(..spec.precision.unwrap_or(usize::MAX)).unwrap_or(bytes);
         let blanks = spec.width.saturating_sub(bytes.len());
         fill(b' ', if spec.left { 0 } else { blanks }, out);
@@ -241,7 +245,7 @@ impl Renderer {
         fill(b' ', if spec.left { blanks } else { 0 }, out);
     }
 
-    fn push_payload(&self, bytes: &[u8], spec: &Spec, out: &mut Vec<u8>) {
+    fn push_payload(&self, bytes: &[u8], spec: &FieldSpec, out: &mut Vec<u8>) {
         let bytes = cut(bytes, spec);
         let missing = spec.width.saturating_sub(bytes.len());
         let filler = if spec.zeros && !spec.left { b'0' } else { b' ' };
@@ -252,7 +256,7 @@ impl Renderer {
 }
 
 /// The first `width` bytes, where there is a width.
-fn cut<'a>(bytes: &'a [u8], spec: &Spec) -> &'a [u8] {
+fn cut<'a>(bytes: &'a [u8], spec: &FieldSpec) -> &'a [u8] {
     match spec.width {
         0 => bytes,
         width => bytes.get(..width).unwrap_or(bytes),
@@ -263,7 +267,7 @@ fn fill(byte: u8, count: usize, out: &mut Vec<u8>) {
     out.resize(out.len() + count, byte);
 }
 
-fn push_hex(payload: &[u8], alphabet: &[u8; 16], spec: &Spec, out: &mut Vec<u8>) {
+fn push_hex(payload: &[u8], alphabet: &[u8; 16], spec: &FieldSpec, out: &mut Vec<u8>) {
     let payload = cut(payload, spec);
     let missing = spec.width.saturating_sub(payload.len() * 2);
     let filler = if spec.zeros && !spec.left { b'0' } else { b' ' };
@@ -286,13 +290,13 @@ fn push_hex(payload: &[u8], alphabet: &[u8; 16], spec: &Spec, out: &mut Vec<u8>)
 }
 
 /// C's `%d`; what is not there is as many blanks (or zeros) as the width.
-fn push_integer(value: Option<u64>, spec: &Spec, out: &mut Vec<u8>) {
+fn push_integer(value: Option<u64>, spec: &FieldSpec, out: &mut Vec<u8>) {
     let digits = value.map(|value| value.to_string()).unwrap_or_default();
     push_number(&digits, spec.zeros, spec, out);
 }
 
 /// C's `%f`.
-fn push_float(value: f64, spec: &Spec, out: &mut Vec<u8>) {
+fn push_float(value: f64, spec: &FieldSpec, out: &mut Vec<u8>) {
     let text = if value.is_finite() {
         format!("{value:.*}", spec.precision.unwrap_or(6))
     } else {
@@ -302,7 +306,7 @@ fn push_float(value: f64, spec: &Spec, out: &mut Vec<u8>) {
     push_number(&text, spec.zeros && value.is_finite(), spec, out);
 }
 
-fn push_number(text: &str, zeros: bool, spec: &Spec, out: &mut Vec<u8>) {
+fn push_number(text: &str, zeros: bool, spec: &FieldSpec, out: &mut Vec<u8>) {
     let missing = spec.width.saturating_sub(text.len());
     if spec.left {
         out.extend_from_slice(text.as_bytes());

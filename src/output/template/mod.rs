@@ -2,12 +2,12 @@
 //!
 //! Text is copied. `%[-][0][width][.precision][separator]letter` prints a part of the message, `@letter` a
 //! part of the local time at which it was received (C's `strftime`), `\letter` a control character.
-//! The whole list of letters is in [`Field`]; on a terminal what comes from outside is escaped, the text of
+//! The whole list of letters is in [`TemplateField`]; on a terminal what comes from outside is escaped, the text of
 //! the format itself is not.
 
 mod field;
 
-pub use field::Field;
+pub use field::TemplateField;
 
 use super::clock::LocalClock;
 use super::json::{Layout, Look};
@@ -29,14 +29,14 @@ pub enum TemplateError {
     /// No such escape.
     #[error("'\\{0}' is no escape; there are \\\\ \\0 \\a \\e \\n \\r \\t \\v")]
     InvalidEscape(char),
-    /// A width or a precision beyond [`Spec::MAX_WIDTH`].
+    /// A width or a precision beyond [`FieldSpec::MAX_WIDTH`].
     #[error("a width or a precision is at most 65535")]
     TooWide,
 }
 
 /// What stands between `%` and the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spec {
+pub struct FieldSpec {
     /// `-`: fill up on the right. Wins over `zeros`.
     pub left: bool,
     /// `0`: fill up with zeros.
@@ -49,22 +49,22 @@ pub struct Spec {
     pub separator: Option<u8>,
 }
 
-impl Spec {
+impl FieldSpec {
     /// The largest width and the largest precision.
     pub const MAX_WIDTH: usize = 65_535;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum TemplatePiece {
     Literal(Vec<u8>),
-    Field(Field, Spec),
+    Field(TemplateField, FieldSpec),
     Time(u8),
 }
 
 /// A checked format.
 #[derive(Debug)]
 pub struct Template {
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePiece>,
     newline: bool,
     clock: LocalClock,
     renderer: Renderer,
@@ -109,9 +109,9 @@ impl Formatter for Template {
         let moment = self.clock.at(delivery.received);
         for piece in &self.pieces {
             match piece {
-                Piece::Literal(text) => out.extend_from_slice(text),
-                Piece::Field(field, spec) => self.renderer.push(*field, spec, delivery, &moment, out),
-                Piece::Time(letter) => moment.push_strftime(*letter, out),
+                TemplatePiece::Literal(text) => out.extend_from_slice(text),
+                TemplatePiece::Field(field, spec) => self.renderer.push(*field, spec, delivery, &moment, out),
+                TemplatePiece::Time(letter) => moment.push_strftime(*letter, out),
             }
         }
         if self.newline {
@@ -126,12 +126,12 @@ impl Formatter for Template {
 
 struct Parser<'a> {
     rest: std::str::Chars<'a>,
-    pieces: Vec<Piece>,
+    pieces: Vec<TemplatePiece>,
     literal: Vec<u8>,
 }
 
 impl Parser<'_> {
-    fn parse(mut self) -> Result<Vec<Piece>, TemplateError> {
+    fn parse(mut self) -> Result<Vec<TemplatePiece>, TemplateError> {
         while let Some(character) = self.rest.next() {
             match character {
                 '%' => self.field()?,
@@ -150,7 +150,7 @@ impl Parser<'_> {
 
     fn end_literal(&mut self) {
         if !self.literal.is_empty() {
-            self.pieces.push(Piece::Literal(std::mem::take(&mut self.literal)));
+            self.pieces.push(TemplatePiece::Literal(std::mem::take(&mut self.literal)));
         }
     }
 
@@ -171,7 +171,7 @@ impl Parser<'_> {
         while let Some(digit) = self.peek().and_then(|character| character.to_digit(10)) {
             self.rest.next();
             value = value * 10 + digit as usize;
-            if value > Spec::MAX_WIDTH {
+            if value > FieldSpec::MAX_WIDTH {
                 return Err(TemplateError::TooWide);
             }
         }
@@ -183,7 +183,7 @@ impl Parser<'_> {
             self.text('%');
             return Ok(());
         }
-        let mut spec = Spec { left: self.take('-'), zeros: self.take('0'), ..Spec::default() };
+        let mut spec = FieldSpec { left: self.take('-'), zeros: self.take('0'), ..FieldSpec::default() };
         spec.width = self.number()?;
         if self.take('.') {
             spec.precision = Some(self.number()?);
@@ -193,9 +193,9 @@ impl Parser<'_> {
             spec.separator = u8::try_from(letter).ok();
             letter = self.rest.next().ok_or(TemplateError::IncompleteSpecifier)?;
         }
-        let field = Field::from_letter(letter).ok_or(TemplateError::InvalidSpecifier(letter))?;
+        let field = TemplateField::from_letter(letter).ok_or(TemplateError::InvalidSpecifier(letter))?;
         self.end_literal();
-        self.pieces.push(Piece::Field(field, spec));
+        self.pieces.push(TemplatePiece::Field(field, spec));
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl Parser<'_> {
             Ok(b'@') => self.text('@'),
             Ok(byte) if byte.is_ascii() => {
                 self.end_literal();
-                self.pieces.push(Piece::Time(byte));
+                self.pieces.push(TemplatePiece::Time(byte));
             }
             _ => {
                 self.text('%');

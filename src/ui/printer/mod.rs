@@ -8,7 +8,7 @@
 mod queue;
 mod writer;
 
-pub use queue::{Backlog, Limits};
+pub use queue::{Backlog, PrinterLimits};
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,14 +24,14 @@ use queue::Queue;
 use writer::Writer;
 
 /// Where messages are written.
-pub enum Sink {
+pub enum PrintSink {
     /// Standard output.
     Stdout,
     /// Anything else; it is flushed after each write.
     Writer(Box<dyn Write + Send>),
 }
 
-impl Sink {
+impl PrintSink {
     fn open(self) -> io::Result<Box<dyn Write + Send>> {
         match self {
             Self::Writer(writer) => Ok(writer),
@@ -62,7 +62,7 @@ pub enum Flush {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PrinterOptions {
     /// How much may wait.
-    pub limits: Limits,
+    pub limits: PrinterLimits,
     /// When the buffer is written.
     pub flush: Flush,
     /// What to do with QoS 0 messages beyond the limits. With [`Overflow::Block`] and [`Overflow::Exit`] all
@@ -126,15 +126,15 @@ pub(super) fn reason(error: &io::Error) -> String {
 /// [`finish`](Self::finish) to wait.
 #[derive(Debug)]
 pub struct Printer {
-    shared: Arc<Shared>,
-    progress: watch::Receiver<Progress>,
+    shared: Arc<SharedQueue>,
+    progress: watch::Receiver<PrintProgress>,
     options: PrinterOptions,
     /// What [`changed`](Self::changed) has told.
     told: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Progress {
+struct PrintProgress {
     /// Deliveries, in the order of pushing, that are written or were dropped.
     written: u64,
     /// Those of them that are written.
@@ -144,7 +144,7 @@ struct Progress {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedQueue {
     queue: Mutex<Queue>,
     work: Condvar,
 }
@@ -156,12 +156,12 @@ impl Printer {
     /// The thread cannot be started, or stdout is not there.
     pub fn start(
         formatter: Box<dyn Formatter>,
-        sink: Sink,
+        sink: PrintSink,
         options: PrinterOptions,
         ui: Ui,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let (sender, progress) = watch::channel(Progress::default());
+        let shared = Arc::new(SharedQueue::default());
+        let (sender, progress) = watch::channel(PrintProgress::default());
         let writer = Writer::new(sink.open()?, formatter, ui, Arc::clone(&shared), sender, options.flush);
         thread::Builder::new().name("printer".to_owned()).spawn(move || writer.run())?;
         Ok(Self { shared, progress, options, told: 0 })

@@ -20,14 +20,14 @@ const MAX_LOOSE: usize = 32;
 
 /// How much may wait before [`Printer::is_full`](super::Printer::is_full) says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PrinterLimits {
     /// Messages.
     pub messages: usize,
     /// Bytes of memory: the messages as [`Message::held_bytes`] counts them, and their places.
     pub bytes: usize,
 }
 
-impl Limits {
+impl PrinterLimits {
     /// The usual limits, with this one for the memory if there is one.
     #[must_use]
     pub fn within(bytes: Option<usize>) -> Self {
@@ -41,7 +41,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for PrinterLimits {
     fn default() -> Self {
         Self { messages: 100_000, bytes: 64 * 1024 * 1024 }
     }
@@ -52,7 +52,7 @@ impl Default for Limits {
 pub struct Backlog {
     /// Messages.
     pub messages: usize,
-    /// Bytes, counted as in [`Limits::bytes`].
+    /// Bytes, counted as in [`PrinterLimits::bytes`].
     pub bytes: usize,
 }
 
@@ -72,7 +72,7 @@ impl Backlog {
         self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 
-    pub(super) const fn reaches(&self, limits: &Limits) -> bool {
+    pub(super) const fn reaches(&self, limits: &PrinterLimits) -> bool {
         self.messages >= limits.messages || self.bytes >= limits.bytes
     }
 }
@@ -153,7 +153,7 @@ fn detach(deliveries: &mut Vec<Delivery>) {
 
 impl Queue {
     /// Puts messages at the end. Those that are dropped at once are counted only.
-    pub(super) fn push(&mut self, mut deliveries: Vec<Delivery>, overflow: Overflow, limits: &Limits) {
+    pub(super) fn push(&mut self, mut deliveries: Vec<Delivery>, overflow: Overflow, limits: &PrinterLimits) {
         let gone = match overflow {
             Overflow::DropNew => self.admit(&mut deliveries, limits),
             Overflow::Block | Overflow::Exit | Overflow::DropOld => 0,
@@ -178,7 +178,7 @@ impl Queue {
     }
 
     /// Keeps what there is room for, and all that is not QoS 0. Returns how many are dropped.
-    fn admit(&mut self, deliveries: &mut Vec<Delivery>, limits: &Limits) -> u64 {
+    fn admit(&mut self, deliveries: &mut Vec<Delivery>, limits: &PrinterLimits) -> u64 {
         let (before, mut backlog) = (deliveries.len(), self.backlog);
         deliveries.retain(|delivery| {
             let keep = delivery.publish.message.qos != QoS::AtMostOnce || !backlog.reaches(limits);
@@ -193,7 +193,7 @@ impl Queue {
     }
 
     /// Drops the oldest QoS 0 messages until the limits are kept, or no more of them wait.
-    fn drop_oldest(&mut self, limits: &Limits) {
+    fn drop_oldest(&mut self, limits: &PrinterLimits) {
         let over = |backlog: &Backlog| backlog.messages > limits.messages || backlog.bytes > limits.bytes;
         let (mut number, mut index) = self.oldest;
         if number < self.taken {

@@ -33,7 +33,7 @@ fn ui() -> Ui {
 
 fn start(writer: impl Write + Send + 'static, options: PrinterOptions) -> Printer {
     let text = Text::payload(&Presentation::default());
-    Printer::start(Box::new(text), Sink::Writer(Box::new(writer)), options, ui()).expect("a thread")
+    Printer::start(Box::new(text), PrintSink::Writer(Box::new(writer)), options, ui()).expect("a thread")
 }
 
 /// Keeps what is written.
@@ -252,7 +252,7 @@ impl Formatter for Broken {
 
 #[tokio::test]
 async fn a_thread_that_dies_is_noticed() {
-    let sink = Sink::Writer(Box::new(io::sink()));
+    let sink = PrintSink::Writer(Box::new(io::sink()));
     let mut printer =
         Printer::start(Box::new(Broken), sink, PrinterOptions::default(), ui()).expect("a thread");
     printer.push(batch(&["a", "b"]));
@@ -261,7 +261,7 @@ async fn a_thread_that_dies_is_noticed() {
     assert!(printer.finish().await.is_err());
 }
 
-const FEW: Limits = Limits { messages: 3, bytes: usize::MAX };
+const FEW: PrinterLimits = PrinterLimits { messages: 3, bytes: usize::MAX };
 
 /// Starts a printer whose thread is stuck in the write of a first message.
 fn stuck(options: PrinterOptions) -> (Printer, Paper, Receiver<()>, Sender<()>) {
@@ -294,7 +294,7 @@ async fn blocking_takes_all_and_says_when_it_is_full() {
 
 #[tokio::test]
 async fn bytes_fill_it_too() {
-    let limits = Limits { messages: usize::MAX, bytes: 10_000 };
+    let limits = PrinterLimits { messages: usize::MAX, bytes: 10_000 };
     let (mut printer, _paper, _entered, opener) =
         stuck(PrinterOptions { limits, ..PrinterOptions::default() });
     assert!(!printer.is_full());
@@ -385,7 +385,7 @@ async fn what_a_formatter_could_not_print_is_said() {
     let paper = Paper::default();
     let ui = Ui::with_writers("mqt", UiSettings::default(), Box::new(io::sink()), Box::new(paper.clone()));
     let template = crate::output::Template::parse("<%f>").expect("a format");
-    let sink = Sink::Writer(Box::new(io::sink()));
+    let sink = PrintSink::Writer(Box::new(io::sink()));
     let mut printer =
         Printer::start(Box::new(template), sink, PrinterOptions::default(), ui).expect("a thread");
     printer.push(batch(&["abc"]));
@@ -412,7 +412,7 @@ fn heavy(messages: usize, count: usize, qos: QoS) -> Vec<Delivery> {
 
 #[tokio::test]
 async fn properties_fill_it_as_payloads_do() {
-    let limits = Limits { messages: usize::MAX, bytes: 100_000 };
+    let limits = PrinterLimits { messages: usize::MAX, bytes: 100_000 };
     let (mut printer, _paper, _entered, opener) =
         stuck(PrinterOptions { limits, ..PrinterOptions::default() });
     printer.push(heavy(10, 10, QoS::AtMostOnce));
@@ -446,7 +446,7 @@ async fn what_waits_long_lets_go_of_the_buffer_that_it_was_read_into() {
 #[tokio::test]
 async fn nothing_is_left_of_what_is_dropped() {
     for overflow in [Overflow::DropNew, Overflow::DropOld] {
-        let limits = Limits { messages: usize::MAX, bytes: 1_000_000 };
+        let limits = PrinterLimits { messages: usize::MAX, bytes: 1_000_000 };
         let (mut printer, _paper, _entered, opener) =
             stuck(PrinterOptions { limits, overflow, ..PrinterOptions::default() });
         for _ in 0..200 {

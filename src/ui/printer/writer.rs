@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::queue::{Backlog, Batch, MAX_SPARE, MAX_SPARE_ROOM};
-use super::{Flush, PrintError, Progress, Shared, reason};
+use super::{Flush, PrintError, PrintProgress, SharedQueue, reason};
 use crate::output::Formatter;
 use crate::ui::{Ui, lock};
 use mqt_proto::QoS;
@@ -24,7 +24,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(1);
 
 /// The records in the buffer.
 #[derive(Default)]
-struct Records {
+struct PrintedRecords {
     /// Where each ends in the buffer.
     ends: Vec<usize>,
     /// How many messages were dropped behind so many records, ascending.
@@ -34,7 +34,7 @@ struct Records {
     pinned: Backlog,
 }
 
-impl Records {
+impl PrintedRecords {
     fn clear(&mut self) {
         self.ends.clear();
         self.dropped.clear();
@@ -68,11 +68,11 @@ pub(super) struct Writer {
     sink: Box<dyn Write + Send>,
     formatter: Box<dyn Formatter>,
     ui: Ui,
-    shared: Arc<Shared>,
-    progress: watch::Sender<Progress>,
+    shared: Arc<SharedQueue>,
+    progress: watch::Sender<PrintProgress>,
     flush: Flush,
     buffer: Vec<u8>,
-    records: Records,
+    records: PrintedRecords,
 }
 
 enum Next {
@@ -83,7 +83,7 @@ enum Next {
 }
 
 /// So many bytes were written before this happened.
-struct Stopped {
+struct WriterStopped {
     written: usize,
     error: io::Error,
 }
@@ -93,12 +93,12 @@ impl Writer {
         sink: Box<dyn Write + Send>,
         formatter: Box<dyn Formatter>,
         ui: Ui,
-        shared: Arc<Shared>,
-        progress: watch::Sender<Progress>,
+        shared: Arc<SharedQueue>,
+        progress: watch::Sender<PrintProgress>,
         flush: Flush,
     ) -> Self {
         let buffer = Vec::with_capacity(WRITE_SIZE + WRITE_SIZE / 4);
-        Self { sink, formatter, ui, shared, progress, flush, buffer, records: Records::default() }
+        Self { sink, formatter, ui, shared, progress, flush, buffer, records: PrintedRecords::default() }
     }
 
     /// Writes until the queue is closed and empty, or nothing more can be written.
@@ -220,20 +220,20 @@ impl Writer {
         })
     }
 
-    fn write_buffer(&mut self) -> Result<(), Stopped> {
+    fn write_buffer(&mut self) -> Result<(), WriterStopped> {
         let mut written = 0;
         while let Some(rest) = self.buffer.get(written..).filter(|rest| !rest.is_empty()) {
             match self.sink.write(rest) {
-                Ok(0) => return Err(Stopped { written, error: ErrorKind::WriteZero.into() }),
+                Ok(0) => return Err(WriterStopped { written, error: ErrorKind::WriteZero.into() }),
                 Ok(count) => written += count,
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock => thread::sleep(RETRY_DELAY),
-                    _ => return Err(Stopped { written, error }),
+                    _ => return Err(WriterStopped { written, error }),
                 },
             }
         }
         // What a sink has kept back is not written: nothing counts then.
-        self.sink.flush().map_err(|error| Stopped { written: 0, error })
+        self.sink.flush().map_err(|error| WriterStopped { written: 0, error })
     }
 }

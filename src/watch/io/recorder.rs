@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::commands::outlet::Outlet;
 use crate::error::{Failure, Kind};
 use crate::output::{Json, Presentation};
-use crate::ui::{PrinterOptions, Sink, Ui};
+use crate::ui::{PrintSink, PrinterOptions, Ui};
 use mqt_client::error::reason;
 use mqt_process::file;
 
@@ -26,7 +26,7 @@ pub fn record_to(path: &Path, ui: &Ui) -> Result<(Outlet, bool), Failure> {
         file.write_all(b"\n").map_err(failed)?;
     }
     let formatter = Box::new(Json::new(&Presentation::default(), false));
-    let sink = Sink::Writer(Box::new(file));
+    let sink = PrintSink::Writer(Box::new(file));
     let outlet = Outlet::start(formatter, sink, PrinterOptions::default(), ui).map_err(failed)?;
     Ok((outlet, torn))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::commands::objects::{Fetch, Objects};
-use crate::commands::recording::{self, Pace};
+use crate::commands::recording::{self, ReplayPace};
 use crate::config;
 use crate::error::Failure;
 use crate::output::json::{Found, InputPlace, JsonMessage, parse_recorded};
@@ -15,10 +15,10 @@ use mqt_proto::Message;
 use mqt_proto::packet::Publish;
 
 /// A recording that is being shown.
-pub struct Replay {
+pub struct ReplaySource {
     path: PathBuf,
     objects: Objects,
-    pace: Pace,
+    pace: ReplayPace,
     next: Option<(Duration, Instant, Publish)>,
     /// How many lines were left out, for they cannot be replayed.
     skipped: u64,
@@ -32,7 +32,7 @@ pub struct Replay {
     ended: bool,
 }
 
-impl Replay {
+impl ReplaySource {
     /// Opens a recording.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Replay {
         Ok(Self {
             path: replay.file.clone(),
             objects: recording::open(&replay.file)?,
-            pace: Pace::new(replay.speed.factor()),
+            pace: ReplayPace::new(replay.speed.factor()),
             next: None,
             skipped: 0,
             first_fault: None,

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::commands::signals::{Signal, Signals};
 use crate::commands::sleep_until;
 use crate::error::Failure;
-use crate::ui::Reader;
+use crate::ui::OutputReader;
 use crate::watch::BREATH;
-use crate::watch::io::replay::Replay;
+use crate::watch::io::replay::ReplaySource;
 use crate::watch::io::terminal::Screen;
 use crate::watch::io::watcher::{Watcher, came_in, written};
 use crate::watch::state::app::Action;
@@ -17,7 +17,7 @@ use crate::watch::view::summary;
 
 /// How tables look.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Form {
+pub(crate) struct TableForm {
     pub(crate) json: bool,
     pub(crate) top: Option<usize>,
     pub(crate) once: bool,
@@ -27,13 +27,13 @@ impl Watcher<'_> {
     /// Prints tables until a signal, the end of a recording, the first one is enough, or nobody reads them any more.
     pub(crate) async fn as_tables(
         &mut self,
-        form: Form,
+        form: TableForm,
         interval: Duration,
         signals: &mut Signals,
     ) -> Result<Option<Signal>, Failure> {
         let mut due: Option<Instant> = None;
         let mut breath = Instant::now();
-        let reader = Reader::of_stdout();
+        let reader = OutputReader::of_stdout();
         loop {
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
@@ -41,7 +41,7 @@ impl Watcher<'_> {
             if due.is_none() {
                 due = self.since.map(|since| since + interval);
             }
-            let ended = self.replay.as_ref().is_some_and(Replay::is_at_end);
+            let ended = self.replay.as_ref().is_some_and(ReplaySource::is_at_end);
             let now = Instant::now();
             if ended || due.is_some_and(|due| now >= due) {
                 let is_read = self.print(form)?;
@@ -67,7 +67,7 @@ impl Watcher<'_> {
     }
 
     /// Prints a table, and tells whether there is a reader.
-    fn print(&mut self, form: Form) -> Result<bool, Failure> {
+    fn print(&mut self, form: TableForm) -> Result<bool, Failure> {
         const COLUMNS: usize = 120;
         let now = self.now();
         self.app.update(Action::Tick(now));

@@ -18,8 +18,8 @@ use crate::output::sanitize::escape;
 use crate::output::units::Many;
 use crate::ui::Ui;
 use crate::watch::io::recorder::record_to;
-use crate::watch::io::replay::Replay;
-use crate::watch::state::app::{Action, App, Gravity, Link};
+use crate::watch::io::replay::ReplaySource;
+use crate::watch::state::app::{Action, App, Gravity, LinkState};
 use crate::watch::{FOR_EVER, GRACE, SAY_EVERY};
 use mqt_client::{Client, ClientError, SessionChoices};
 use mqt_process::random;
@@ -36,7 +36,7 @@ pub(crate) struct Watcher<'a> {
     pub(crate) talk: Talk<'a>,
     pub(crate) app: App,
     pub(crate) client: Option<Client>,
-    pub(crate) replay: Option<Replay>,
+    pub(crate) replay: Option<ReplaySource>,
     pub(crate) recorder: Option<Outlet>,
     pub(crate) start: Instant,
     /// When the subscriptions were answered, or the first message of a recording came.
@@ -61,7 +61,7 @@ impl<'a> Watcher<'a> {
         match &settings.replay {
             Some(recording) => {
                 source = recording.file.display().to_string();
-                replay = Some(Replay::open(recording)?);
+                replay = Some(ReplaySource::open(recording)?);
                 began = SystemTime::UNIX_EPOCH;
             }
             None => {
@@ -81,7 +81,7 @@ impl<'a> Watcher<'a> {
         app.leave_out(settings.filter_out.clone());
         app.decode = settings.decode;
         if replay.is_some() {
-            app.update(Action::Link(Link::Replay { ended: false }));
+            app.update(Action::Link(LinkState::Replay { ended: false }));
         }
         let mut watcher = Self {
             talk,
@@ -148,7 +148,7 @@ impl<'a> Watcher<'a> {
             let client_id = client.session().client_id();
             self.forsaken += client.session().ledger().open();
             let failure = from_client(&error, self.talk.endpoint(), &client_id);
-            self.app.update(Action::Link(Link::Lost));
+            self.app.update(Action::Link(LinkState::Lost));
             self.app.update(Action::Notice(Gravity::Warning, failure.what.clone()));
             self.failure = Some(failure);
         }
@@ -166,7 +166,7 @@ impl<'a> Watcher<'a> {
             self.app.receive(&publish, u64::try_from(into.as_micros()).unwrap_or(u64::MAX));
         }
         if replay.is_at_end() {
-            self.app.update(Action::Link(Link::Replay { ended: true }));
+            self.app.update(Action::Link(LinkState::Replay { ended: true }));
             self.since.get_or_insert_with(Instant::now);
             let unreadable = replay.is_unreadable();
             if let Some(failure) = replay.failure().cloned() {
@@ -258,15 +258,15 @@ impl<'a> Watcher<'a> {
         let asked = ledger.asked.saturating_sub(ledger.refused);
         self.app.update(Action::Published { asked, confirmed: ledger.confirmed });
         let online = client.session().is_connected();
-        if !online && matches!(self.app.link, Link::Online { .. }) {
-            self.app.update(Action::Link(Link::Lost));
+        if !online && matches!(self.app.link, LinkState::Online { .. }) {
+            self.app.update(Action::Link(LinkState::Lost));
         }
     }
 
     pub(crate) fn connected(&mut self, resumed: bool) {
         let Some(client) = &self.client else { return };
         let version = client.session().version();
-        self.app.update(Action::Link(Link::Online { version, resumed }));
+        self.app.update(Action::Link(LinkState::Online { version, resumed }));
         if !std::mem::replace(&mut self.subscribed, true) {
             let subscriptions = self.subscriptions(version);
             let properties = self.settings.subscribe_properties.clone();
@@ -419,7 +419,7 @@ fn are(count: u64) -> String {
 /// Waits until something has come in.
 pub(crate) async fn came_in(
     client: &mut Option<Client>,
-    replay: &mut Option<Replay>,
+    replay: &mut Option<ReplaySource>,
 ) -> Result<(), ClientError> {
     match (client, replay) {
         (Some(client), _) => client.drive().await,

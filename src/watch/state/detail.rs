@@ -8,10 +8,10 @@ use crate::config::Decode;
 use crate::output::clock::LocalClock;
 use crate::output::sanitize::escape_bytes;
 use crate::output::units::{self, Many};
-use crate::watch::cells::{Role, Span, short};
+use crate::watch::cells::{TextRole, TextSpan, short};
 use crate::watch::state::diff::diff;
-use crate::watch::state::document::{Document, Line, number_at, read};
-use crate::watch::state::store::{Kept, Store, Topic};
+use crate::watch::state::document::{Document, DocumentLine, number_at, read};
+use crate::watch::state::store::{KeptMessage, Store, Topic};
 use crate::watch::state::tree::{NodeId, ROOT};
 use mqt_proto::{Property, PropertyValue};
 
@@ -66,7 +66,7 @@ impl Tab {
 
 /// A number over time.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Series {
+pub struct NumberSeries {
     /// What it is.
     pub name: String,
     /// Seconds before now (not positive), and the number.
@@ -90,9 +90,9 @@ pub struct Detail {
     /// What it shows.
     pub tab: Tab,
     /// The line above.
-    pub head: Vec<Span>,
+    pub head: Vec<TextSpan>,
     /// The lines that show.
-    pub lines: Vec<Line>,
+    pub lines: Vec<DocumentLine>,
     /// The place of the first of them among all.
     pub top: usize,
     /// How many lines there are.
@@ -100,7 +100,7 @@ pub struct Detail {
     /// The line with the cursor, among all.
     pub cursor: Option<usize>,
     /// What the chart shows.
-    pub series: Series,
+    pub series: NumberSeries,
     /// The message in the history that is looked at; `None`: the newest.
     looked_at: Option<u64>,
     /// The message that another one is to be compared with.
@@ -138,7 +138,7 @@ impl Detail {
 
     /// The message that it is about.
     #[must_use]
-    pub fn shown<'a>(&self, topic: &'a Topic) -> Option<&'a Kept> {
+    pub fn shown<'a>(&self, topic: &'a Topic) -> Option<&'a KeptMessage> {
         let looked_at = self.looked_at.and_then(|number| topic.place_of(number));
         looked_at.and_then(|place| topic.history.get(place)).or_else(|| topic.last())
     }
@@ -224,16 +224,19 @@ impl Detail {
         let mut clock_text = |at: u64| local_time(clock, began + Duration::from_micros(at));
         if let Some(kept) = shown {
             let older = topic.and_then(Topic::last).is_some_and(|last| last.number != kept.number);
-            self.head.push(Span::new(clock_text(kept.at), if older { Role::Warning } else { Role::Plain }));
+            self.head.push(TextSpan::new(
+                clock_text(kept.at),
+                if older { TextRole::Warning } else { TextRole::Plain },
+            ));
             if older {
-                self.head.push(Span::new(" not the newest", Role::Warning));
+                self.head.push(TextSpan::new(" not the newest", TextRole::Warning));
             }
             let size = units::Size(kept.length as u64);
             let retain = if kept.retain { " retained" } else { "" };
-            self.head.push(Span::plain(format!(" QoS {}{retain} {size}", kept.qos.level())));
+            self.head.push(TextSpan::plain(format!(" QoS {}{retain} {size}", kept.qos.level())));
             if kept.is_cut() {
                 let part = units::Size(kept.payload.len() as u64);
-                self.head.push(Span::new(format!(" cut to {part}"), Role::Warning));
+                self.head.push(TextSpan::new(format!(" cut to {part}"), TextRole::Warning));
             }
         }
         match (self.tab, topic, shown) {
@@ -244,7 +247,7 @@ impl Detail {
             (_, None, _) => self.scroll_over(no_messages(store, id)),
             (_, Some(_), None) => {
                 let text = ["the messages of this topic had to go:", "--max-memory keeps more"];
-                self.scroll_over(text.map(|line| plain_line(line, Role::Faint)).into());
+                self.scroll_over(text.map(|line| plain_line(line, TextRole::Faint)).into());
             }
             (Tab::Value, Some(_), Some(kept)) => {
                 self.lay_out(id, kept, None, decode, columns);
@@ -257,14 +260,14 @@ impl Detail {
                         if other.number < kept.number { (other, kept) } else { (kept, other) };
                     self.lay_out(id, after, Some(before), decode, columns);
                     let text = format!("{} → {}", clock_text(before.at), clock_text(after.at));
-                    self.head = vec![Span::plain(text)];
+                    self.head = vec![TextSpan::plain(text)];
                     let changes = self.changes.as_deref().unwrap_or_default();
-                    self.head.push(Span::new(format!("  {changes}"), Role::Changed));
+                    self.head.push(TextSpan::new(format!("  {changes}"), TextRole::Changed));
                     self.show_document(false);
                 }
                 None => {
                     let text = "there is no message before this one";
-                    self.scroll_over(vec![plain_line(text, Role::Faint)]);
+                    self.scroll_over(vec![plain_line(text, TextRole::Faint)]);
                 }
             },
             (Tab::History, Some(topic), _) => self.list_history(topic, decode, &mut clock_text),
@@ -274,7 +277,14 @@ impl Detail {
     }
 
     /// Keeps the layout for as long as it shows the same.
-    fn lay_out(&mut self, id: NodeId, kept: &Kept, other: Option<&Kept>, decode: Decode, columns: usize) {
+    fn lay_out(
+        &mut self,
+        id: NodeId,
+        kept: &KeptMessage,
+        other: Option<&KeptMessage>,
+        decode: Decode,
+        columns: usize,
+    ) {
         let other_number = other.map_or(0, |other| other.number);
         let made = Made { id, number: kept.number, other: other_number, decode, columns };
         if self.made == Some(made) {
@@ -300,14 +310,14 @@ impl Detail {
 
     fn show_document(&mut self, with_cursor: bool) {
         if with_cursor {
-            self.head.push(Span::new(format!("  {}", self.document.name), Role::Key));
+            self.head.push(TextSpan::new(format!("  {}", self.document.name), TextRole::Key));
         }
         self.scroll(self.document.lines.len());
         self.lines.extend(self.document.lines.iter().skip(self.top).take(self.height).cloned());
         self.cursor = with_cursor.then_some(self.at);
     }
 
-    fn scroll_over(&mut self, lines: Vec<Line>) {
+    fn scroll_over(&mut self, lines: Vec<DocumentLine>) {
         self.scroll(lines.len());
         self.lines.extend(lines.into_iter().skip(self.top).take(self.height));
     }
@@ -325,7 +335,7 @@ impl Detail {
         self.top = self.top.min(total.saturating_sub(height));
     }
 
-    fn compared_with<'a>(&self, topic: &'a Topic, kept: &Kept) -> Option<&'a Kept> {
+    fn compared_with<'a>(&self, topic: &'a Topic, kept: &KeptMessage) -> Option<&'a KeptMessage> {
         let marked =
             self.marked.filter(|marked| *marked != kept.number).and_then(|marked| topic.place_of(marked));
         let place = marked.or_else(|| topic.place_of(kept.number)?.checked_sub(1))?;
@@ -345,49 +355,49 @@ impl Detail {
         }
         self.scroll(topic.history.len());
         let marked = self.marked;
-        let line = |kept: &Kept| {
+        let line = |kept: &KeptMessage| {
             let (mark, role) = match marked == Some(kept.number) {
-                true => ("*", Role::Warning),
-                false => (" ", Role::Plain),
+                true => ("*", TextRole::Warning),
+                false => (" ", TextRole::Plain),
             };
             let retain = if kept.retain { "R" } else { " " };
             let spans = vec![
-                Span::new(mark, role),
-                Span::new(time(kept.at), Role::Faint),
-                Span::plain(format!(" {}{retain} {:>5} ", kept.qos.level(), short(kept.length as u64))),
-                Span::plain(preview(kept, decode)),
+                TextSpan::new(mark, role),
+                TextSpan::new(time(kept.at), TextRole::Faint),
+                TextSpan::plain(format!(" {}{retain} {:>5} ", kept.qos.level(), short(kept.length as u64))),
+                TextSpan::plain(preview(kept, decode)),
             ];
-            Line { depth: 0, spans, path: None }
+            DocumentLine { depth: 0, spans, path: None }
         };
         self.lines.extend(topic.history.iter().rev().skip(self.top).take(self.height).map(line));
         self.cursor = Some(self.at);
         let (count, all) = (topic.history.len(), topic.messages);
-        self.head = vec![Span::new(
+        self.head = vec![TextSpan::new(
             match all {
                 1 => "the only message".to_owned(),
                 _ => format!("the last {count} of {all} messages"),
             },
-            Role::Faint,
+            TextRole::Faint,
         )];
         if self.marked.is_some() {
-            self.head.push(Span::new("  * marked", Role::Warning));
+            self.head.push(TextSpan::new("  * marked", TextRole::Warning));
         }
     }
 
     fn plot(&mut self, topic: &Topic, decode: Decode, now: u64) {
         self.total = 0;
         let field = self.field.as_deref();
-        let point = |kept: &Kept| {
+        let point = |kept: &KeptMessage| {
             let number = number_at(&kept.payload, kept.content_type(), decode, field)?;
             Some((-(now.saturating_sub(kept.at) as f64) / 1e6, number))
         };
         let points: Vec<(f64, f64)> = topic.history.iter().rev().take(SAMPLE).filter_map(point).collect();
         let name = field.unwrap_or("payload").to_owned();
-        self.head = vec![Span::new(name.clone(), Role::Key)];
+        self.head = vec![TextSpan::new(name.clone(), TextRole::Key)];
         if let Some((_, last)) = points.first() {
             let low = points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
             let high = points.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-            self.head.push(Span::plain(format!(
+            self.head.push(TextSpan::plain(format!(
                 "  {last}   {low} … {high}   {}",
                 Many(points.len() as u64, "value")
             )));
@@ -399,14 +409,14 @@ impl Detail {
                     &["the payloads are no numbers:", "put the cursor on a field of the value", "and press c"]
                 }
             };
-            self.lines.extend(text.iter().map(|line| plain_line(*line, Role::Faint)));
+            self.lines.extend(text.iter().map(|line| plain_line(*line, TextRole::Faint)));
         }
-        self.series = Series { name, points };
+        self.series = NumberSeries { name, points };
     }
 }
 
-fn plain_line(text: impl Into<String>, role: Role) -> Line {
-    Line { depth: 0, spans: vec![Span::new(text, role)], path: None }
+fn plain_line(text: impl Into<String>, role: TextRole) -> DocumentLine {
+    DocumentLine { depth: 0, spans: vec![TextSpan::new(text, role)], path: None }
 }
 
 /// `11:37:41.581`
@@ -418,7 +428,7 @@ fn local_time(clock: &mut LocalClock, time: SystemTime) -> String {
 
 /// The beginning of a payload in one line.
 #[must_use]
-pub fn preview(kept: &Kept, decode: Decode) -> String {
+pub fn preview(kept: &KeptMessage, decode: Decode) -> String {
     let beginning = kept.payload.get(..PREVIEW).unwrap_or(&kept.payload);
     if kept.payload.is_empty() {
         return "(empty)".to_owned();
@@ -438,31 +448,31 @@ pub fn preview(kept: &Kept, decode: Decode) -> String {
     words.map(|word| escape_bytes(word).into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-fn no_messages(store: &Store, id: NodeId) -> Vec<Line> {
+fn no_messages(store: &Store, id: NodeId) -> Vec<DocumentLine> {
     if id == ROOT {
-        return vec![plain_line("waiting for messages", Role::Faint)];
+        return vec![plain_line("waiting for messages", TextRole::Faint)];
     }
     let node = store.tree.node(id);
     let below = if node.topics == 1 { "one topic".to_owned() } else { format!("{} topics", node.topics) };
     vec![
-        plain_line(format!("{below} below this level, which"), Role::Faint),
-        plain_line("has no message of its own", Role::Faint),
+        plain_line(format!("{below} below this level, which"), TextRole::Faint),
+        plain_line("has no message of its own", TextRole::Faint),
     ]
 }
 
-fn row(name: &str, value: impl Into<String>) -> Line {
-    let spans = vec![Span::new(format!("{name:<20}"), Role::Key), Span::plain(value)];
-    Line { depth: 0, spans, path: None }
+fn row(name: &str, value: impl Into<String>) -> DocumentLine {
+    let spans = vec![TextSpan::new(format!("{name:<20}"), TextRole::Key), TextSpan::plain(value)];
+    DocumentLine { depth: 0, spans, path: None }
 }
 
-fn properties(kept: &Kept) -> Vec<Line> {
+fn properties(kept: &KeptMessage) -> Vec<DocumentLine> {
     let mut lines = vec![
         row("QoS", kept.qos.level().to_string()),
         row("retain", if kept.retain { "yes" } else { "no" }),
         row("duplicate", if kept.dup { "yes" } else { "no" }),
     ];
     let Some(properties) = &kept.properties else {
-        lines.push(plain_line("no MQTT 5 properties", Role::Faint));
+        lines.push(plain_line("no MQTT 5 properties", TextRole::Faint));
         return lines;
     };
     for property in properties.iter() {
@@ -474,11 +484,11 @@ fn properties(kept: &Kept) -> Vec<Line> {
             (Property::MessageExpiryInterval(seconds), _) => row("message-expiry", format!("{seconds} s")),
             (Property::UserProperty(name, value), _) => {
                 let spans = vec![
-                    Span::new(format!("{:<20}", "user-property"), Role::Key),
-                    Span::new(format!("{name} = "), Role::Text),
-                    Span::plain(&**value),
+                    TextSpan::new(format!("{:<20}", "user-property"), TextRole::Key),
+                    TextSpan::new(format!("{name} = "), TextRole::Text),
+                    TextSpan::plain(&**value),
                 ];
-                Line { depth: 0, spans, path: None }
+                DocumentLine { depth: 0, spans, path: None }
             }
             (_, PropertyValue::Binary(bytes)) => row(name, escape_bytes(bytes).into_owned()),
             (_, PropertyValue::Text(text)) => row(name, text),
@@ -498,7 +508,7 @@ fn stats(
     topic: Option<&Topic>,
     now: u64,
     time: &mut impl FnMut(u64) -> String,
-) -> Vec<Line> {
+) -> Vec<DocumentLine> {
     let node = store.tree.node(id);
     let mut lines = Vec::new();
     if id == ROOT || node.has_children() {
@@ -515,13 +525,13 @@ fn stats(
     let sample = topic.history.iter().rev().take(SAMPLE);
     let mut sizes: Vec<u64> = sample.clone().map(|kept| kept.length as u64).collect();
     let mut gaps: Vec<u64> = sample.clone().filter_map(|kept| kept.since_last).collect();
-    lines.push(Line::default());
+    lines.push(DocumentLine::default());
     lines.push(plain_line(
         match sizes.len() {
             1 => "of the last message of the topic".to_owned(),
             count => format!("of the last {count} messages of the topic"),
         },
-        Role::Faint,
+        TextRole::Faint,
     ));
     let span = |micros: u64| units::Span(Duration::from_micros(micros)).to_string();
     let size = |bytes: u64| units::Size(bytes).to_string();
@@ -530,7 +540,7 @@ fn stats(
     lines
 }
 
-fn percentiles(name: &str, values: &mut [u64], show: impl Fn(u64) -> String) -> Vec<Line> {
+fn percentiles(name: &str, values: &mut [u64], show: impl Fn(u64) -> String) -> Vec<DocumentLine> {
     if values.is_empty() {
         return Vec::new();
     }

@@ -10,7 +10,7 @@ use crate::config::Decode;
 use crate::output::json::{SyntaxError, Token, scan};
 use crate::output::sanitize::escape_bytes;
 use crate::output::units::Many;
-use crate::watch::cells::{Role, Span, wrap};
+use crate::watch::cells::{TextRole, TextSpan, wrap};
 
 /// Values stand in one another at most so deep; what is deeper is left out.
 const MAX_DEPTH: usize = 64;
@@ -19,16 +19,16 @@ const MAX_LINES: usize = 20_000;
 
 /// A line of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Line {
+pub struct DocumentLine {
     /// How deep it stands.
     pub depth: usize,
     /// What it says.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TextSpan>,
     /// Where its value stands in a tree, as a JSON pointer (RFC 6901).
     pub path: Option<String>,
 }
 
-impl Line {
+impl DocumentLine {
     /// Its text, without the indentation.
     #[cfg(test)]
     pub fn text(&self) -> String {
@@ -44,7 +44,7 @@ pub struct Document {
     /// Why it is not laid out as it should be; its first lines say so too.
     pub fault: Option<String>,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<DocumentLine>,
 }
 
 /// Lays a payload out in lines of so many columns.
@@ -73,8 +73,10 @@ pub fn read(payload: &[u8], content_type: Option<&str>, choice: Decode, columns:
         Some((name, Err(why))) => {
             let fault = format!("not {name}: {why}");
             let told = wrap(&fault, columns).into_iter();
-            let told =
-                told.map(|line| Line { spans: vec![Span::new(line, Role::Warning)], ..Line::default() });
+            let told = told.map(|line| DocumentLine {
+                spans: vec![TextSpan::new(line, TextRole::Warning)],
+                ..DocumentLine::default()
+            });
             let is_text = std::str::from_utf8(payload).is_ok();
             let mut document = if is_text { text(payload, columns) } else { hex(payload, columns) };
             document.lines.splice(0..0, told);
@@ -109,10 +111,13 @@ fn text(payload: &[u8], columns: usize) -> Document {
         Ok(text) => ("text", text.into()),
         Err(_) => ("text, not all UTF-8", escape_bytes(payload)),
     };
-    let line = |text| Line { spans: vec![Span::plain(text)], ..Line::default() };
-    let mut lines: Vec<Line> = wrap(&text, columns).into_iter().take(MAX_LINES).map(line).collect();
+    let line = |text| DocumentLine { spans: vec![TextSpan::plain(text)], ..DocumentLine::default() };
+    let mut lines: Vec<DocumentLine> = wrap(&text, columns).into_iter().take(MAX_LINES).map(line).collect();
     if payload.is_empty() {
-        lines = vec![Line { spans: vec![Span::new("(empty)", Role::Faint)], ..Line::default() }];
+        lines = vec![DocumentLine {
+            spans: vec![TextSpan::new("(empty)", TextRole::Faint)],
+            ..DocumentLine::default()
+        }];
     }
     Document { name, fault: None, lines }
 }
@@ -132,11 +137,11 @@ fn hex(payload: &[u8], columns: usize) -> Document {
             }
         }
         let spans = vec![
-            Span::new(format!("{:06x}  ", row * wide), Role::Faint),
-            Span::plain(digits),
-            Span::new(format!(" {characters}"), Role::Text),
+            TextSpan::new(format!("{:06x}  ", row * wide), TextRole::Faint),
+            TextSpan::plain(digits),
+            TextSpan::new(format!(" {characters}"), TextRole::Text),
         ];
-        Line { spans, ..Line::default() }
+        DocumentLine { spans, ..DocumentLine::default() }
     };
     let lines = payload.chunks(wide).take(MAX_LINES).enumerate().map(line).collect();
     Document { name: "bytes", fault: None, lines }
@@ -144,17 +149,17 @@ fn hex(payload: &[u8], columns: usize) -> Document {
 
 /// Collects the lines of a tree.
 #[derive(Default)]
-struct Tree {
-    lines: Vec<Line>,
+struct ValueTree {
+    lines: Vec<DocumentLine>,
     /// What is open, with the length of the path that leads to it: `Some` counts the elements of an array.
     open: Vec<(usize, Option<usize>)>,
     path: String,
-    key: Option<Span>,
+    key: Option<TextSpan>,
     cut: bool,
 }
 
-impl Tree {
-    fn key(&mut self, shown: Span, name: &str) {
+impl ValueTree {
+    fn key(&mut self, shown: TextSpan, name: &str) {
         let length = self.open.last().map_or(0, |(length, _)| *length);
         self.path.truncate(length);
         self.path.push('/');
@@ -170,7 +175,7 @@ impl Tree {
         }
     }
 
-    fn value(&mut self, text: impl Into<String>, role: Role) {
+    fn value(&mut self, text: impl Into<String>, role: TextRole) {
         if self.lines.len() >= MAX_LINES {
             self.cut = true;
             return;
@@ -180,12 +185,12 @@ impl Tree {
             key.text.push_str(": ");
             spans.push(key);
         }
-        spans.push(Span::new(text, role));
-        self.lines.push(Line { depth: self.open.len(), spans, path: Some(self.path.clone()) });
+        spans.push(TextSpan::new(text, role));
+        self.lines.push(DocumentLine { depth: self.open.len(), spans, path: Some(self.path.clone()) });
     }
 
     fn begin(&mut self, is_array: bool) {
-        self.value(if is_array { "[" } else { "{" }, Role::Plain);
+        self.value(if is_array { "[" } else { "{" }, TextRole::Plain);
         self.open.push((self.path.len(), is_array.then_some(0)));
     }
 
@@ -193,7 +198,8 @@ impl Tree {
         let Some((length, elements)) = self.open.pop() else { return };
         self.path.truncate(length);
         let (bracket, both) = if elements.is_some() { ("]", "[]") } else { ("}", "{}") };
-        let opened = |line: &Line| line.depth == self.open.len() && line.path.as_deref() == Some(&self.path);
+        let opened =
+            |line: &DocumentLine| line.depth == self.open.len() && line.path.as_deref() == Some(&self.path);
         // Nothing came in between.
         if let Some(last) = self.lines.last_mut().filter(|line| opened(line))
             && let Some(span) = last.spans.last_mut().filter(|span| matches!(span.text.as_str(), "[" | "{"))
@@ -202,32 +208,32 @@ impl Tree {
             return;
         }
         if self.lines.len() < MAX_LINES {
-            let spans = vec![Span::plain(bracket)];
-            self.lines.push(Line { depth: self.open.len(), spans, path: None });
+            let spans = vec![TextSpan::plain(bracket)];
+            self.lines.push(DocumentLine { depth: self.open.len(), spans, path: None });
         }
     }
 
-    fn finish(mut self) -> Vec<Line> {
+    fn finish(mut self) -> Vec<DocumentLine> {
         if self.cut {
-            let spans = vec![Span::new(format!("… after {MAX_LINES} lines"), Role::Warning)];
-            self.lines.push(Line { depth: 0, spans, path: None });
+            let spans = vec![TextSpan::new(format!("… after {MAX_LINES} lines"), TextRole::Warning)];
+            self.lines.push(DocumentLine { depth: 0, spans, path: None });
         }
         self.lines
     }
 }
 
-fn json(payload: &[u8]) -> Result<Vec<Line>, String> {
+fn json(payload: &[u8]) -> Result<Vec<DocumentLine>, String> {
     let text = std::str::from_utf8(payload).map_err(|error| error.to_string())?;
-    let mut tree = Tree::default();
+    let mut tree = ValueTree::default();
     scan(text, &mut |token| match token {
         Token::BeginObject => tree.begin(false),
         Token::BeginArray => tree.begin(true),
         Token::EndObject | Token::EndArray => tree.end(),
         Token::Element => tree.element(),
-        Token::Key(key) => tree.key(Span::new(format!("\"{key}\""), Role::Key), &key),
-        Token::String(text) => tree.value(format!("\"{text}\""), Role::Text),
-        Token::Number(number) => tree.value(number, Role::Number),
-        Token::Literal(literal) => tree.value(literal, Role::Literal),
+        Token::Key(key) => tree.key(TextSpan::new(format!("\"{key}\""), TextRole::Key), &key),
+        Token::String(text) => tree.value(format!("\"{text}\""), TextRole::Text),
+        Token::Number(number) => tree.value(number, TextRole::Number),
+        Token::Literal(literal) => tree.value(literal, TextRole::Literal),
     })
     .map_err(|SyntaxError { at, expected }| format!("{expected} expected at byte {at}"))?;
     Ok(tree.finish())
@@ -248,37 +254,37 @@ fn bytes_text(bytes: &[u8]) -> String {
     text
 }
 
-fn message_pack(payload: &[u8]) -> Result<Vec<Line>, String> {
+fn message_pack(payload: &[u8]) -> Result<Vec<DocumentLine>, String> {
     let mut rest = payload;
     let value =
         rmpv::decode::read_value_with_max_depth(&mut rest, MAX_DEPTH).map_err(|error| error.to_string())?;
-    let mut tree = Tree::default();
+    let mut tree = ValueTree::default();
     push_message_pack(&value, &mut tree);
     Ok(with_rest(tree.finish(), rest.len()))
 }
 
-fn with_rest(mut lines: Vec<Line>, rest: usize) -> Vec<Line> {
+fn with_rest(mut lines: Vec<DocumentLine>, rest: usize) -> Vec<DocumentLine> {
     if rest > 0 {
-        let spans = vec![Span::new(format!("{rest} bytes follow the value"), Role::Warning)];
-        lines.push(Line { depth: 0, spans, path: None });
+        let spans = vec![TextSpan::new(format!("{rest} bytes follow the value"), TextRole::Warning)];
+        lines.push(DocumentLine { depth: 0, spans, path: None });
     }
     lines
 }
 
-fn push_message_pack(value: &rmpv::Value, tree: &mut Tree) {
+fn push_message_pack(value: &rmpv::Value, tree: &mut ValueTree) {
     use rmpv::Value;
     match value {
-        Value::Nil => tree.value("null", Role::Literal),
-        Value::Boolean(flag) => tree.value(flag.to_string(), Role::Literal),
-        Value::Integer(number) => tree.value(number.to_string(), Role::Number),
-        Value::F32(number) => tree.value(number.to_string(), Role::Number),
-        Value::F64(number) => tree.value(number.to_string(), Role::Number),
+        Value::Nil => tree.value("null", TextRole::Literal),
+        Value::Boolean(flag) => tree.value(flag.to_string(), TextRole::Literal),
+        Value::Integer(number) => tree.value(number.to_string(), TextRole::Number),
+        Value::F32(number) => tree.value(number.to_string(), TextRole::Number),
+        Value::F64(number) => tree.value(number.to_string(), TextRole::Number),
         Value::String(text) => match text.as_str() {
-            Some(text) => tree.value(format!("\"{text}\""), Role::Text),
-            None => tree.value(bytes_text(text.as_bytes()), Role::Text),
+            Some(text) => tree.value(format!("\"{text}\""), TextRole::Text),
+            None => tree.value(bytes_text(text.as_bytes()), TextRole::Text),
         },
-        Value::Binary(bytes) => tree.value(bytes_text(bytes), Role::Text),
-        Value::Ext(kind, bytes) => tree.value(format!("ext({kind}) {}", bytes_text(bytes)), Role::Text),
+        Value::Binary(bytes) => tree.value(bytes_text(bytes), TextRole::Text),
+        Value::Ext(kind, bytes) => tree.value(format!("ext({kind}) {}", bytes_text(bytes)), TextRole::Text),
         Value::Array(elements) => {
             tree.begin(true);
             for element in elements {
@@ -291,7 +297,7 @@ fn push_message_pack(value: &rmpv::Value, tree: &mut Tree) {
             tree.begin(false);
             for (key, value) in members {
                 let name = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-                tree.key(Span::new(key.to_string(), Role::Key), &name);
+                tree.key(TextSpan::new(key.to_string(), TextRole::Key), &name);
                 push_message_pack(value, tree);
             }
             tree.end();
@@ -299,7 +305,7 @@ fn push_message_pack(value: &rmpv::Value, tree: &mut Tree) {
     }
 }
 
-fn cbor(payload: &[u8]) -> Result<Vec<Line>, String> {
+fn cbor(payload: &[u8]) -> Result<Vec<DocumentLine>, String> {
     let mut rest = payload;
     let value: ciborium::Value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
         .map_err(|error| match error {
@@ -308,12 +314,12 @@ fn cbor(payload: &[u8]) -> Result<Vec<Line>, String> {
             ciborium::de::Error::RecursionLimitExceeded => format!("nested deeper than {MAX_DEPTH}"),
             ciborium::de::Error::Semantic(_, why) => why,
         })?;
-    let mut tree = Tree::default();
+    let mut tree = ValueTree::default();
     push_cbor(&value, &mut tree);
     Ok(with_rest(tree.finish(), rest.len()))
 }
 
-fn push_cbor(value: &ciborium::Value, tree: &mut Tree) {
+fn push_cbor(value: &ciborium::Value, tree: &mut ValueTree) {
     use ciborium::Value;
     match value {
         Value::Array(elements) => {
@@ -329,7 +335,7 @@ fn push_cbor(value: &ciborium::Value, tree: &mut Tree) {
             for (key, value) in members {
                 let (shown, _) = cbor_scalar(key);
                 let name = key.as_text().map_or_else(|| shown.clone(), str::to_owned);
-                tree.key(Span::new(shown, Role::Key), &name);
+                tree.key(TextSpan::new(shown, TextRole::Key), &name);
                 push_cbor(value, tree);
             }
             tree.end();
@@ -342,22 +348,22 @@ fn push_cbor(value: &ciborium::Value, tree: &mut Tree) {
     }
 }
 
-fn cbor_scalar(value: &ciborium::Value) -> (String, Role) {
+fn cbor_scalar(value: &ciborium::Value) -> (String, TextRole) {
     use ciborium::Value;
     match value {
-        Value::Null => ("null".to_owned(), Role::Literal),
-        Value::Bool(flag) => (flag.to_string(), Role::Literal),
-        Value::Integer(number) => (i128::from(*number).to_string(), Role::Number),
-        Value::Float(number) => (number.to_string(), Role::Number),
-        Value::Text(text) => (format!("\"{text}\""), Role::Text),
-        Value::Bytes(bytes) => (bytes_text(bytes), Role::Text),
+        Value::Null => ("null".to_owned(), TextRole::Literal),
+        Value::Bool(flag) => (flag.to_string(), TextRole::Literal),
+        Value::Integer(number) => (i128::from(*number).to_string(), TextRole::Number),
+        Value::Float(number) => (number.to_string(), TextRole::Number),
+        Value::Text(text) => (format!("\"{text}\""), TextRole::Text),
+        Value::Bytes(bytes) => (bytes_text(bytes), TextRole::Text),
         Value::Tag(tag, inner) => {
             let (text, role) = cbor_scalar(inner);
             (format!("{tag}({text})"), role)
         }
-        Value::Array(elements) => (format!("[{}]", Many(elements.len() as u64, "element")), Role::Plain),
-        Value::Map(members) => (format!("{{{}}}", Many(members.len() as u64, "member")), Role::Plain),
-        _ => ("?".to_owned(), Role::Faint),
+        Value::Array(elements) => (format!("[{}]", Many(elements.len() as u64, "element")), TextRole::Plain),
+        Value::Map(members) => (format!("{{{}}}", Many(members.len() as u64, "member")), TextRole::Plain),
+        _ => ("?".to_owned(), TextRole::Faint),
     }
 }
 
@@ -377,11 +383,13 @@ pub fn number_at(
     let line = document.lines.iter().find(|line| line.path.as_deref() == Some(path))?;
     let value = line.spans.last()?;
     match (value.role, value.text.as_str()) {
-        (Role::Number, text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
-        (Role::Literal, "true") => Some(1.0),
-        (Role::Literal, "false") => Some(0.0),
+        (TextRole::Number, text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+        (TextRole::Literal, "true") => Some(1.0),
+        (TextRole::Literal, "false") => Some(0.0),
         // Many devices send numbers in quotation marks.
-        (Role::Text, text) => text.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite()),
+        (TextRole::Text, text) => {
+            text.trim_matches('"').parse().ok().filter(|number: &f64| number.is_finite())
+        }
         _ => None,
     }
 }

@@ -117,11 +117,11 @@ impl Filter {
 
 /// What `/` looks for: a word or a `/regex/` in topics.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub struct TopicSearch {
     pattern: Pattern,
 }
 
-impl Search {
+impl TopicSearch {
     /// Understands what was typed; a regular expression begins with a slash.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ mod tests {
     fn a_bad_regular_expression_is_told() {
         assert!(Filter::parse("/(/").is_err());
         assert!(Filter::parse("/(((a{1000}){1000}){1000})/").is_err());
-        assert!(Search::parse("/[/").is_err());
-        assert!(Search::parse("x").unwrap().matches("aXb"));
+        assert!(TopicSearch::parse("/[/").is_err());
+        assert!(TopicSearch::parse("x").unwrap().matches("aXb"));
     }
 }

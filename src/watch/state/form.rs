@@ -8,7 +8,7 @@ use mqt_proto::{Message, Properties, Property, PropertyKind, QoS, TopicName};
 
 /// The places of the form, from top to bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Field {
+pub enum FormField {
     /// The topic.
     Topic,
     /// The payload.
@@ -22,7 +22,7 @@ pub enum Field {
 
 /// What a payload is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Payload {
+pub enum FormPayload {
     /// Typed text.
     Text(Edit),
     /// Bytes of a message that are no text.
@@ -31,13 +31,13 @@ pub enum Payload {
 
 /// A message that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
+pub struct PublishForm {
     /// Where typing goes.
-    pub field: Field,
+    pub field: FormField,
     /// The topic.
     pub topic: Edit,
     /// The payload.
-    pub payload: Payload,
+    pub payload: FormPayload,
     /// The quality of service.
     pub qos: QoS,
     /// The RETAIN flag.
@@ -52,7 +52,7 @@ pub struct Form {
 
 /// What a key came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FormOutcome {
     /// The form stays.
     Open,
     /// It is gone.
@@ -66,14 +66,14 @@ pub enum Outcome {
     },
 }
 
-impl Form {
+impl PublishForm {
     /// For a topic; with a message, its payload and flags too.
     #[must_use]
     pub fn new(topic: &str, message: Option<&Message>) -> Self {
         let mut form = Self {
-            field: if topic.is_empty() { Field::Topic } else { Field::Payload },
+            field: if topic.is_empty() { FormField::Topic } else { FormField::Payload },
             topic: Edit::new(topic),
-            payload: Payload::Text(Edit::default()),
+            payload: FormPayload::Text(Edit::default()),
             qos: QoS::default(),
             retain: false,
             properties: Properties::new(),
@@ -82,8 +82,8 @@ impl Form {
         };
         if let Some(message) = message {
             form.payload = match std::str::from_utf8(&message.payload) {
-                Ok(text) => Payload::Text(Edit::new(text)),
-                Err(_) => Payload::Bytes(message.payload.clone()),
+                Ok(text) => FormPayload::Text(Edit::new(text)),
+                Err(_) => FormPayload::Bytes(message.payload.clone()),
             };
             (form.qos, form.retain) = (message.qos, message.retain);
             form.properties = message.properties.clone();
@@ -97,41 +97,41 @@ impl Form {
     /// Puts pasted text in.
     pub fn paste(&mut self, text: &str) {
         match (self.field, &mut self.payload) {
-            (Field::Topic, _) => self.topic.insert(text.trim_end_matches(['\r', '\n'])),
-            (Field::Payload, Payload::Text(edit)) => {
+            (FormField::Topic, _) => self.topic.insert(text.trim_end_matches(['\r', '\n'])),
+            (FormField::Payload, FormPayload::Text(edit)) => {
                 edit.insert(&text.replace("\r\n", "\n").replace('\r', "\n"))
             }
-            (Field::Payload, Payload::Bytes(_)) => self.payload = Payload::Text(Edit::new(text)),
+            (FormField::Payload, FormPayload::Bytes(_)) => self.payload = FormPayload::Text(Edit::new(text)),
             _ => {}
         }
     }
 
     /// Does what a key says.
-    pub fn key(&mut self, key: KeyEvent) -> Outcome {
+    pub fn key(&mut self, key: KeyEvent) -> FormOutcome {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match key.code {
-            KeyCode::Esc => return Outcome::Closed,
-            KeyCode::Char('c') if control => return Outcome::Closed,
-            KeyCode::Char('p') if control => return Outcome::Recall { older: true },
-            KeyCode::Char('n') if control => return Outcome::Recall { older: false },
+            KeyCode::Esc => return FormOutcome::Closed,
+            KeyCode::Char('c') if control => return FormOutcome::Closed,
+            KeyCode::Char('p') if control => return FormOutcome::Recall { older: true },
+            KeyCode::Char('n') if control => return FormOutcome::Recall { older: false },
             KeyCode::Char('x') if control => self.properties = Properties::new(),
             KeyCode::Enter if alt => self.line_feed(),
             // What Ctrl-J is without the terminal's raw mode, and what some terminals send for Alt-Enter.
             KeyCode::Char('j') if control => self.line_feed(),
             KeyCode::Enter => match self.message() {
-                Ok(message) => return Outcome::Send(message),
+                Ok(message) => return FormOutcome::Send(message),
                 Err(why) => self.fault = Some(why),
             },
             KeyCode::Tab | KeyCode::Down => self.field = self.next(),
             KeyCode::BackTab | KeyCode::Up => self.field = self.previous(),
             _ => self.type_key(key),
         }
-        Outcome::Open
+        FormOutcome::Open
     }
 
     fn line_feed(&mut self) {
-        if let (Field::Payload, Payload::Text(edit)) = (self.field, &mut self.payload) {
+        if let (FormField::Payload, FormPayload::Text(edit)) = (self.field, &mut self.payload) {
             edit.insert("\n");
         }
     }
@@ -139,21 +139,21 @@ impl Form {
     fn type_key(&mut self, key: KeyEvent) {
         self.fault = None;
         match self.field {
-            Field::Topic => {
+            FormField::Topic => {
                 self.topic.key(key);
             }
-            Field::Payload => match &mut self.payload {
-                Payload::Text(edit) => {
+            FormField::Payload => match &mut self.payload {
+                FormPayload::Text(edit) => {
                     edit.key(key);
                 }
-                Payload::Bytes(_) => {
+                FormPayload::Bytes(_) => {
                     let mut edit = Edit::default();
                     if edit.key(key) {
-                        self.payload = Payload::Text(edit);
+                        self.payload = FormPayload::Text(edit);
                     }
                 }
             },
-            Field::QoS => match key.code {
+            FormField::QoS => match key.code {
                 KeyCode::Char(digit @ '0'..='2') => {
                     self.qos = QoS::from_level(digit as u8 - b'0').unwrap_or_default();
                 }
@@ -165,7 +165,7 @@ impl Form {
                 }
                 _ => {}
             },
-            Field::Retain => {
+            FormField::Retain => {
                 if matches!(key.code, KeyCode::Char(' ') | KeyCode::Left | KeyCode::Right) {
                     self.retain = !self.retain;
                 }
@@ -173,21 +173,21 @@ impl Form {
         }
     }
 
-    fn next(&self) -> Field {
+    fn next(&self) -> FormField {
         match self.field {
-            Field::Topic => Field::Payload,
-            Field::Payload => Field::QoS,
-            Field::QoS => Field::Retain,
-            Field::Retain => Field::Topic,
+            FormField::Topic => FormField::Payload,
+            FormField::Payload => FormField::QoS,
+            FormField::QoS => FormField::Retain,
+            FormField::Retain => FormField::Topic,
         }
     }
 
-    fn previous(&self) -> Field {
+    fn previous(&self) -> FormField {
         match self.field {
-            Field::Topic => Field::Retain,
-            Field::Payload => Field::Topic,
-            Field::QoS => Field::Payload,
-            Field::Retain => Field::QoS,
+            FormField::Topic => FormField::Retain,
+            FormField::Payload => FormField::Topic,
+            FormField::QoS => FormField::Payload,
+            FormField::Retain => FormField::QoS,
         }
     }
 
@@ -197,8 +197,8 @@ impl Form {
         Ok(Message {
             topic,
             payload: match &self.payload {
-                Payload::Text(edit) => Bytes::copy_from_slice(edit.text().as_bytes()),
-                Payload::Bytes(bytes) => bytes.clone(),
+                FormPayload::Text(edit) => Bytes::copy_from_slice(edit.text().as_bytes()),
+                FormPayload::Bytes(bytes) => bytes.clone(),
             },
             qos: self.qos,
             retain: self.retain,
@@ -217,13 +217,13 @@ impl Form {
 mod tests {
     use super::*;
 
-    fn press(form: &mut Form, code: KeyCode) -> Outcome {
+    fn press(form: &mut PublishForm, code: KeyCode) -> FormOutcome {
         form.key(KeyEvent::new(code, KeyModifiers::NONE))
     }
 
     #[test]
     fn a_form_becomes_a_message() {
-        let mut form = Form::new("", None);
+        let mut form = PublishForm::new("", None);
         for character in "a/b".chars() {
             press(&mut form, KeyCode::Char(character));
         }
@@ -233,17 +233,17 @@ mod tests {
         press(&mut form, KeyCode::Char('1'));
         press(&mut form, KeyCode::Tab);
         press(&mut form, KeyCode::Char(' '));
-        let Outcome::Send(message) = press(&mut form, KeyCode::Enter) else { panic!("{form:?}") };
+        let FormOutcome::Send(message) = press(&mut form, KeyCode::Enter) else { panic!("{form:?}") };
         assert_eq!((&*message.topic, &*message.payload), ("a/b", &b"x\ny"[..]));
         assert_eq!((message.qos, message.retain), (QoS::AtLeastOnce, true));
     }
 
     #[test]
     fn a_wrong_topic_is_told_and_not_sent() {
-        let mut form = Form::new("a/#", None);
-        assert_eq!(press(&mut form, KeyCode::Enter), Outcome::Open);
+        let mut form = PublishForm::new("a/#", None);
+        assert_eq!(press(&mut form, KeyCode::Enter), FormOutcome::Open);
         assert!(form.fault.is_some());
-        assert_eq!(press(&mut form, KeyCode::Esc), Outcome::Closed);
+        assert_eq!(press(&mut form, KeyCode::Esc), FormOutcome::Closed);
     }
 
     #[test]
@@ -257,11 +257,11 @@ mod tests {
             ]),
             ..Message::default()
         };
-        let mut form = Form::new("a", Some(&message));
+        let mut form = PublishForm::new("a", Some(&message));
         assert_eq!(form.property_names(), ["content-type"]);
-        let Outcome::Send(sent) = press(&mut form, KeyCode::Enter) else { panic!("{form:?}") };
+        let FormOutcome::Send(sent) = press(&mut form, KeyCode::Enter) else { panic!("{form:?}") };
         assert_eq!(&*sent.payload, b"\xff\x00");
         press(&mut form, KeyCode::Char('x'));
-        assert_eq!(form.payload, Payload::Text(Edit::new("x")));
+        assert_eq!(form.payload, FormPayload::Text(Edit::new("x")));
     }
 }

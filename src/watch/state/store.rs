@@ -7,13 +7,13 @@ use bytes::Bytes;
 
 use crate::config::{Decode, WatchLimits};
 use crate::watch::state::filter::Filter;
-use crate::watch::state::tree::{NodeId, Order, ROOT, Tree};
+use crate::watch::state::tree::{NodeId, ROOT, SortOrder, TopicTree};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, Properties, QoS, TopicName};
 
 /// What a kept message takes besides its payload and properties, in bytes: its places in two queues that are
 /// half full at worst, and the allocation.
-const MESSAGE_COST: usize = size_of::<Kept>() * 3 / 2 + size_of::<(NodeId, u64)>() * 3 + 16;
+const MESSAGE_COST: usize = size_of::<KeptMessage>() * 3 / 2 + size_of::<(NodeId, u64)>() * 3 + 16;
 /// What properties take besides the list and its texts: themselves, and three allocations.
 const PROPERTIES_COST: usize = size_of::<Properties>() + 80;
 /// What a topic takes besides its nodes in the tree.
@@ -21,7 +21,7 @@ const TOPIC_COST: usize = 160;
 
 /// A message as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptMessage {
     /// Its number, counting all messages from 1 on.
     pub number: u64,
     /// When it came, in microseconds.
@@ -42,7 +42,7 @@ pub struct Kept {
     pub properties: Option<Box<Properties>>,
 }
 
-impl Kept {
+impl KeptMessage {
     /// A copy that holds on to nothing of the buffer that the packet was read into.
     #[must_use]
     pub fn new(publish: &Publish, at: u64, at_most: usize) -> Self {
@@ -98,7 +98,7 @@ impl Kept {
 #[derive(Debug, Default)]
 pub struct Topic {
     /// The last messages, the oldest first. Empty when there was no room for them.
-    pub history: VecDeque<Kept>,
+    pub history: VecDeque<KeptMessage>,
     /// Messages of the topic.
     pub messages: u64,
     /// The broker has a retained message for it, as far as is known.
@@ -111,7 +111,7 @@ pub struct Topic {
 impl Topic {
     /// The last message, where it is kept.
     #[must_use]
-    pub fn last(&self) -> Option<&Kept> {
+    pub fn last(&self) -> Option<&KeptMessage> {
         self.history.back()
     }
 
@@ -140,7 +140,7 @@ pub struct Dropped {
 #[derive(Debug, Default)]
 pub struct Store {
     /// The topics in order.
-    pub tree: Tree,
+    pub tree: TopicTree,
     topics: HashMap<NodeId, Topic>,
     limits: WatchLimits,
     /// Kept messages, the oldest first; those that have left their topic's history are still in it.
@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// Takes a message in.
-    pub fn add(&mut self, topic: &str, mut kept: Kept) {
+    pub fn add(&mut self, topic: &str, mut kept: KeptMessage) {
         let now = kept.at;
         let known = self.tree.find(topic).filter(|id| self.topics.contains_key(id));
         if known.is_none() && !self.has_room_for(topic) {
@@ -262,7 +262,7 @@ impl Store {
 
     /// Topics leave a quarter of the memory to the messages.
     fn has_room_for(&self, topic: &str) -> bool {
-        let topics = self.tree.cost() + self.topics.len() * TOPIC_COST + Tree::cost_of(topic);
+        let topics = self.tree.cost() + self.topics.len() * TOPIC_COST + TopicTree::cost_of(topic);
         self.topics.len() < self.limits.topics && topics < self.limits.memory / 4 * 3
     }
 
@@ -330,7 +330,7 @@ impl Store {
     }
 
     /// Orders siblings anew.
-    pub fn set_order(&mut self, order: Order) {
+    pub fn set_order(&mut self, order: SortOrder) {
         self.tree.set_order(order);
     }
 }
@@ -350,7 +350,7 @@ mod tests {
     }
 
     fn add(store: &mut Store, topic: &str, payload: &[u8], at: u64) {
-        let kept = Kept::new(&publish(topic, payload, false), at, store.limits().payload);
+        let kept = KeptMessage::new(&publish(topic, payload, false), at, store.limits().payload);
         store.add(topic, kept);
     }
 
@@ -386,7 +386,7 @@ mod tests {
         assert!(store.order.len() <= 2 * store.kept + 1_024);
         let kept: usize = store.topics().map(|(_, topic)| topic.history.len()).sum();
         assert_eq!(kept, store.kept);
-        let costs: usize = store.topics().flat_map(|(_, topic)| &topic.history).map(Kept::cost).sum();
+        let costs: usize = store.topics().flat_map(|(_, topic)| &topic.history).map(KeptMessage::cost).sum();
         assert_eq!(store.cost, costs + 50 * TOPIC_COST);
         // The newest are still there.
         assert_eq!(topic(&store, "t/49").last().unwrap().number, 20_000);
@@ -430,7 +430,7 @@ mod tests {
     fn retained_messages_are_known_until_they_are_cleared() {
         let mut store = Store::new(WatchLimits::default());
         let put = |store: &mut Store, payload: &[u8], retain| {
-            let kept = Kept::new(&publish("a/b", payload, retain), 0, 100);
+            let kept = KeptMessage::new(&publish("a/b", payload, retain), 0, 100);
             store.add("a/b", kept);
         };
         put(&mut store, b"x", true);

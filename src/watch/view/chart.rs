@@ -3,14 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::watch::cells::{Role, put, short_age};
-use crate::watch::state::detail::Series;
+use crate::watch::cells::{TextRole, put, short_age};
+use crate::watch::state::detail::NumberSeries;
 use crate::watch::view::Theme;
 
 /// The columns for the numbers on the left.
 const LABELS: u16 = 10;
 
-pub(crate) fn draw(series: &Series, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(series: &NumberSeries, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.width < LABELS + 4 || area.height < 4 {
         return;
     }
@@ -53,9 +53,9 @@ pub(crate) fn draw(series: &Series, theme: Theme, area: Rect, buffer: &mut Buffe
         let x = plot.x + (cell % usize::from(plot.width)) as u16;
         let y = plot.y + (cell / usize::from(plot.width)) as u16;
         let character = char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' ');
-        put(buffer, x, y, 1, character.encode_utf8(&mut [0; 4]), theme.style(Role::Number));
+        put(buffer, x, y, 1, character.encode_utf8(&mut [0; 4]), theme.style(TextRole::Number));
     }
-    let faint = theme.style(Role::Faint);
+    let faint = theme.style(TextRole::Faint);
     let rows =
         [(plot.y, high), (plot.y + plot.height / 2, f64::midpoint(low, high)), (plot.bottom() - 1, low)];
     for (y, value) in rows {

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use crate::watch::cells::{Role, put, width};
+use crate::watch::cells::{TextRole, put, width};
 use crate::watch::state::app::{App, Clearing};
-use crate::watch::state::form::{Field, Form, Payload};
+use crate::watch::state::form::{FormField, FormPayload, PublishForm};
 use crate::watch::view::{Theme, hints, put_edit};
 
 /// An empty box in the middle; returns what is inside of its border. Of the hints in its foot, which have two spaces
@@ -18,7 +18,7 @@ fn frame(title: &str, foot: &str, size: (u16, u16), theme: Theme, body: Rect, bu
         return Rect::new(area.x, area.y, 0, 0);
     }
     blank(area, buffer);
-    let style = theme.style(Role::Plain);
+    let style = theme.style(TextRole::Plain);
     let inner = wide - 2;
     let line = "─".repeat(usize::from(inner));
     for (y, left, right) in [(area.top(), "┌", "┐"), (area.bottom() - 1, "└", "┘")] {
@@ -36,13 +36,13 @@ fn frame(title: &str, foot: &str, size: (u16, u16), theme: Theme, body: Rect, bu
         area.y,
         inner.saturating_sub(2),
         &format!(" {title} "),
-        theme.style(Role::Strong),
+        theme.style(TextRole::Strong),
     );
     let room = inner.saturating_sub(2);
     let foot = hints(foot.split("  "), usize::from(room).saturating_sub(2));
     if !foot.is_empty() {
         let foot = format!(" {foot} ");
-        put(buffer, area.x + 2, area.bottom() - 1, room, &foot, theme.style(Role::Faint));
+        put(buffer, area.x + 2, area.bottom() - 1, room, &foot, theme.style(TextRole::Faint));
     }
     Rect::new(area.x + 2, area.y + 1, wide.saturating_sub(4), tall - 2)
 }
@@ -57,30 +57,30 @@ fn blank(area: Rect, buffer: &mut Buffer) {
     }
 }
 
-pub(crate) fn publish(app: &App, form: &Form, theme: Theme, body: Rect, buffer: &mut Buffer) {
+pub(crate) fn publish(app: &App, form: &PublishForm, theme: Theme, body: Rect, buffer: &mut Buffer) {
     let foot = "Enter send  Esc close  Tab next  Alt-Enter new line  Ctrl-P sent before";
     let tall = body.height.min(18);
     let area = frame("publish", foot, (90, tall), theme, body, buffer);
     if area.height < 7 || area.width < 20 {
         return;
     }
-    let label = |field: Field| {
-        let style = theme.style(Role::Key);
+    let label = |field: FormField| {
+        let style = theme.style(TextRole::Key);
         if form.field == field { style.add_modifier(Modifier::REVERSED) } else { style }
     };
     let value_at = area.x + 10;
     let columns = area.width - 10;
-    let topic_keys = form.field == Field::Topic;
-    put(buffer, area.x, area.y, 9, "topic", label(Field::Topic));
+    let topic_keys = form.field == FormField::Topic;
+    put(buffer, area.x, area.y, 9, "topic", label(FormField::Topic));
     put_edit(buffer, value_at, area.y, columns, &form.topic, topic_keys, theme);
-    put(buffer, area.x, area.y + 1, 9, "payload", label(Field::Payload));
+    put(buffer, area.x, area.y + 1, 9, "payload", label(FormField::Payload));
     let lines = area.height - 5;
     match &form.payload {
-        Payload::Bytes(bytes) => {
+        FormPayload::Bytes(bytes) => {
             let text = format!("{} bytes that are no text, as they are; typing replaces them", bytes.len());
-            put(buffer, value_at, area.y + 1, columns, &text, theme.style(Role::Faint));
+            put(buffer, value_at, area.y + 1, columns, &text, theme.style(TextRole::Faint));
         }
-        Payload::Text(edit) => {
+        FormPayload::Text(edit) => {
             // The lines around the cursor.
             let (before, after) = edit.split();
             let at = before.matches('\n').count();
@@ -91,31 +91,39 @@ pub(crate) fn publish(app: &App, form: &Form, theme: Theme, body: Rect, buffer: 
                 match line.split_once('\u{0}') {
                     Some((before, after)) => {
                         let edit = crate::watch::state::edit::Edit::at(before, after);
-                        put_edit(buffer, value_at, y, columns, &edit, form.field == Field::Payload, theme);
+                        put_edit(
+                            buffer,
+                            value_at,
+                            y,
+                            columns,
+                            &edit,
+                            form.field == FormField::Payload,
+                            theme,
+                        );
                     }
                     None => {
-                        put(buffer, value_at, y, columns, line, theme.style(Role::Plain));
+                        put(buffer, value_at, y, columns, line, theme.style(TextRole::Plain));
                     }
                 }
             }
         }
     }
     let y = area.bottom() - 4;
-    put(buffer, area.x, y, 9, "QoS", label(Field::QoS));
-    put(buffer, value_at, y, columns, &form.qos.level().to_string(), theme.style(Role::Plain));
-    put(buffer, area.x, y + 1, 9, "retain", label(Field::Retain));
+    put(buffer, area.x, y, 9, "QoS", label(FormField::QoS));
+    put(buffer, value_at, y, columns, &form.qos.level().to_string(), theme.style(TextRole::Plain));
+    put(buffer, area.x, y + 1, 9, "retain", label(FormField::Retain));
     let retain = if form.retain { "[x] the broker keeps it" } else { "[ ]" };
-    put(buffer, value_at, y + 1, columns, retain, theme.style(Role::Plain));
+    put(buffer, value_at, y + 1, columns, retain, theme.style(TextRole::Plain));
     let names = form.property_names();
     if !names.is_empty() {
         let text = format!("with {} of the message (Ctrl-X: without)", names.join(", "));
-        put(buffer, area.x, y + 2, area.width, &text, theme.style(Role::Faint));
+        put(buffer, area.x, y + 2, area.width, &text, theme.style(TextRole::Faint));
     }
     if let Some(fault) = &form.fault {
-        put(buffer, area.x, y + 3, area.width, fault, theme.style(Role::Warning));
+        put(buffer, area.x, y + 3, area.width, fault, theme.style(TextRole::Warning));
     } else if let Some(place) = form.recalled {
         let text = format!("sent before: {} of {}", place + 1, app.sent.len());
-        put(buffer, area.x, y + 3, area.width, &text, theme.style(Role::Faint));
+        put(buffer, area.x, y + 3, area.width, &text, theme.style(TextRole::Faint));
     }
 }
 
@@ -129,7 +137,7 @@ pub(crate) fn clear(app: &App, clearing: &Clearing, theme: Theme, body: Rect, bu
     let area = frame(&title, "y clear  any other key: no", (76, tall), theme, body, buffer);
     for (row, id) in clearing.topics.iter().skip(clearing.top).take(usize::from(area.height)).enumerate() {
         let topic = app.store.tree.node(*id).path();
-        put(buffer, area.x, area.y + row as u16, area.width, topic, theme.style(Role::Plain));
+        put(buffer, area.x, area.y + row as u16, area.width, topic, theme.style(TextRole::Plain));
     }
 }
 
@@ -196,10 +204,10 @@ pub(crate) fn help(top: usize, theme: Theme, body: Rect, buffer: &mut Buffer) {
     for (row, (key, text)) in lines.iter().skip(top).take(usize::from(area.height)).enumerate() {
         let y = area.y + row as u16;
         if text.is_empty() {
-            put(buffer, area.x, y, area.width, key, theme.style(Role::Strong));
+            put(buffer, area.x, y, area.width, key, theme.style(TextRole::Strong));
         } else {
-            put(buffer, area.x + 1, y, names, key, theme.style(Role::Key));
-            put(buffer, area.x + 1 + names, y, columns, text, theme.style(Role::Plain));
+            put(buffer, area.x + 1, y, names, key, theme.style(TextRole::Key));
+            put(buffer, area.x + 1 + names, y, columns, text, theme.style(TextRole::Plain));
         }
     }
 }

@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::output::units;
-use crate::watch::cells::{Role, Span, put, short, short_rate, width};
-use crate::watch::state::app::{App, Gravity, Link, Mode};
+use crate::watch::cells::{TextRole, TextSpan, put, short, short_rate, width};
+use crate::watch::state::app::{App, Gravity, LinkState, Mode};
 use crate::watch::state::detail::Tab;
 use crate::watch::state::edit::Edit;
 use crate::watch::state::layout::{Areas, Pane, TAB_GAP};
@@ -38,28 +38,28 @@ const RED: Color = Color::Indexed(160);
 impl Theme {
     /// How a piece of text looks.
     #[must_use]
-    pub fn style(self, role: Role) -> Style {
+    pub fn style(self, role: TextRole) -> Style {
         let style = Style::default();
         let plain = match role {
-            Role::Plain | Role::Text | Role::Number => style,
-            Role::Faint | Role::Removed => style.add_modifier(Modifier::DIM),
-            Role::Strong | Role::Key | Role::Literal | Role::Added | Role::Changed => {
+            TextRole::Plain | TextRole::Text | TextRole::Number => style,
+            TextRole::Faint | TextRole::Removed => style.add_modifier(Modifier::DIM),
+            TextRole::Strong | TextRole::Key | TextRole::Literal | TextRole::Added | TextRole::Changed => {
                 style.add_modifier(Modifier::BOLD)
             }
-            Role::Warning => style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+            TextRole::Warning => style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         };
         if !self.colored {
             return plain;
         }
         match role {
-            Role::Plain => style,
-            Role::Faint => style.add_modifier(Modifier::DIM),
-            Role::Strong => style.add_modifier(Modifier::BOLD),
-            Role::Key => style.fg(TEAL),
-            Role::Text | Role::Added => style.fg(GREEN),
-            Role::Number | Role::Literal | Role::Changed => style.fg(MAGENTA),
-            Role::Removed => style.fg(RED),
-            Role::Warning => style.fg(RED).add_modifier(Modifier::BOLD),
+            TextRole::Plain => style,
+            TextRole::Faint => style.add_modifier(Modifier::DIM),
+            TextRole::Strong => style.add_modifier(Modifier::BOLD),
+            TextRole::Key => style.fg(TEAL),
+            TextRole::Text | TextRole::Added => style.fg(GREEN),
+            TextRole::Number | TextRole::Literal | TextRole::Changed => style.fg(MAGENTA),
+            TextRole::Removed => style.fg(RED),
+            TextRole::Warning => style.fg(RED).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -77,7 +77,7 @@ pub fn draw(app: &App, theme: Theme, buffer: &mut Buffer) {
     topics::draw(app, theme, areas, buffer);
     if areas.tree.width > 0 && areas.tabs.width > 0 {
         for y in areas.heads.y..areas.foot.y {
-            put(buffer, areas.tabs.x - 1, y, 1, "│", theme.style(Role::Faint));
+            put(buffer, areas.tabs.x - 1, y, 1, "│", theme.style(TextRole::Faint));
         }
     }
     detail(app, theme, areas, buffer);
@@ -92,7 +92,7 @@ pub fn draw(app: &App, theme: Theme, buffer: &mut Buffer) {
 }
 
 /// Draws pieces of text one after the other and returns the column behind them.
-fn put_spans(buffer: &mut Buffer, x: u16, y: u16, columns: u16, spans: &[Span], theme: Theme) -> u16 {
+fn put_spans(buffer: &mut Buffer, x: u16, y: u16, columns: u16, spans: &[TextSpan], theme: Theme) -> u16 {
     let end = x + columns;
     let mut at = x;
     for span in spans {
@@ -110,14 +110,14 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     let root = app.store.tree.node(ROOT);
     let (link, role) = match &app.link {
-        Link::Connecting => ("connecting".to_owned(), Role::Warning),
-        Link::Online { version, resumed } => {
+        LinkState::Connecting => ("connecting".to_owned(), TextRole::Warning),
+        LinkState::Online { version, resumed } => {
             let session = if *resumed { "kept session" } else { "new session" };
-            (format!("MQTT {version}, {session}"), Role::Plain)
+            (format!("MQTT {version}, {session}"), TextRole::Plain)
         }
-        Link::Lost => ("NOT CONNECTED".to_owned(), Role::Warning),
-        Link::Replay { ended: false } => ("replay".to_owned(), Role::Plain),
-        Link::Replay { ended: true } => ("replay, at its end".to_owned(), Role::Plain),
+        LinkState::Lost => ("NOT CONNECTED".to_owned(), TextRole::Warning),
+        LinkState::Replay { ended: false } => ("replay".to_owned(), TextRole::Plain),
+        LinkState::Replay { ended: true } => ("replay, at its end".to_owned(), TextRole::Plain),
     };
     let rate = |rate| match short_rate(rate) {
         text if text.is_empty() => "0".to_owned(),
@@ -146,11 +146,11 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
             Some(room) => room,
             None => break,
         };
-        parts.push(Span::plain(format!("  {figure}")));
+        parts.push(TextSpan::plain(format!("  {figure}")));
     }
     let source = area.width.min((room + SOURCE.min(width(&app.source))) as u16);
-    let at = put(buffer, area.x + 1, area.y, source, &app.source, theme.style(Role::Strong)) + 2;
-    parts.insert(0, Span::new(link, role));
+    let at = put(buffer, area.x + 1, area.y, source, &app.source, theme.style(TextRole::Strong)) + 2;
+    parts.insert(0, TextSpan::new(link, role));
     put_spans(buffer, at, area.y, area.right().saturating_sub(at), &parts, theme);
     for x in area.left()..area.right() {
         if let Some(cell) = buffer.cell_mut((x, area.y)) {
@@ -176,9 +176,9 @@ fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
     let mut at = tabs.x;
     for tab in Tab::ALL {
         let style = if tab == app.detail.tab {
-            theme.style(Role::Strong).add_modifier(theme.selected(has_keys))
+            theme.style(TextRole::Strong).add_modifier(theme.selected(has_keys))
         } else {
-            theme.style(Role::Plain)
+            theme.style(TextRole::Plain)
         };
         at = put(buffer, at, tabs.y, tabs.right().saturating_sub(at), tab.name(), style) + TAB_GAP;
     }
@@ -192,7 +192,7 @@ fn detail(app: &App, theme: Theme, areas: Areas, buffer: &mut Buffer) {
     let wide = (place.len() as u16).min(head.width);
     if head.height > 0 {
         put_spans(buffer, head.x, head.y, head.width - wide, &app.detail.head, theme);
-        put(buffer, head.right() - wide, head.y, wide, &place, theme.style(Role::Faint));
+        put(buffer, head.right() - wide, head.y, wide, &place, theme.style(TextRole::Faint));
     }
     if is_chart {
         return chart::draw(&app.detail.series, theme, area, buffer);
@@ -263,27 +263,31 @@ fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
     let mut parts = Vec::new();
     if app.paused {
-        parts.push(Span::new(format!("PAUSED, {} new", short(app.pending() as u64)), Role::Warning));
+        parts.push(TextSpan::new(format!("PAUSED, {} new", short(app.pending() as u64)), TextRole::Warning));
     }
     if app.recording.is_some() {
-        parts.push(Span::new("REC", Role::Warning));
+        parts.push(TextSpan::new("REC", TextRole::Warning));
     }
     if !app.store.filter().is_empty() {
         let count = app.store.tree.matching();
-        parts.push(Span::new(format!("filter \"{}\": {count}", app.store.filter().text()), Role::Key));
+        parts
+            .push(TextSpan::new(format!("filter \"{}\": {count}", app.store.filter().text()), TextRole::Key));
     }
     let lost = dropped(&app.store.dropped);
     if !lost.is_empty() {
-        parts.push(Span::new(lost, Role::Warning));
+        parts.push(TextSpan::new(lost, TextRole::Warning));
     }
     match &app.notice {
         Some(notice) => {
-            let role = if notice.gravity == Gravity::Warning { Role::Warning } else { Role::Plain };
-            parts.insert(0, Span::new(notice.text.clone(), role));
+            let role = if notice.gravity == Gravity::Warning { TextRole::Warning } else { TextRole::Plain };
+            parts.insert(0, TextSpan::new(notice.text.clone(), role));
         }
         None => {
             let used: usize = parts.iter().map(|part| width(&part.text) + 2).sum();
-            parts.push(Span::new(hints(HINTS, usize::from(area.width).saturating_sub(used)), Role::Faint));
+            parts.push(TextSpan::new(
+                hints(HINTS, usize::from(area.width).saturating_sub(used)),
+                TextRole::Faint,
+            ));
         }
     }
     let mut at = area.x;
@@ -296,10 +300,10 @@ fn foot(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn prompt(name: &str, edit: &Edit, app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let mut at = put(buffer, area.x, area.y, area.width, name, theme.style(Role::Strong));
+    let mut at = put(buffer, area.x, area.y, area.width, name, theme.style(TextRole::Strong));
     at = put_edit(buffer, at, area.y, area.right().saturating_sub(at), edit, true, theme);
     if let Some(notice) = &app.notice {
-        let role = if notice.gravity == Gravity::Warning { Role::Warning } else { Role::Faint };
+        let role = if notice.gravity == Gravity::Warning { TextRole::Warning } else { TextRole::Faint };
         put(buffer, at + 2, area.y, area.right().saturating_sub(at + 2), &notice.text, theme.style(role));
     }
 }
@@ -320,7 +324,7 @@ fn put_edit(
     while width(&before[start..]) > room {
         start += before[start..].chars().next().map_or(1, char::len_utf8);
     }
-    let plain = theme.style(Role::Plain);
+    let plain = theme.style(TextRole::Plain);
     let mut at = put(buffer, x, y, columns, &before[start..], plain);
     let end = x + columns;
     let mut rest = after.chars();

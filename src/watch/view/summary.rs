@@ -13,7 +13,7 @@ use crate::output::{Delivery, Formatter as _, Presentation};
 use crate::watch::cells::{char_width, short_age, width};
 use crate::watch::state::app::App;
 use crate::watch::state::detail::preview;
-use crate::watch::state::store::{Kept, Topic};
+use crate::watch::state::store::{KeptMessage, Topic};
 use crate::watch::state::tree::{NodeId, ROOT};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicName};
@@ -142,7 +142,7 @@ fn rounded(value: f64) -> Value {
 
 /// The last message as `mqt sub --json` prints it, with `truncated` when only the beginning of its payload is
 /// kept.
-fn last_message(app: &App, topic: &str, kept: &Kept, formatter: &mut Json) -> Option<Value> {
+fn last_message(app: &App, topic: &str, kept: &KeptMessage, formatter: &mut Json) -> Option<Value> {
     let message = Message {
         topic: TopicName::new(topic.to_owned()).ok()?,
         payload: kept.payload.to_vec().into(),

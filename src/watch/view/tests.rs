@@ -161,7 +161,7 @@ const VIEWS: &[View] = &[
     }),
     ("help", |app| press(app, KeyCode::Char('?'))),
     ("lost", |app| {
-        app.update(Action::Link(Link::Lost));
+        app.update(Action::Link(LinkState::Lost));
         let text = "mqtt://localhost: the connection was lost; trying again in 1 s";
         app.update(Action::Notice(Gravity::Warning, text.to_owned()));
     }),
@@ -265,17 +265,17 @@ fn colours_can_be_read_on_light_and_on_dark_backgrounds() {
     let theme = Theme { colored: true };
     let mut colours = 0;
     for role in [
-        Role::Plain,
-        Role::Faint,
-        Role::Strong,
-        Role::Key,
-        Role::Text,
-        Role::Number,
-        Role::Literal,
-        Role::Added,
-        Role::Removed,
-        Role::Changed,
-        Role::Warning,
+        TextRole::Plain,
+        TextRole::Faint,
+        TextRole::Strong,
+        TextRole::Key,
+        TextRole::Text,
+        TextRole::Number,
+        TextRole::Literal,
+        TextRole::Added,
+        TextRole::Removed,
+        TextRole::Changed,
+        TextRole::Warning,
     ] {
         let style = theme.style(role);
         assert_eq!(style.bg, None);

@@ -3,11 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::watch::cells::{Role, put, short, short_age, short_rate, width};
+use crate::watch::cells::{TextRole, put, short, short_age, short_rate, width};
 use crate::watch::state::app::App;
 use crate::watch::state::detail::preview;
 use crate::watch::state::layout::{Areas, Pane};
-use crate::watch::state::tree::{NodeId, Order};
+use crate::watch::state::tree::{NodeId, SortOrder};
 use crate::watch::view::{Theme, plural, select};
 
 /// The columns on the right: retained, messages, rate, age, with what is between them.
@@ -41,11 +41,11 @@ fn heads(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let style = theme.style(Role::Faint);
+    let style = theme.style(TextRole::Faint);
     let order = match app.store.tree.order() {
-        Order::Name => "topic",
-        Order::Rate => "topic (by rate)",
-        Order::Change => "topic (by last change)",
+        SortOrder::Name => "topic",
+        SortOrder::Rate => "topic (by rate)",
+        SortOrder::Change => "topic (by last change)",
     };
     let right = area.right() - COLUMNS;
     put(buffer, area.x + 1, area.y, right.saturating_sub(area.x + 1), order, style);
@@ -65,19 +65,19 @@ fn topic(app: &App, id: NodeId, theme: Theme, line: Rect, buffer: &mut Buffer) {
         (true, false) => "▸",
     };
     let mut x = line.x + indent;
-    x = put(buffer, x, line.y, 1, marker, theme.style(Role::Faint)) + 1;
+    x = put(buffer, x, line.y, 1, marker, theme.style(TextRole::Faint)) + 1;
     let topic = app.store.topic(id);
     let room = right.saturating_sub(x);
     let value = match topic.and_then(|topic| topic.last()) {
-        Some(kept) => Some((preview(kept, app.decode_of(id)), Role::Text)),
-        None if topic.is_some() => Some(("(dropped)".to_owned(), Role::Faint)),
-        None if !node.open => Some((plural(node.topics.into(), "topic"), Role::Faint)),
+        Some(kept) => Some((preview(kept, app.decode_of(id)), TextRole::Text)),
+        None if topic.is_some() => Some(("(dropped)".to_owned(), TextRole::Faint)),
+        None if !node.open => Some((plural(node.topics.into(), "topic"), TextRole::Faint)),
         None => None,
     };
     let name_role = match (is_mixed(node.name()), node.has_children()) {
-        (true, _) => Role::Warning,
-        (false, true) => Role::Strong,
-        (false, false) => Role::Plain,
+        (true, _) => TextRole::Warning,
+        (false, true) => TextRole::Strong,
+        (false, false) => TextRole::Plain,
     };
     let for_name = match &value {
         // A long name leaves to the value what it needs, but no more than two fifths.
@@ -90,22 +90,29 @@ fn topic(app: &App, id: NodeId, theme: Theme, line: Rect, buffer: &mut Buffer) {
     let name = if node.name().is_empty() { "(empty)" } else { node.name() };
     x = put(buffer, x, line.y, for_name, name, theme.style(name_role));
     if let Some((value, role)) = value {
-        let between = if role == Role::Faint { "  " } else { " = " };
-        x = put(buffer, x, line.y, right.saturating_sub(x), between, theme.style(Role::Faint));
+        let between = if role == TextRole::Faint { "  " } else { " = " };
+        x = put(buffer, x, line.y, right.saturating_sub(x), between, theme.style(TextRole::Faint));
         put(buffer, x, line.y, right.saturating_sub(x + 1), &value, theme.style(role));
     }
-    let plain = theme.style(Role::Plain);
+    let plain = theme.style(TextRole::Plain);
     let retained = match (topic.is_some_and(|topic| topic.retained), node.open, node.retained) {
         (true, ..) => "R",
         (false, false, 1..) => "r",
         _ => "",
     };
-    right_aligned(buffer, right, line.y, RETAINED, retained, theme.style(Role::Key));
+    right_aligned(buffer, right, line.y, RETAINED, retained, theme.style(TextRole::Key));
     right_aligned(buffer, right + RETAINED, line.y, MESSAGES, &short(node.messages), plain);
     let rate = short_rate(node.rate(app.now));
     right_aligned(buffer, right + RETAINED + MESSAGES, line.y, RATE, &rate, plain);
     let age = short_age(app.now.saturating_sub(node.changed));
-    right_aligned(buffer, right + RETAINED + MESSAGES + RATE, line.y, AGE, &age, theme.style(Role::Faint));
+    right_aligned(
+        buffer,
+        right + RETAINED + MESSAGES + RATE,
+        line.y,
+        AGE,
+        &age,
+        theme.style(TextRole::Faint),
+    );
 }
 
 fn right_aligned(

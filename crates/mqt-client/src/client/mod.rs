@@ -20,10 +20,10 @@ use super::diary::Step;
 use super::driver::{DriveError, Driver};
 use super::error::{ConnectError, SetupError};
 use super::password::TOOK_TOO_LONG;
-use super::progress::{Life, Progress, Verdict};
+use super::progress::{Life, ProgressRecord, ProgressVerdict};
 use super::reconnect::Backoff;
 use super::transport::SetupWarning;
-use super::{Attempts, ClientOptions, Connected, Pace, Patience, Transport, VersionChoice};
+use super::{Attempts, ClientOptions, Connected, Patience, ReconnectPace, Transport, VersionChoice};
 
 pub use error::ClientError;
 
@@ -102,7 +102,7 @@ pub struct Client {
     timer: Pin<Box<Sleep>>,
     version: Version,
     backoff: Backoff,
-    progress: Progress,
+    progress: ProgressRecord,
     /// How many requests were answered on earlier connections.
     answers: u64,
     /// How many publishes were refused by closing.
@@ -195,7 +195,7 @@ impl Client {
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             version,
             backoff: Backoff::new(choices.seed),
-            progress: Progress::default(),
+            progress: ProgressRecord::default(),
             answers: 0,
             denied: 0,
             skip_denied: choices.skip_denied,
@@ -425,15 +425,15 @@ impl Client {
         let verdict = if (error.is_closing() || unanswered) && self.options.patience != Patience::Mosquitto {
             self.progress.closed(&self.session, life)
         } else {
-            Verdict::GoOn
+            ProgressVerdict::GoOn
         };
         let mut refused = None;
         match verdict {
-            Verdict::GoOn => {}
-            Verdict::Isolate => self.session.isolate(),
-            Verdict::Refused(asked) if endless => self.notices.push_back(Notice::Futile { asked }),
-            Verdict::Refused(_) if unanswered => return self.give_up(error),
-            Verdict::Refused(asked) => {
+            ProgressVerdict::GoOn => {}
+            ProgressVerdict::Isolate => self.session.isolate(),
+            ProgressVerdict::Refused(asked) if endless => self.notices.push_back(Notice::Futile { asked }),
+            ProgressVerdict::Refused(_) if unanswered => return self.give_up(error),
+            ProgressVerdict::Refused(asked) => {
                 let is_publish = matches!(asked, Asked::Publish { .. });
                 if is_publish && self.denied > 0 && !self.skip_denied {
                     let source = Box::new(error);
@@ -442,9 +442,9 @@ impl Client {
                 self.denied = self.denied.saturating_add(u64::from(is_publish));
                 refused = Some(asked);
             }
-            Verdict::TakeoverSuspected => self.notices.push_back(Notice::TakeoverSuspected),
-            Verdict::TakenOver if endless => {}
-            Verdict::TakenOver => return self.give_up(ClientError::TakenOver),
+            ProgressVerdict::TakeoverSuspected => self.notices.push_back(Notice::TakeoverSuspected),
+            ProgressVerdict::TakenOver if endless => {}
+            ProgressVerdict::TakenOver => return self.give_up(ClientError::TakenOver),
         }
         // Where a single attempt is allowed, its end is the answer.
         let is_last = self.options.reconnect == Attempts::AtMost(0);
@@ -467,7 +467,7 @@ impl Client {
     fn failed(&mut self, error: ClientError, online: bool) -> Result<(), ClientError> {
         // A broker that cannot answer a SUBSCRIBE cannot do so the next time either. mqt tries once more all the same.
         let cannot_subscribe = self.session.is_subscribing()
-            && matches!(self.options.pace, Pace::Every(_))
+            && matches!(self.options.pace, ReconnectPace::Every(_))
             && error.is_violation();
         self.session.lost();
         self.state = State::Closed;
@@ -483,8 +483,10 @@ impl Client {
             return Ok(());
         }
         self.violations = if error.is_violation() { self.violations.saturating_add(1) } else { 0 };
-        let comes_back =
-            matches!((self.options.pace, &error), (Pace::Every(_), ClientError::ClosedBeforeConnack { .. }));
+        let comes_back = matches!(
+            (self.options.pace, &error),
+            (ReconnectPace::Every(_), ClientError::ClosedBeforeConnack { .. })
+        );
         let established = self.session.was_established() || comes_back;
         let allowed = if established { self.options.reconnect } else { self.options.first_connect };
         let final_violation = error.is_violation() && (self.violations > 1 || !established);
@@ -494,8 +496,8 @@ impl Client {
         let first_in_a_row = self.backoff.failures() == 0;
         let Some(pause) = self.backoff.next(allowed) else { return Err(error) };
         let pause = match self.options.pace {
-            Pace::Growing => pause,
-            Pace::Every(pause) => pause,
+            ReconnectPace::Growing => pause,
+            ReconnectPace::Every(pause) => pause,
         };
         if self.options.version == VersionChoice::Auto && !established {
             // Neither version found a broker: the next attempt begins with the first again.

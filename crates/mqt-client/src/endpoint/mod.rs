@@ -11,7 +11,7 @@ use thiserror::Error;
 use mqt_proto::Secret;
 
 pub(super) use reading::Authority;
-use reading::{Reading, bracketed, checked_http_path, escape, plain_host, read};
+use reading::{AddressReading, bracketed, checked_http_path, escape, plain_host, read};
 
 /// The HTTP path of MQTT over WebSocket where none is given.
 const DEFAULT_HTTP_PATH: &str = "/mqtt";
@@ -210,7 +210,7 @@ impl Endpoint {
     /// # Errors
     /// As `FromStr`.
     pub fn listening(text: &str) -> Result<Self, EndpointError> {
-        read(text, Reading::Listen)
+        read(text, AddressReading::Listen)
     }
 
     /// Reads `scheme://[user[:password]@]host[:port]/topic` as `-L` of the mosquitto clients does: what
@@ -220,7 +220,7 @@ impl Endpoint {
     /// # Errors
     /// As `FromStr`. A missing topic is no error here; see [`Self::topic`].
     pub fn with_topic_url(text: &str) -> Result<Self, EndpointError> {
-        read(text, Reading::TopicUrl)
+        read(text, AddressReading::TopicUrl)
     }
 
     /// What is spoken.
@@ -364,7 +364,7 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        read(text, Reading::Client)
+        read(text, AddressReading::Client)
     }
 }
 

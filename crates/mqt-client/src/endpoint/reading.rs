@@ -9,7 +9,7 @@ use super::{Endpoint, EndpointError, Scheme};
 
 /// How a text is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum AddressReading {
     /// What a client connects to.
     Client,
     /// What a server listens on: port 0 is any free port, an empty host or `*` every address.
@@ -18,11 +18,11 @@ pub(super) enum Reading {
     TopicUrl,
 }
 
-pub(super) fn read(text: &str, reading: Reading) -> Result<Endpoint, EndpointError> {
+pub(super) fn read(text: &str, reading: AddressReading) -> Result<Endpoint, EndpointError> {
     let (scheme, rest) = match text.split_once("://") {
         Some((name, rest)) => {
             // The mosquitto clients know only those of the standards.
-            let other = || Scheme::from_other_name(name).filter(|_| reading != Reading::TopicUrl);
+            let other = || Scheme::from_other_name(name).filter(|_| reading != AddressReading::TopicUrl);
             (Scheme::from_name(name).or_else(other).ok_or_else(|| unknown_scheme(name))?, rest)
         }
         None if text.contains('/') => return Err(EndpointError::BarePath),
@@ -33,7 +33,7 @@ pub(super) fn read(text: &str, reading: Reading) -> Result<Endpoint, EndpointErr
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let authority = Authority::read(authority, reading == Reading::TopicUrl);
+    let authority = Authority::read(authority, reading == AddressReading::TopicUrl);
     // A secret with an unescaped `/` ends up as the port: it must not be shown.
     let authority =
         authority.map_err(|error| if path.contains('@') { EndpointError::Unescaped } else { error })?;
@@ -46,22 +46,22 @@ pub(super) fn read(text: &str, reading: Reading) -> Result<Endpoint, EndpointErr
         ..Endpoint::default()
     };
     match reading {
-        Reading::Listen if endpoint.host.is_empty() || endpoint.host == "*" => {
+        AddressReading::Listen if endpoint.host.is_empty() || endpoint.host == "*" => {
             "*".clone_into(&mut endpoint.host)
         }
         _ if endpoint.host.is_empty() => return Err(EndpointError::EmptyHost),
-        Reading::Client | Reading::TopicUrl if endpoint.port == Some(0) => {
+        AddressReading::Client | AddressReading::TopicUrl if endpoint.port == Some(0) => {
             return Err(EndpointError::Port { found: " 0".to_owned() });
         }
         _ => {}
     }
     match path.chars().next() {
         None => {}
-        Some('/') if scheme.is_websocket() && reading != Reading::TopicUrl => {
+        Some('/') if scheme.is_websocket() && reading != AddressReading::TopicUrl => {
             endpoint.http_path = Some(checked_http_path(path)?);
         }
         Some('/') => endpoint.topic = path.get(1..).filter(|topic| !topic.is_empty()).map(str::to_owned),
-        Some('?') if scheme.is_websocket() && reading != Reading::TopicUrl => {
+        Some('?') if scheme.is_websocket() && reading != AddressReading::TopicUrl => {
             endpoint.http_path = Some(checked_http_path(path)?);
         }
         Some(found) => return Err(EndpointError::Trailer { found }),

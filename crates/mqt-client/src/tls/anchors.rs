@@ -13,7 +13,7 @@ pub(super) struct Anchors {
     /// Those that may sign others.
     pub(super) authorities: RootCertStore,
     /// Of each authority, in the same order.
-    pub(super) origins: Vec<Origin>,
+    pub(super) origins: Vec<AnchorOrigin>,
     /// All that were given, in full: each is trusted as the server's own.
     pub(super) given: HashSet<Vec<u8>>,
     /// The subjects of those that were given and may not sign others.
@@ -22,7 +22,7 @@ pub(super) struct Anchors {
 
 /// What webpki does not keep of an authority.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct AnchorOrigin {
     /// From when to when it is valid, in seconds since 1970; `None` where that cannot be read.
     pub(super) validity: Option<(u64, u64)>,
     /// The file that it is from; `None`: the system's store.
@@ -31,7 +31,7 @@ pub(super) struct Origin {
 
 impl Anchors {
     /// Each authority, with what webpki does not keep of it.
-    pub(super) fn with_origins(&self) -> impl Iterator<Item = (&TrustAnchor<'static>, &Origin)> {
+    pub(super) fn with_origins(&self) -> impl Iterator<Item = (&TrustAnchor<'static>, &AnchorOrigin)> {
         self.authorities.roots.iter().zip(&self.origins)
     }
 

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::algorithm::unusable_key;
 use super::certificate::Certificate;
 use super::der::{self, expect};
-use super::pem::{Block, blocks_of, contents, read_chain, read_file};
+use super::pem::{PemBlock, blocks_of, contents, read_chain, read_file};
 use crate::error::SetupError;
 use crate::transport::SetupWarning;
 use mqt_process::file;
@@ -149,9 +149,9 @@ fn public_part(key: &[u8]) -> Option<Vec<u8>> {
 pub fn is_encrypted_key(path: &Path) -> bool {
     // What is not a file can be read once only.
     file::metadata(path).is_ok_and(|found| found.is_file())
-        && read_file(path)
-            .and_then(|bytes| blocks_of(path, &bytes))
-            .is_ok_and(|blocks: Vec<Block>| blocks.iter().any(|block| block.label == "ENCRYPTED PRIVATE KEY"))
+        && read_file(path).and_then(|bytes| blocks_of(path, &bytes)).is_ok_and(|blocks: Vec<PemBlock>| {
+            blocks.iter().any(|block| block.label == "ENCRYPTED PRIVATE KEY")
+        })
 }
 
 /// The mode of a file that everybody on this machine may read.

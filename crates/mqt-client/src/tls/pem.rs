@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::{CertificateError, RootCertStore};
 use zeroize::Zeroizing;
 
-use super::anchors::{Anchors, Origin};
+use super::anchors::{AnchorOrigin, Anchors};
 use super::certificate::Certificate;
 use super::der;
 use super::fault::words;
@@ -17,7 +17,7 @@ use crate::error::{Contents, SetupError};
 use mqt_process::{file, text_file};
 
 /// One `-----BEGIN …-----` block.
-pub(super) struct Block {
+pub(super) struct PemBlock {
     pub(super) label: String,
     pub(super) der: Zeroizing<Vec<u8>>,
     /// The line of its BEGIN, counted from 1.
@@ -26,7 +26,7 @@ pub(super) struct Block {
     pub(super) encrypted: bool,
 }
 
-impl Block {
+impl PemBlock {
     fn is_certificate(&self) -> bool {
         matches!(self.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
     }
@@ -37,14 +37,14 @@ pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SetupError> {
 }
 
 /// The blocks of a file that was read.
-pub(super) fn blocks_of(path: &Path, bytes: &[u8]) -> Result<Vec<Block>, SetupError> {
+pub(super) fn blocks_of(path: &Path, bytes: &[u8]) -> Result<Vec<PemBlock>, SetupError> {
     blocks(bytes).map_err(|(line, problem)| SetupError::Pem { path: path.to_owned(), line, problem })
 }
 
 /// All blocks of a file; text around them is allowed, anything wrong inside of one is not.
-fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
+fn blocks(bytes: &[u8]) -> Result<Vec<PemBlock>, (usize, &'static str)> {
     let mut blocks = Vec::new();
-    let mut open: Option<(Block, Zeroizing<String>)> = None;
+    let mut open: Option<(PemBlock, Zeroizing<String>)> = None;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
         let line = line.trim_ascii();
@@ -54,7 +54,7 @@ fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
         };
         match (label(b"-----BEGIN "), label(b"-----END "), open.take()) {
             (Some(label), _, None) => {
-                let block = Block { label, der: Zeroizing::default(), line: number, encrypted: false };
+                let block = PemBlock { label, der: Zeroizing::default(), line: number, encrypted: false };
                 open = Some((block, Zeroizing::default()));
             }
             (Some(_), _, Some(_)) => return Err((number, "BEGIN inside of a block that has no END")),
@@ -93,7 +93,7 @@ fn blocks(bytes: &[u8]) -> Result<Vec<Block>, (usize, &'static str)> {
 }
 
 /// What a file without the wanted block holds.
-pub(super) fn contents(bytes: &[u8], blocks: &[Block]) -> Contents {
+pub(super) fn contents(bytes: &[u8], blocks: &[PemBlock]) -> Contents {
     if let Some(block) = blocks.first() {
         return match block.label.as_str() {
             _ if block.is_certificate() => Contents::Certificate,
@@ -134,7 +134,7 @@ pub(super) fn contents(bytes: &[u8], blocks: &[Block]) -> Contents {
 pub(super) struct Roots {
     authorities: RootCertStore,
     /// Of each authority, in the same order.
-    origins: Vec<Origin>,
+    origins: Vec<AnchorOrigin>,
     given: HashSet<Vec<u8>>,
     /// Those that were given and may not sign others.
     others: Vec<CertificateDer<'static>>,
@@ -154,7 +154,7 @@ impl Roots {
     pub(super) fn add_file(&mut self, path: &Path) -> Result<(), SetupError> {
         let bytes = read_file(path)?;
         let blocks = blocks_of(path, &bytes)?;
-        if !blocks.iter().any(Block::is_certificate) {
+        if !blocks.iter().any(PemBlock::is_certificate) {
             let contents = contents(&bytes, &blocks);
             return Err(SetupError::NoCertificate { path: path.to_owned(), contents });
         }
@@ -181,7 +181,7 @@ impl Roots {
         Ok(())
     }
 
-    fn add(&mut self, path: &Path, blocks: &[Block]) -> Result<(), SetupError> {
+    fn add(&mut self, path: &Path, blocks: &[PemBlock]) -> Result<(), SetupError> {
         for block in blocks.iter().filter(|block| block.is_certificate()) {
             // Folders hold each certificate twice: by its own name and by its hash.
             if !self.given.insert(block.der.to_vec()) {
@@ -214,7 +214,7 @@ impl Roots {
     ) -> Result<(), rustls::Error> {
         let validity = Certificate::read(&der).and_then(|own| own.validity());
         self.authorities.add(der)?;
-        self.origins.push(Origin { validity, path: path.map(Path::to_owned) });
+        self.origins.push(AnchorOrigin { validity, path: path.map(Path::to_owned) });
         Ok(())
     }
 
@@ -252,7 +252,7 @@ impl Roots {
 pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
     let bytes = read_file(path)?;
     let blocks = blocks_of(path, &bytes)?;
-    let certificates: Vec<&Block> = blocks.iter().filter(|block| block.is_certificate()).collect();
+    let certificates: Vec<&PemBlock> = blocks.iter().filter(|block| block.is_certificate()).collect();
     let Some(first) = certificates.first() else {
         let contents = contents(&bytes, &blocks);
         return Err(SetupError::NoCertificate { path: path.to_owned(), contents });

@@ -9,7 +9,7 @@ use super::EncodeError;
 use super::connect::{check_connect, put_connect};
 use super::fixed_header::PacketType;
 use super::listed::{is_listed, is_sub_ack_code};
-use super::primitive::{Count, Sink, varint_len};
+use super::primitive::{ByteCount, Sink, varint_len};
 use super::properties::{check_properties_of, properties_len, put_properties};
 
 /// Appends a packet to `out`.
@@ -377,7 +377,7 @@ fn put_packet(
     out: &mut WriteBuffer,
     put: impl Fn(&mut dyn Sink),
 ) -> Result<(), EncodeError> {
-    let mut count = Count::default();
+    let mut count = ByteCount::default();
     put(&mut count);
     check_size(kind, count.0)?;
     out.reserve(count.0.saturating_add(5));

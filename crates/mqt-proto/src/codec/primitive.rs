@@ -240,15 +240,15 @@ impl Sink for WriteBuffer {
 
 /// Counts bytes instead of writing them.
 #[derive(Debug, Default)]
-pub(super) struct Count(pub(super) usize);
+pub(super) struct ByteCount(pub(super) usize);
 
-impl Count {
+impl ByteCount {
     fn add(&mut self, len: usize) {
         self.0 = self.0.saturating_add(len);
     }
 }
 
-impl Sink for Count {
+impl Sink for ByteCount {
     fn put_u8(&mut self, _: u8) {
         self.add(1);
     }

@@ -1,7 +1,7 @@
 //! The property list of a packet (2.2.2): read, checked, counted, written.
 
 use super::super::{Place, Properties, Property, PropertyKind, PropertyValue, Version};
-use super::primitive::{Count, Reader, Sink, check_binary, check_text, varint_len};
+use super::primitive::{ByteCount, Reader, Sink, check_binary, check_text, varint_len};
 use super::{DecodeError, EncodeError};
 
 /// The most properties that one packet is taken with. The standard sets no limit, but five bytes on the wire
@@ -10,9 +10,9 @@ pub const MAX_PROPERTIES: usize = 65_536;
 
 /// Which kinds stood in a list already. Every identifier is below 64.
 #[derive(Default)]
-struct Seen(u64);
+struct SeenKinds(u64);
 
-impl Seen {
+impl SeenKinds {
     /// Whether the kind is new; from now on it is not.
     fn insert(&mut self, kind: PropertyKind) -> bool {
         let bit = 1_u64.wrapping_shl(kind as u32);
@@ -30,7 +30,7 @@ pub(super) fn read_properties(reader: &mut Reader, place: Place) -> Result<Prope
     }
     let bytes = reader.take(usize::try_from(len).unwrap_or(usize::MAX))?;
     let mut reader = Reader::new(reader.packet(), bytes);
-    let mut seen = Seen::default();
+    let mut seen = SeenKinds::default();
     let mut properties = Properties::new();
     while !reader.is_empty() {
         // A variable byte integer, but every identifier that there is takes one byte.
@@ -112,7 +112,7 @@ pub(super) fn check_properties_of(
 
 /// Checks that every property may stand there, as often as it does, with the value that it has.
 pub(super) fn check_properties(properties: &Properties, place: Place) -> Result<(), EncodeError> {
-    let mut seen = Seen::default();
+    let mut seen = SeenKinds::default();
     for property in properties {
         let kind = property.kind();
         if !kind.is_allowed_in(place) {
@@ -142,7 +142,7 @@ pub(super) fn check_properties(properties: &Properties, place: Place) -> Result<
 
 /// The length of the list without its length in front, in bytes.
 fn list_len(properties: &Properties) -> usize {
-    let mut count = Count::default();
+    let mut count = ByteCount::default();
     for property in properties {
         put_property(property, &mut count);
     }

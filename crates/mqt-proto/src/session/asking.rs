@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use super::outgoing::{Flow, Stage};
+use super::outgoing::{Flow, FlowStage};
 use super::{Event, Phase, Refusal, Session, SessionError};
 use crate::{PacketId, QoS, ReasonCode, TopicFilter};
 
@@ -171,12 +171,12 @@ impl Session {
         let flow = self.flows.numbered().find_map(|(number, flow)| {
             let sent = number < sent_before;
             match flow {
-                Flow::Publish { stage: Stage::Waiting, .. } | Flow::Done => None,
+                Flow::Publish { stage: FlowStage::Waiting, .. } | Flow::Done => None,
                 Flow::Publish { ticket, message, stage } => sent.then(|| Asked::Publish {
                     ticket: *ticket,
                     topic: message.topic.as_byte_string().clone(),
                     qos: message.qos,
-                    released: matches!(stage, Stage::Released { .. }),
+                    released: matches!(stage, FlowStage::Released { .. }),
                 }),
                 Flow::Subscribe(request) => sent.then(|| Asked::Subscribe {
                     filters: request.subscriptions.iter().map(|one| one.filter.clone()).collect(),
@@ -303,7 +303,7 @@ impl Session {
     /// Sends again what is open under an identifier of an earlier connection.
     fn ask_again(&mut self, packet_id: PacketId) {
         let packet = match self.flows.get_mut(packet_id) {
-            Some(Flow::Publish { stage: Stage::Released { .. }, .. }) => {
+            Some(Flow::Publish { stage: FlowStage::Released { .. }, .. }) => {
                 return self.release_again(packet_id);
             }
             Some(Flow::Publish { .. }) => return self.publish_one_again(packet_id),

@@ -30,7 +30,7 @@ struct Received {
 
 /// What to do with a PUBLISH.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Arrival {
+pub(super) enum PublishHandling {
     /// Hand it on, under this number.
     Deliver(u64),
     /// A duplicate that is safe already: answer PUBREC.
@@ -79,7 +79,7 @@ impl Incoming {
     }
 
     /// Judges a PUBLISH and resolves its topic alias.
-    pub(super) fn arrive(&mut self, publish: &mut Publish) -> Result<Arrival, SessionError> {
+    pub(super) fn arrive(&mut self, publish: &mut Publish) -> Result<PublishHandling, SessionError> {
         self.resolve_alias(publish)?;
         self.live = self.live.saturating_add(u64::from(!publish.message.retain));
         let Some(packet_id) = publish.packet_id else {
@@ -88,7 +88,7 @@ impl Incoming {
                 self.fault = Some(Tolerated::DupAtQoS0);
             }
             self.delivered = self.delivered.saturating_add(1);
-            return Ok(Arrival::Deliver(self.delivered));
+            return Ok(PublishHandling::Deliver(self.delivered));
         };
         let qos = publish.message.qos;
         if qos == QoS::ExactlyOnce {
@@ -101,7 +101,11 @@ impl Incoming {
                     self.admit();
                 }
                 self.duplicates = self.duplicates.saturating_add(1);
-                return Ok(if safe { Arrival::AcknowledgeAgain(packet_id) } else { Arrival::Ignore });
+                return Ok(if safe {
+                    PublishHandling::AcknowledgeAgain(packet_id)
+                } else {
+                    PublishHandling::Ignore
+                });
             }
             self.admit();
             self.received.insert(packet_id, Received { safe: false, connection });
@@ -116,7 +120,7 @@ impl Incoming {
             qos,
             connection,
         });
-        Ok(Arrival::Deliver(self.delivered))
+        Ok(PublishHandling::Deliver(self.delivered))
     }
 
     /// Counts an open flow against our Receive Maximum (3.3.4, [MQTT-3.3.4-9]). A server that goes beyond it is not read

@@ -41,7 +41,7 @@ use super::{
     Will, WriteBuffer,
 };
 use asking::Asking;
-use incoming::{Arrival, Incoming};
+use incoming::{Incoming, PublishHandling};
 use keep_alive::Due;
 use outgoing::{Flow, FlowTable, Pending};
 
@@ -399,11 +399,11 @@ impl Session {
             self.tolerate(fault);
         }
         match arrival {
-            Arrival::Deliver(delivery) => self.events.push_back(Event::Message { publish, delivery }),
-            Arrival::AcknowledgeAgain(packet_id) => {
+            PublishHandling::Deliver(delivery) => self.events.push_back(Event::Message { publish, delivery }),
+            PublishHandling::AcknowledgeAgain(packet_id) => {
                 self.send_ack(AckKind::PubRec, packet_id, ReasonCode::SUCCESS)
             }
-            Arrival::Ignore => {}
+            PublishHandling::Ignore => {}
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ const IDENTIFIERS: u64 = 65_535;
 
 /// How far a QoS 1 or 2 publish has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum FlowStage {
     /// It was sent on an earlier connection, and is not yet on this one.
     Waiting,
     /// PUBLISH is out on this connection.
@@ -30,7 +30,7 @@ pub(super) enum Flow {
     Publish {
         ticket: u64,
         message: Message,
-        stage: Stage,
+        stage: FlowStage,
     },
     Subscribe(Subscribe),
     Unsubscribe(Unsubscribe),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     fn publish(ticket: u64) -> Flow {
-        Flow::Publish { ticket, message: Message::default(), stage: Stage::Published }
+        Flow::Publish { ticket, message: Message::default(), stage: FlowStage::Published }
     }
 
     fn ticket(flow: Option<&mut Flow>) -> Option<u64> {

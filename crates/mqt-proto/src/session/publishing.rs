@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytestring::ByteString;
 
-use super::outgoing::{Flow, Pending, Stage};
+use super::outgoing::{Flow, FlowStage, Pending};
 use super::{Event, Refusal, Session, SessionError, Tolerated, UnknownWhy, increment, violation};
 use crate::codec::{self, AckKind, EncodeError};
 use crate::packet::{Ack, Packet, Publish};
@@ -81,7 +81,7 @@ impl Session {
                 self.complete(ack);
                 Ok(())
             }
-            Some(Flow::Publish { stage: Stage::Published, .. }) => {
+            Some(Flow::Publish { stage: FlowStage::Published, .. }) => {
                 self.answered(now);
                 self.tolerate(Tolerated::PubAckForQoS2);
                 self.delivered_once_or_more(ack);
@@ -97,7 +97,7 @@ impl Session {
         self.answered(now);
         match self.flows.get_mut(ack.packet_id) {
             Some(Flow::Publish { message, stage, .. }) if message.qos == QoS::ExactlyOnce => {
-                let released = matches!(stage, Stage::Released { .. });
+                let released = matches!(stage, FlowStage::Released { .. });
                 if ack.reason.is_error() {
                     // [MQTT-4.3.3-4]: no PUBREL after an error. One that comes after PUBREL takes nothing back.
                     if !released {
@@ -105,11 +105,12 @@ impl Session {
                     }
                     return Ok(());
                 }
-                if *stage == Stage::Waiting {
+                if *stage == FlowStage::Waiting {
                     self.inflight = self.inflight.saturating_add(1);
                 }
                 if !released {
-                    *stage = Stage::Released { unmatched: ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS };
+                    *stage =
+                        FlowStage::Released { unmatched: ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS };
                 }
                 self.send_ack(AckKind::PubRel, ack.packet_id, ReasonCode::SUCCESS);
                 self.asked(false);
@@ -127,7 +128,7 @@ impl Session {
     pub(super) fn pubcomp(&mut self, ack: &Ack, now: Instant) -> Result<(), SessionError> {
         self.answered(now);
         match self.flows.get_mut(ack.packet_id) {
-            Some(Flow::Publish { stage: Stage::Released { .. }, .. }) => {
+            Some(Flow::Publish { stage: FlowStage::Released { .. }, .. }) => {
                 self.complete(ack);
                 Ok(())
             }
@@ -154,8 +155,10 @@ impl Session {
         };
         let stage = *stage;
         let (released, unmatched) = match stage {
-            Stage::Released { unmatched } => (true, unmatched),
-            Stage::Waiting | Stage::Published => (false, ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS),
+            FlowStage::Released { unmatched } => (true, unmatched),
+            FlowStage::Waiting | FlowStage::Published => {
+                (false, ack.reason == ReasonCode::NO_MATCHING_SUBSCRIBERS)
+            }
         };
         // PUBCOMP 0x92 after PUBREL: the server had completed it before the connection broke (4.3.3).
         let known = released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
@@ -175,7 +178,7 @@ impl Session {
                 self.confirmed.push_back(*ticket);
             }
         }
-        if stage == Stage::Waiting {
+        if stage == FlowStage::Waiting {
             self.inflight = self.inflight.saturating_add(1);
         }
         self.finish_publish(ack.packet_id);
@@ -200,7 +203,7 @@ impl Session {
     /// arrived is not published a second time, but leaves the ledger as unknown. To be called before [`Self::lost`].
     pub fn give_up_exactly_once(&mut self) {
         let count = self.flows.finish_all(|flow| {
-            matches!(flow, Flow::Publish { message, stage: Stage::Published, .. }
+            matches!(flow, Flow::Publish { message, stage: FlowStage::Published, .. }
                 if message.qos == QoS::ExactlyOnce)
         });
         self.unknown(count, UnknownWhy::Violation);
@@ -236,14 +239,14 @@ impl Session {
             number = at.saturating_add(1);
             let packet = match flow {
                 // [MQTT-4.3.3-6]: after PUBREL never PUBLISH again.
-                Flow::Publish { stage: Stage::Released { .. }, .. } => {
+                Flow::Publish { stage: FlowStage::Released { .. }, .. } => {
                     if !one_by_one {
                         self.release_again(packet_id);
                     }
                     continue;
                 }
                 Flow::Publish { stage, .. } => {
-                    *stage = Stage::Waiting;
+                    *stage = FlowStage::Waiting;
                     continue;
                 }
                 Flow::Done => continue,
@@ -271,7 +274,7 @@ impl Session {
         let mut unknown: u64 = 0;
         for flow in self.flows.take_all().into_iter().rev() {
             match flow {
-                Flow::Publish { stage: Stage::Released { .. }, .. } if violated => {
+                Flow::Publish { stage: FlowStage::Released { .. }, .. } if violated => {
                     unknown = unknown.saturating_add(1);
                 }
                 Flow::Publish { ticket, message, .. } => {
@@ -323,7 +326,7 @@ impl Session {
         let window = self.window();
         while self.resend < self.flows.end() {
             let Some((number, packet_id, flow)) = self.flows.next_from(self.resend) else { break };
-            if matches!(flow, Flow::Publish { stage: Stage::Waiting, .. }) {
+            if matches!(flow, Flow::Publish { stage: FlowStage::Waiting, .. }) {
                 if self.inflight >= window {
                     return false;
                 }
@@ -338,7 +341,7 @@ impl Session {
     /// Sends a publish of an earlier connection again, with DUP.
     pub(super) fn publish_one_again(&mut self, packet_id: PacketId) {
         let Some(Flow::Publish { ticket, message, stage }) = self.flows.get_mut(packet_id) else { return };
-        *stage = Stage::Published;
+        *stage = FlowStage::Published;
         let (ticket, message) = (*ticket, message.clone());
         self.asked(self.is_answered());
         self.inflight = self.inflight.saturating_add(1);
@@ -380,7 +383,7 @@ impl Session {
             self.asked(self.is_answered());
             self.inflight = self.inflight.saturating_add(1);
             let message = message.into_owned();
-            self.flows.push(Flow::Publish { ticket, message, stage: Stage::Published });
+            self.flows.push(Flow::Publish { ticket, message, stage: FlowStage::Published });
         } else {
             increment(&mut self.unproved);
         }

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use crate::bench::load::worker::publisher::{Publisher, Task};
-use crate::bench::load::worker::subscriber::Subscriber;
-use crate::bench::load::worker::{Step, Worker, link};
-use crate::bench::plan::scenario::{Plan, PlanError, Role, Spec, topic_template};
+use crate::bench::load::worker::publisher::{LoadPublisher, Task};
+use crate::bench::load::worker::subscriber::LoadSubscriber;
+use crate::bench::load::worker::{Worker, WorkerStep, link};
+use crate::bench::plan::scenario::{ClientRole, ClientSpec, Plan, PlanError, topic_template};
 use crate::bench::plan::schedule::share;
 use crate::bench::result::SUBSCRIPTION_REFUSED;
 use crate::bench::result::recorder::micros;
@@ -22,7 +22,7 @@ use crate::config::bench::Load;
 use crate::error::{Failure, Kind};
 use crate::output::units::Span;
 use mqt_client::driver::Driver;
-use mqt_client::progress::{Life, Progress, Verdict};
+use mqt_client::progress::{Life, ProgressRecord, ProgressVerdict};
 use mqt_client::reconnect::Backoff;
 use mqt_client::{Attempts, ClientError, Endpoint};
 use mqt_process::random::Random;
@@ -40,12 +40,12 @@ const FILTERS_AT_ONCE: usize = 500;
 #[derive(Debug)]
 enum Job {
     Hold,
-    Publish(Box<Publisher>),
-    Subscribe(Box<Subscriber>),
+    Publish(Box<LoadPublisher>),
+    Subscribe(Box<LoadSubscriber>),
 }
 
 /// Why a client no longer does its job.
-enum Ended {
+enum ConnectionEnd {
     /// The run is over.
     Run,
     /// It is its turn to drop.
@@ -55,9 +55,9 @@ enum Ended {
 }
 
 /// A client of the run.
-pub(crate) struct Client {
+pub(crate) struct LoadClient {
     worker: Rc<Worker>,
-    spec: Spec,
+    spec: ClientSpec,
     slot: u32,
     session: Session,
     job: Job,
@@ -70,16 +70,16 @@ pub(crate) struct Client {
     /// When that began, in nanoseconds since the start of the run.
     settles_since: Option<u64>,
     /// What its connections have come to.
-    progress: Progress,
+    progress: ProgressRecord,
     /// How many of them in a row ended because the broker broke the protocol.
     violations: u32,
     /// How many requests the broker has answered on those that are gone.
     answers: u64,
 }
 
-impl Client {
+impl LoadClient {
     /// A client that is not connected.
-    pub fn new(worker: Rc<Worker>, spec: Spec, slot: u32) -> Result<Self, PlanError> {
+    pub fn new(worker: Rc<Worker>, spec: ClientSpec, slot: u32) -> Result<Self, PlanError> {
         let shared = &*worker.shared;
         let settings = &shared.settings;
         let plan = Plan::new_unchecked(settings, shared.run);
@@ -89,8 +89,8 @@ impl Client {
         let mut max_inflight = settings.client.max_inflight;
         if let Some(group) = plan.group(&spec) {
             match spec.role {
-                Role::Idle => {}
-                Role::Publisher => {
+                ClientRole::Idle => {}
+                ClientRole::Publisher => {
                     let pace = shared.paces.get(usize::from(spec.group)).and_then(Option::as_ref);
                     if let Load::Closed { inflight } = group.load {
                         max_inflight = inflight;
@@ -109,7 +109,7 @@ impl Client {
                     };
                     let fan_out = shared.fan_out.get(&spec.number).copied().unwrap_or(0);
                     let topic = plan.topic(&spec)?;
-                    job = Job::Publish(Box::new(Publisher::new(Task {
+                    job = Job::Publish(Box::new(LoadPublisher::new(Task {
                         spec: &spec,
                         group,
                         pace,
@@ -120,10 +120,10 @@ impl Client {
                         seed: shared.run,
                     })));
                 }
-                Role::Subscriber => {
+                ClientRole::Subscriber => {
                     let filters = plan.filters(&spec)?;
                     let run = (group.scenario != Scenario::Sub).then(|| shared.run_tag());
-                    job = Job::Subscribe(Box::new(Subscriber::new(
+                    job = Job::Subscribe(Box::new(LoadSubscriber::new(
                         spec.number,
                         usize::from(spec.group),
                         run,
@@ -152,7 +152,7 @@ impl Client {
                 close_proves: false,
                 downgrade_qos: false,
                 trace: false,
-                report_confirmed: spec.role == Role::Publisher,
+                report_confirmed: spec.role == ClientRole::Publisher,
                 resumed_identifiers_from: 0,
             },
             Instant::now(),
@@ -167,7 +167,7 @@ impl Client {
             drop_at: u64::MAX,
             is_settled: false,
             settles_since: None,
-            progress: Progress::default(),
+            progress: ProgressRecord::default(),
             violations: 0,
             answers: 0,
             worker,
@@ -196,7 +196,7 @@ impl Client {
         let mut is_first = true;
         loop {
             self.wait_until(turn).await;
-            if worker.step() == Step::End {
+            if worker.step() == WorkerStep::End {
                 break;
             }
             let due = if is_first { first_at } else { turn };
@@ -218,12 +218,12 @@ impl Client {
                     self.plan_drop();
                     let ended = poll_fn(|cx| self.poll(&mut driver, cx)).await;
                     match ended {
-                        Ended::Run => {
+                        ConnectionEnd::Run => {
                             Box::pin(link::close(driver, &mut self.session)).await;
                             worker.online.set(worker.online.get().saturating_sub(1));
                             break;
                         }
-                        Ended::Drop => {
+                        ConnectionEnd::Drop => {
                             if self.scenario() == Some(Scenario::Storm) {
                                 drop(driver);
                                 self.session.lost();
@@ -233,7 +233,7 @@ impl Client {
                             worker.online.set(worker.online.get().saturating_sub(1));
                             turn = 0;
                         }
-                        Ended::Lost(error) => {
+                        ConnectionEnd::Lost(error) => {
                             drop(driver);
                             worker.online.set(worker.online.get().saturating_sub(1));
                             worker.connection_lost(&error, || self.failure(&error));
@@ -323,7 +323,7 @@ impl Client {
             return Some(self.failure(error));
         }
         if error.is_closing()
-            && let Verdict::Refused(asked) = self.progress.closed(&self.session, life)
+            && let ProgressVerdict::Refused(asked) = self.progress.closed(&self.session, life)
         {
             let source = Box::new(ClientError::Lost { source: None });
             let denied = ClientError::Denied { asked: Box::new(asked), source };
@@ -366,7 +366,7 @@ impl Client {
         let slot = self.slot;
         poll_fn(|cx| {
             worker.register(slot, cx);
-            if worker.step() == Step::End || worker.now() >= time {
+            if worker.step() == WorkerStep::End || worker.now() >= time {
                 return Poll::Ready(());
             }
             worker.pacer.wake_at(slot, time);
@@ -385,7 +385,7 @@ impl Client {
         let mut connecting = pin!(self.connect(is_first, due));
         poll_fn(|cx| {
             worker.register(slot, cx);
-            if worker.step() == Step::End {
+            if worker.step() == WorkerStep::End {
                 return Poll::Ready(None);
             }
             connecting.as_mut().poll(cx).map(Some)
@@ -454,16 +454,16 @@ impl Client {
         }
     }
 
-    fn poll(&mut self, driver: &mut Driver, cx: &mut Context<'_>) -> Poll<Ended> {
+    fn poll(&mut self, driver: &mut Driver, cx: &mut Context<'_>) -> Poll<ConnectionEnd> {
         let worker = Rc::clone(&self.worker);
         worker.register(self.slot, cx);
         self.attend();
         loop {
             match worker.step() {
-                Step::End => return Poll::Ready(Ended::Run),
-                Step::Run if self.drop_at == u64::MAX => self.plan_drop(),
-                Step::Run if worker.now() >= self.drop_at => return Poll::Ready(Ended::Drop),
-                Step::Collect if !self.held_back.is_empty() => {
+                WorkerStep::End => return Poll::Ready(ConnectionEnd::Run),
+                WorkerStep::Run if self.drop_at == u64::MAX => self.plan_drop(),
+                WorkerStep::Run if worker.now() >= self.drop_at => return Poll::Ready(ConnectionEnd::Drop),
+                WorkerStep::Collect if !self.held_back.is_empty() => {
                     if let Job::Subscribe(subscriber) = &mut self.job {
                         subscriber.subscribed_at = Some(worker.now());
                     }
@@ -473,8 +473,8 @@ impl Client {
             }
             if let Job::Publish(publisher) = &mut self.job {
                 match worker.step() {
-                    Step::Run => publisher.offer(&mut self.session, &worker, self.slot),
-                    Step::Clear => publisher.clear(&mut self.session, &worker),
+                    WorkerStep::Run => publisher.offer(&mut self.session, &worker, self.slot),
+                    WorkerStep::Clear => publisher.clear(&mut self.session, &worker),
                     _ => {}
                 }
             }
@@ -482,7 +482,7 @@ impl Client {
                 Poll::Ready(Ok(())) => self.attend(),
                 Poll::Ready(Err(error)) => {
                     self.attend();
-                    return Poll::Ready(Ended::Lost(ClientError::from_drive(error, None)));
+                    return Poll::Ready(ConnectionEnd::Lost(ClientError::from_drive(error, None)));
                 }
                 Poll::Pending => return Poll::Pending,
             }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use crate::bench::load::worker::*;
-use crate::bench::plan::scenario::{Plan, Role};
+use crate::bench::plan::scenario::{ClientRole, Plan};
 use crate::cli::{Request, parse};
 use crate::commands::hostile_peer::{Seen, transport, within};
 use crate::config::{Environment, bench};
@@ -30,13 +30,13 @@ fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let plan = Plan::new(&settings, seed).unwrap();
     let (specs, fan_out) = (plan.specs(), plan.fan_out().unwrap());
-    let publishers = specs.iter().filter(|spec| spec.role == Role::Publisher).count();
+    let publishers = specs.iter().filter(|spec| spec.role == ClientRole::Publisher).count();
     let clock = Clock::start(SystemTime::now);
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(SharedRun {
         run: seed,
         clock,
         clocks: None,
-        terms: Terms {
+        terms: LinkTerms {
             version: if seed.is_multiple_of(2) { Version::V5 } else { Version::V311 },
             max_packet_size: 1 << 20,
             within: Duration::from_millis(500),
@@ -64,7 +64,7 @@ fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     let (tell, mut told) = mpsc::unbounded_channel();
     let sharing = Arc::clone(&shared);
     let thread = std::thread::spawn(move || run(0, &sharing, &specs, taken, tell));
-    let go = |step, timeline| orders.send(Order::Go(step, timeline)).unwrap();
+    let go = |step, timeline| orders.send(WorkerOrder::Go(step, timeline)).unwrap();
     let clients = shared.settings.clients();
     let wait = |what: &str, counter: &AtomicU64, least: u64| {
         while counter.load(Ordering::Relaxed) < least {
@@ -75,16 +75,16 @@ fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     // Everyone is connected or has given up; then the load, on whatever is left.
     wait("all have settled", &shared.settled, clients);
     let now = clock.now();
-    go(Step::Run, Timeline { start: now, measured: now, end: now + 300_000_000 });
+    go(WorkerStep::Run, Timeline { start: now, measured: now, end: now + 300_000_000 });
     while clock.now() < now + 300_000_000 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    go(Step::Drain, Timeline { start: now, measured: now, end: now + 300_000_000 });
-    go(Step::End, Timeline::UNKNOWN);
+    go(WorkerStep::Drain, Timeline { start: now, measured: now, end: now + 300_000_000 });
+    go(WorkerStep::End, Timeline::UNKNOWN);
     let outcome = loop {
         match told.blocking_recv().expect("an outcome") {
-            Told::Ended(outcome) => break outcome,
-            Told::Interval(..) | Told::Failed(_) => {}
+            WorkerReport::Ended(outcome) => break outcome,
+            WorkerReport::Interval(..) | WorkerReport::Failed(_) => {}
         }
     };
     thread.join().unwrap().unwrap();

@@ -15,7 +15,7 @@ pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What all connections have in common.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct LinkTerms {
     /// The protocol version.
     pub version: Version,
     /// The largest packet to accept, in bytes.
@@ -30,7 +30,7 @@ pub struct Terms {
 /// Why there is no connection.
 pub(crate) async fn connect(
     transport: &Transport,
-    terms: Terms,
+    terms: LinkTerms,
     credentials: Credentials,
     session: &mut Session,
 ) -> Result<Driver, ClientError> {

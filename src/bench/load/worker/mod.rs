@@ -25,22 +25,22 @@ use tokio::task::LocalSet;
 
 use crate::bench::clock::Clock;
 use crate::bench::load::usage::thread_cpu_time;
-use crate::bench::plan::scenario::{Role, Spec, login_place, run_tag};
+use crate::bench::plan::scenario::{ClientRole, ClientSpec, login_place, run_tag};
 use crate::bench::result::recorder::{Interval, Recorder};
 use crate::bench::together::clocks::Clocks;
 use crate::config::bench::BenchSettings;
 use crate::error::Failure;
-use client::{Client, END_WITHIN, keyword};
+use client::{END_WITHIN, LoadClient, keyword};
 use mqt_client::{ClientError, Endpoint, Transport};
 use mqt_proto::session::Credentials;
 use pacer::Pacer;
 use payload::PayloadPress;
-use publisher::Publisher;
-use subscriber::Subscriber;
+use publisher::LoadPublisher;
+use subscriber::LoadSubscriber;
 use uncompared::Uncompared;
 
-pub(crate) use link::Terms;
-pub(crate) use publisher::Pace;
+pub(crate) use link::LinkTerms;
+pub(crate) use publisher::PublishPace;
 pub(crate) use subscriber::{GroupTracker, Heard};
 
 /// How often a thread tells how far it is.
@@ -51,7 +51,7 @@ const CONNECTING_AT_ONCE: usize = 100;
 
 /// What the clients do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum WorkerStep {
     /// They connect, and wait.
     Connect,
     /// They publish.
@@ -88,13 +88,13 @@ impl Timeline {
 }
 
 /// What all threads share.
-pub(crate) struct Shared {
+pub(crate) struct SharedRun {
     pub settings: BenchSettings,
     pub run: u64,
     pub clock: Clock,
     /// Those of other runs, where their messages come in.
     pub clocks: Option<Arc<Clocks>>,
-    pub terms: Terms,
+    pub terms: LinkTerms,
     /// The ways to the brokers, each from each local address.
     pub transports: Vec<Transport>,
     pub brokers: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Shared {
     /// How many deliveries a message is to have, by the number of its publisher.
     pub fan_out: HashMap<u32, u32>,
     /// For each group that publishes by a schedule, its rates.
-    pub paces: Vec<Option<Pace>>,
+    pub paces: Vec<Option<PublishPace>>,
     /// For each group its logins; empty: the one of all.
     pub logins: Vec<Vec<Credentials>>,
     pub login: Credentials,
@@ -141,7 +141,7 @@ pub(crate) struct Gauges {
     pub delivered: AtomicU64,
 }
 
-impl Shared {
+impl SharedRun {
     /// What stamps carry of the run id.
     pub fn run_tag(&self) -> u32 {
         run_tag(self.run)
@@ -152,7 +152,7 @@ impl Shared {
         self.settings.groups.iter().take(usize::from(group)).map(|group| group.publishers).sum()
     }
 
-    fn transport(&self, spec: &Spec) -> Option<&Transport> {
+    fn transport(&self, spec: &ClientSpec) -> Option<&Transport> {
         let number = usize::try_from(spec.number).ok()?;
         // Brokers change fastest, so that each of them gets every local address.
         let broker = number.checked_rem(self.brokers)?;
@@ -162,13 +162,13 @@ impl Shared {
     }
 
     /// The broker of a client.
-    pub fn endpoint(&self, spec: &Spec) -> &Endpoint {
+    pub fn endpoint(&self, spec: &ClientSpec) -> &Endpoint {
         let number = usize::try_from(spec.number).unwrap_or(0).checked_rem(self.brokers).unwrap_or(0);
         let own = self.settings.brokers.get(number).unwrap_or(&self.settings.client.transport);
         &own.endpoint
     }
 
-    fn credentials(&self, spec: &Spec) -> Credentials {
+    fn credentials(&self, spec: &ClientSpec) -> Credentials {
         let place = usize::from(spec.group);
         let own = self.settings.groups.get(place).and_then(|group| login_place(group, spec));
         own.and_then(|own| self.logins.get(place)?.get(own).cloned()).unwrap_or_else(|| self.login.clone())
@@ -177,24 +177,24 @@ impl Shared {
 
 /// What a thread is told.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Order {
+pub(crate) enum WorkerOrder {
     /// Go on to this step; times that are known by then.
-    Go(Step, Timeline),
+    Go(WorkerStep, Timeline),
 }
 
 /// What a thread tells.
-pub(crate) enum Told {
+pub(crate) enum WorkerReport {
     /// A second of the series is over, counted from the start of the load.
     Interval(u64, Box<Interval>),
     /// A connection could not be opened or was lost: the first error of this thread.
     Failed(Failure),
     /// Everything is over.
-    Ended(Box<Outcome>),
+    Ended(Box<WorkerOutcome>),
 }
 
 /// What a thread has recorded.
 #[derive(Default)]
-pub(crate) struct Outcome {
+pub(crate) struct WorkerOutcome {
     pub recorder: Recorder,
     /// Each publisher with how many messages went out.
     pub sent: Vec<(u32, u64)>,
@@ -205,7 +205,7 @@ pub(crate) struct Outcome {
 
 /// A thread's own state.
 pub(crate) struct Worker {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedRun>,
     pacer: Pacer,
     pub connecting: Semaphore,
     pub online: Cell<u64>,
@@ -214,12 +214,12 @@ pub(crate) struct Worker {
     recorder: RefCell<Recorder>,
     uncompared: Uncompared,
     press: RefCell<PayloadPress>,
-    step: Cell<Step>,
+    step: Cell<WorkerStep>,
     timeline: Cell<Timeline>,
     wakers: RefCell<Vec<Option<Waker>>>,
     sent: RefCell<Vec<(u32, u64)>>,
     heard: RefCell<Vec<Heard>>,
-    told: mpsc::UnboundedSender<Told>,
+    told: mpsc::UnboundedSender<WorkerReport>,
     has_failed: Cell<bool>,
     has_denied: Cell<bool>,
 }
@@ -229,7 +229,7 @@ impl Worker {
         self.shared.clock.now()
     }
 
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> WorkerStep {
         self.step.get()
     }
 
@@ -262,7 +262,7 @@ impl Worker {
     }
 
     /// When a client connects for the first time.
-    fn connect_at(&self, spec: Spec) -> u64 {
+    fn connect_at(&self, spec: ClientSpec) -> u64 {
         let shared = &*self.shared;
         let after =
             shared.settings.timing.connect_rate.map_or(0.0, |rate| f64::from(spec.number) / rate.get());
@@ -305,35 +305,35 @@ impl Worker {
     /// A subscription or a publish is refused, or never answered.
     fn first_denial(&self, failure: impl FnOnce() -> Failure) {
         if !self.has_denied.replace(true) {
-            drop(self.told.send(Told::Failed(failure())));
+            drop(self.told.send(WorkerReport::Failed(failure())));
         }
     }
 
     /// A connection could not be opened, or was lost.
     fn first_failure(&self, failure: impl FnOnce() -> Failure) {
         if !self.has_failed.replace(true) {
-            drop(self.told.send(Told::Failed(failure())));
+            drop(self.told.send(WorkerReport::Failed(failure())));
         }
     }
 
     /// A client will do no more.
-    fn client_has_ended(&self, role: Role) {
+    fn client_has_ended(&self, role: ClientRole) {
         self.shared.ended.fetch_add(1, Ordering::Relaxed);
-        if role == Role::Subscriber {
+        if role == ClientRole::Subscriber {
             self.shared.ended_subscribers.fetch_add(1, Ordering::Relaxed);
         }
         self.shared.changed.notify_one();
     }
 
-    fn publisher_ended(&self, publisher: Publisher) {
+    fn publisher_ended(&self, publisher: LoadPublisher) {
         self.sent.borrow_mut().push(publisher.sent());
     }
 
-    fn subscriber_ended(&self, subscriber: Subscriber) {
+    fn subscriber_ended(&self, subscriber: LoadSubscriber) {
         self.heard.borrow_mut().push(subscriber.into_heard());
     }
 
-    fn go(&self, step: Step, timeline: Timeline) {
+    fn go(&self, step: WorkerStep, timeline: Timeline) {
         self.timeline.set(timeline);
         self.step.set(step);
         for waker in self.wakers.borrow().iter().flatten() {
@@ -373,7 +373,7 @@ impl Worker {
 
     fn send_interval(&self, second: u64) {
         let interval = self.recorder().take_interval();
-        drop(self.told.send(Told::Interval(second, Box::new(interval))));
+        drop(self.told.send(WorkerReport::Interval(second, Box::new(interval))));
     }
 }
 
@@ -406,15 +406,15 @@ impl Busy {
 /// The system gives no runtime or timer.
 pub(crate) fn run(
     place: usize,
-    shared: &Arc<Shared>,
-    specs: &[Spec],
-    orders: mpsc::UnboundedReceiver<Order>,
-    told: mpsc::UnboundedSender<Told>,
+    shared: &Arc<SharedRun>,
+    specs: &[ClientSpec],
+    orders: mpsc::UnboundedReceiver<WorkerOrder>,
+    told: mpsc::UnboundedSender<WorkerReport>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = LocalSet::new();
     let outcome = tasks.block_on(&runtime, drive(place, shared, specs, orders, told.clone()))?;
-    drop(told.send(Told::Ended(Box::new(outcome))));
+    drop(told.send(WorkerReport::Ended(Box::new(outcome))));
     drop(tasks);
     runtime.shutdown_background();
     Ok(())
@@ -422,11 +422,11 @@ pub(crate) fn run(
 
 async fn drive(
     place: usize,
-    shared: &Arc<Shared>,
-    specs: &[Spec],
-    mut orders: mpsc::UnboundedReceiver<Order>,
-    told: mpsc::UnboundedSender<Told>,
-) -> io::Result<Outcome> {
+    shared: &Arc<SharedRun>,
+    specs: &[ClientSpec],
+    mut orders: mpsc::UnboundedReceiver<WorkerOrder>,
+    told: mpsc::UnboundedSender<WorkerReport>,
+) -> io::Result<WorkerOutcome> {
     let threads = shared.gauges.len().max(1);
     let at_once = match shared.settings.timing.connect_rate {
         Some(_) => Semaphore::MAX_PERMITS,
@@ -442,7 +442,7 @@ async fn drive(
         recorder: RefCell::default(),
         uncompared: Uncompared::default(),
         press: RefCell::new(PayloadPress::new(seed)),
-        step: Cell::new(Step::Connect),
+        step: Cell::new(WorkerStep::Connect),
         timeline: Cell::new(Timeline::UNKNOWN),
         wakers: RefCell::new(vec![None; specs.len()]),
         sent: RefCell::default(),
@@ -454,7 +454,7 @@ async fn drive(
     worker.recorder().connects.asked = u64::try_from(specs.len()).unwrap_or(u64::MAX);
     for (spec, slot) in specs.iter().zip(0_u32..) {
         // The plan has been checked: there is no error here.
-        if let Ok(client) = Client::new(Rc::clone(&worker), *spec, slot) {
+        if let Ok(client) = LoadClient::new(Rc::clone(&worker), *spec, slot) {
             // On the heap: a future keeps what it is called with twice.
             tokio::task::spawn_local(Box::new(client).run());
         }
@@ -468,7 +468,7 @@ async fn drive(
     loop {
         tokio::select! {
             order = orders.recv() => match order {
-                Some(Order::Go(step, timeline)) if step != Step::End => worker.go(step, timeline),
+                Some(WorkerOrder::Go(step, timeline)) if step != WorkerStep::End => worker.go(step, timeline),
                 _ => break,
             },
             _ = tick.tick() => {
@@ -481,7 +481,7 @@ async fn drive(
     }
     let timeline = worker.timeline();
     busy.look(worker.now(), Timeline { end: timeline.end.min(worker.now()), ..timeline });
-    worker.go(Step::End, Timeline { end: timeline.end.min(worker.now()), ..timeline });
+    worker.go(WorkerStep::End, Timeline { end: timeline.end.min(worker.now()), ..timeline });
     let give_up = tokio::time::sleep(END_WITHIN);
     tokio::pin!(give_up);
     while worker.left.get() > 0 {
@@ -496,7 +496,7 @@ async fn drive(
         worker.send_interval(second);
     }
     worker.show(place);
-    Ok(Outcome {
+    Ok(WorkerOutcome {
         recorder: worker.recorder.take(),
         sent: worker.sent.take(),
         heard: worker.heard.take(),

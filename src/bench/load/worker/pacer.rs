@@ -14,11 +14,11 @@ use crate::bench::clock::Clock;
 /// The times at which clients of one thread want to be woken.
 pub(crate) struct Pacer {
     clock: Clock,
-    state: RefCell<State>,
+    state: RefCell<PacerState>,
     timer: timer::Timer,
 }
 
-struct State {
+struct PacerState {
     /// When, and which client, soonest first.
     queue: BinaryHeap<Reverse<(u64, u32)>>,
     /// For each client, the time that it waits for; others of it in the queue are out of date.
@@ -30,7 +30,7 @@ struct State {
 impl Pacer {
     /// For so many clients.
     pub fn new(clock: Clock, clients: usize) -> io::Result<Self> {
-        let state = State { queue: BinaryHeap::new(), wanted: vec![u64::MAX; clients], armed: u64::MAX };
+        let state = PacerState { queue: BinaryHeap::new(), wanted: vec![u64::MAX; clients], armed: u64::MAX };
         Ok(Self { clock, state: RefCell::new(state), timer: timer::Timer::new()? })
     }
 

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::bench::plan::filling::{Values, fill};
 use crate::bench::plan::stamp::{STAMP_LEN, Stamp};
-use crate::config::bench::Payload;
+use crate::config::bench::LoadPayload;
 use mqt_process::random::Random;
 
 /// Payloads are cut from blocks of this size, in bytes, so that not each of them is an allocation.
@@ -36,11 +36,11 @@ impl PayloadPress {
     }
 
     /// A payload. Of filler the stamp is the beginning; behind a text or a file it follows.
-    pub fn press(&mut self, payload: &Payload, stamp: Option<&Stamp>, values: Values<'_>) -> Bytes {
+    pub fn press(&mut self, payload: &LoadPayload, stamp: Option<&Stamp>, values: Values<'_>) -> Bytes {
         let stamp = stamp.map(Stamp::encode);
         let stamp = stamp.as_ref().map_or(&[][..], |bytes| bytes);
         match payload {
-            Payload::Size(size) => {
+            LoadPayload::Size(size) => {
                 let span = u64::from(size.max.saturating_sub(size.min)) + 1;
                 let more = if span > 1 { self.random.below(span) } else { 0 };
                 let length = usize::try_from(u64::from(size.min) + more).unwrap_or(usize::MAX);
@@ -54,13 +54,13 @@ impl PayloadPress {
                     left -= part;
                 }
             }
-            Payload::Template(template) => {
+            LoadPayload::Template(template) => {
                 self.make_room(template.as_str().len() + STAMP_LEN);
                 fill(template, values, &mut self.random, &mut self.block);
                 self.block.put_slice(stamp);
             }
-            Payload::File { content, .. } if stamp.is_empty() => return content.clone(),
-            Payload::File { content, .. } => {
+            LoadPayload::File { content, .. } if stamp.is_empty() => return content.clone(),
+            LoadPayload::File { content, .. } => {
                 self.make_room(content.len() + stamp.len());
                 self.block.put_slice(content);
                 self.block.put_slice(stamp);

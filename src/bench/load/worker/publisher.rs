@@ -9,12 +9,12 @@ use bytestring::ByteString;
 
 use crate::bench::load::worker::{Timeline, Worker};
 use crate::bench::plan::filling::{Values, fill};
-use crate::bench::plan::scenario::{Spec, topic_template};
+use crate::bench::plan::scenario::{ClientSpec, topic_template};
 use crate::bench::plan::schedule::{Arrivals, Profile, Schedule};
-use crate::bench::plan::stamp::{Phase, STAMP_LEN, Stamp};
+use crate::bench::plan::stamp::{STAMP_LEN, Stamp, StampPhase};
 use crate::bench::result::recorder::micros;
-use crate::cli::bench::{Arrival, Piece};
-use crate::config::bench::{Group, Load, Payload};
+use crate::cli::bench::{Arrival, PayloadPiece};
+use crate::config::bench::{ClientGroup, Load, LoadPayload};
 use mqt_process::random::Random;
 use mqt_proto::codec::publish_len;
 use mqt_proto::session::{Series, Session};
@@ -35,22 +35,22 @@ struct Times {
 }
 
 impl Iterator for Times {
-    type Item = (u64, Phase);
+    type Item = (u64, StampPhase);
 
     fn next(&mut self) -> Option<Self::Item> {
         if !self.in_measured {
             if let Some(time) = self.before.next() {
-                return Some((time, Phase::WarmUp));
+                return Some((time, StampPhase::WarmUp));
             }
             self.in_measured = true;
         }
-        self.measured.next().map(|time| (self.measured_from.saturating_add(time), Phase::Measured))
+        self.measured.next().map(|time| (self.measured_from.saturating_add(time), StampPhase::Measured))
     }
 }
 
 /// The rates of a group over the run, one profile for all its publishers.
 #[derive(Debug, Clone)]
-pub(crate) struct Pace {
+pub(crate) struct PublishPace {
     /// Ramp and warm-up.
     pub before: Arc<Profile>,
     /// The measured phase.
@@ -71,12 +71,12 @@ enum Pacing {
 struct Flight {
     intended: u64,
     sent: u64,
-    phase: Phase,
+    phase: StampPhase,
 }
 
 /// Publishes for one client.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct LoadPublisher {
     number: u32,
     index: u32,
     group: usize,
@@ -114,10 +114,10 @@ fn arrivals(load: &Load) -> Arrivals {
 
 /// What a publisher begins with.
 pub(crate) struct Task<'a> {
-    pub spec: &'a Spec,
-    pub group: &'a Group,
+    pub spec: &'a ClientSpec,
+    pub group: &'a ClientGroup,
     /// The rates; `None`: as the window allows.
-    pub pace: Option<&'a Pace>,
+    pub pace: Option<&'a PublishPace>,
     pub topic: TopicName,
     pub client_id: ByteString,
     /// How many deliveries each message is to have.
@@ -128,7 +128,7 @@ pub(crate) struct Task<'a> {
     pub seed: u64,
 }
 
-impl Publisher {
+impl LoadPublisher {
     pub fn new(task: Task<'_>) -> Self {
         let Task { spec, group, pace, topic, client_id, fan_out, limit, seed } = task;
         let pacing = match pace {
@@ -214,7 +214,7 @@ impl Publisher {
             }) {
                 let recorder = &mut *worker.recorder();
                 recorder.interval.offered += 1;
-                if phase == Phase::Measured {
+                if phase == StampPhase::Measured {
                     recorder.counts.offered += 1;
                     // Whether or not the broker takes it now: this much the generator itself is late.
                     let intended = timeline.start.saturating_add(time).max(self.attentive_from);
@@ -255,7 +255,7 @@ impl Publisher {
                 worker.pacer.wake_at(slot, timeline.start);
                 return;
             }
-            let phase = if now < timeline.measured { Phase::WarmUp } else { Phase::Measured };
+            let phase = if now < timeline.measured { StampPhase::WarmUp } else { StampPhase::Measured };
             let Pacing::Closed { left } = self.pacing else { return };
             if now >= timeline.end || left == 0 {
                 return self.done(worker);
@@ -283,10 +283,10 @@ impl Publisher {
     }
 
     /// Messages of the closed loop take their places in the counts.
-    fn count_offered(&mut self, worker: &Worker, phase: Phase, count: u64) {
+    fn count_offered(&mut self, worker: &Worker, phase: StampPhase, count: u64) {
         let recorder = &mut *worker.recorder();
         recorder.interval.offered += count;
-        if phase == Phase::Measured {
+        if phase == StampPhase::Measured {
             recorder.counts.offered += count;
             if let Pacing::Closed { left } = &mut self.pacing {
                 *left -= count;
@@ -295,26 +295,33 @@ impl Publisher {
     }
 
     /// So many messages of `length` bytes each have been given to the session.
-    fn count_sent(&self, worker: &Worker, now: u64, phase: Phase, count: u64, length: usize) {
+    fn count_sent(&self, worker: &Worker, now: u64, phase: StampPhase, count: u64, length: usize) {
         let recorder = &mut *worker.recorder();
         recorder.interval.sent += count;
         if worker.timeline().is_measured(now) {
             recorder.counts.sent_within += count;
             recorder.last_within = now;
         }
-        if phase == Phase::Measured {
+        if phase == StampPhase::Measured {
             recorder.counts.sent += count;
             recorder.counts.bytes_sent += count * u64::try_from(length).unwrap_or(0);
             recorder.counts.expected += count * self.fan_out;
         }
     }
 
-    const fn sequence(&mut self, phase: Phase) -> &mut u64 {
+    const fn sequence(&mut self, phase: StampPhase) -> &mut u64 {
         let [warm_up, measured] = &mut self.sequences;
-        if matches!(phase, Phase::Measured) { measured } else { warm_up }
+        if matches!(phase, StampPhase::Measured) { measured } else { warm_up }
     }
 
-    fn stamp(&self, worker: &Worker, intended: u64, now: u64, phase: Phase, sequence: u64) -> Option<Stamp> {
+    fn stamp(
+        &self,
+        worker: &Worker,
+        intended: u64,
+        now: u64,
+        phase: StampPhase,
+        sequence: u64,
+    ) -> Option<Stamp> {
         let shared = &*worker.shared;
         shared.settings.stamp.then(|| Stamp {
             run: shared.run_tag(),
@@ -331,7 +338,7 @@ impl Publisher {
         worker: &Worker,
         intended: u64,
         now: u64,
-        phase: Phase,
+        phase: StampPhase,
         sequence: u64,
     ) -> Option<Message> {
         let shared = &*worker.shared;
@@ -357,7 +364,7 @@ impl Publisher {
     }
 
     /// Whether its messages can be copied from one that is encoded; makes it so where it can be.
-    fn has_series(&mut self, session: &Session, worker: &Worker, phase: Phase) -> bool {
+    fn has_series(&mut self, session: &Session, worker: &Worker, phase: StampPhase) -> bool {
         if self.series.as_ref().is_some_and(|series| session.fits(series)) {
             return true;
         }
@@ -367,9 +374,9 @@ impl Publisher {
         let groups = &worker.shared.settings.groups;
         let is_steady = self.topic.is_some()
             && groups.get(self.group).is_some_and(|group| match &group.payload {
-                Payload::Size(size) => size.min == size.max,
-                Payload::File { .. } => true,
-                Payload::Template(_) => false,
+                LoadPayload::Size(size) => size.min == size.max,
+                LoadPayload::File { .. } => true,
+                LoadPayload::Template(_) => false,
             });
         self.series = is_steady
             .then(|| self.message(worker, 0, 0, phase, 0))
@@ -381,11 +388,18 @@ impl Publisher {
     }
 
     /// Sends at most so many messages that are all meant for now.
-    fn send_series(&mut self, session: &mut Session, worker: &Worker, now: u64, phase: Phase, most: u64) {
+    fn send_series(
+        &mut self,
+        session: &mut Session,
+        worker: &Worker,
+        now: u64,
+        phase: StampPhase,
+        most: u64,
+    ) {
         let Some(mut series) = self.series.take() else { return };
         let groups = &worker.shared.settings.groups;
         let is_behind =
-            groups.get(self.group).is_some_and(|group| matches!(group.payload, Payload::File { .. }));
+            groups.get(self.group).is_some_and(|group| matches!(group.payload, LoadPayload::File { .. }));
         let first = *self.sequence(phase);
         let mut stamp = self.stamp(worker, now, now, phase, first);
         let mut left = most;
@@ -411,7 +425,7 @@ impl Publisher {
         self.series = Some(series);
     }
 
-    fn send(&mut self, session: &mut Session, worker: &Worker, intended: u64, now: u64, phase: Phase) {
+    fn send(&mut self, session: &mut Session, worker: &Worker, intended: u64, now: u64, phase: StampPhase) {
         let sequence = *self.sequence(phase);
         let Some(message) = self.message(worker, intended, now, phase, sequence) else { return };
         *self.sequence(phase) += 1;
@@ -426,7 +440,7 @@ impl Publisher {
         }
     }
 
-    fn topic_for(&self, group: &Group, values: Values<'_>, random: &mut Random) -> TopicName {
+    fn topic_for(&self, group: &ClientGroup, values: Values<'_>, random: &mut Random) -> TopicName {
         if let Some(topic) = &self.topic {
             return topic.clone();
         }
@@ -444,7 +458,7 @@ impl Publisher {
         let shared = &*worker.shared;
         let Some(group) = shared.settings.groups.get(self.group) else { return };
         let changes_by_chance = topic_template(group, self.index).is_some_and(|topic| {
-            topic.pieces().iter().any(|piece| matches!(piece, Piece::Random(_) | Piece::Now))
+            topic.pieces().iter().any(|piece| matches!(piece, PayloadPiece::Random(_) | PayloadPiece::Now))
         });
         let [_, sent] = self.sequences;
         let total = if changes_by_chance { 0 } else { sent };
@@ -467,7 +481,7 @@ impl Publisher {
             } else {
                 let now = worker.now();
                 worker.recorder().open += 1;
-                self.flights.push_back(Some(Flight { intended: now, sent: now, phase: Phase::WarmUp }));
+                self.flights.push_back(Some(Flight { intended: now, sent: now, phase: StampPhase::WarmUp }));
             }
             cleared += 1;
         }
@@ -525,7 +539,7 @@ impl Publisher {
         if self.is_unheard {
             recorder.interval.response.record_n(response, count);
         }
-        if flight.phase == Phase::Measured {
+        if flight.phase == StampPhase::Measured {
             recorder.counts.confirmed += count;
             if self.is_unheard {
                 recorder.latency.response.record_n(response, count);
@@ -538,11 +552,11 @@ impl Publisher {
     pub fn refused(&mut self, ticket: u64, worker: &Worker) {
         // At QoS 0 nothing is remembered: it is of the phase that sends.
         let flight = self.land(ticket);
-        let phase = flight.map_or(Phase::Measured, |flight| flight.phase);
+        let phase = flight.map_or(StampPhase::Measured, |flight| flight.phase);
         let recorder = &mut *worker.recorder();
         recorder.open = recorder.open.saturating_sub(u64::from(flight.is_some()));
         recorder.error("refused");
-        if phase == Phase::Measured {
+        if phase == StampPhase::Measured {
             self.refused += 1;
             recorder.counts.refused += 1;
             recorder.counts.expected = recorder.counts.expected.saturating_sub(self.fan_out);
@@ -558,7 +572,7 @@ impl Publisher {
         if let Pacing::Open { due, .. } = &mut self.pacing {
             while let Some((_, phase)) = due.next_if(|(time, _)| timeline.start.saturating_add(*time) < until)
             {
-                worker.recorder().counts.offered += u64::from(phase == Phase::Measured);
+                worker.recorder().counts.offered += u64::from(phase == StampPhase::Measured);
             }
         }
     }

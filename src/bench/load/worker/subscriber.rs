@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::bench::clock::Clock;
 use crate::bench::load::worker::payload::find_stamp;
-use crate::bench::load::worker::{Shared, Worker};
-use crate::bench::plan::stamp::{Phase, Stamp};
+use crate::bench::load::worker::{SharedRun, Worker};
+use crate::bench::plan::stamp::{Stamp, StampPhase};
 use crate::bench::result::recorder::{Recorder, micros};
-use crate::bench::result::tracker::{Arrival, GAPS, GAPS_OF_A_GROUP, Tracker};
+use crate::bench::result::tracker::{GAPS, GAPS_OF_A_GROUP, TrackedArrival, Tracker};
 use crate::bench::together::clocks::Ahead;
 use mqt_proto::codec::publish_len;
 use mqt_proto::packet::Publish;
@@ -22,7 +22,7 @@ const FAR: u64 = 3_600_000_000_000;
 
 /// What all that share a subscription receive together, by publisher.
 #[derive(Debug)]
-pub(crate) struct GroupTracker(Vec<Mutex<HashMap<Stream, Tracker>>>);
+pub(crate) struct GroupTracker(Vec<Mutex<HashMap<MessageStream, Tracker>>>);
 
 impl GroupTracker {
     /// Without messages.
@@ -31,9 +31,9 @@ impl GroupTracker {
     }
 
     /// A message came; of a stream that is new the first is awaited that is told.
-    fn arrive(&self, stream: Stream, sequence: u64, first: u64) -> Arrival {
+    fn arrive(&self, stream: MessageStream, sequence: u64, first: u64) -> TrackedArrival {
         let place = usize::try_from(stream.publisher).unwrap_or(0) % PARTS;
-        let Some(part) = self.0.get(place) else { return Arrival::New };
+        let Some(part) = self.0.get(place) else { return TrackedArrival::New };
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.entry(stream).or_insert_with(|| Tracker::starting_at(first)).arrive(sequence, GAPS_OF_A_GROUP)
     }
@@ -51,9 +51,9 @@ impl GroupTracker {
 /// Messages that are numbered one after the other. Publishers of other runs have the same numbers, and each begins
 /// anew when its warm-up is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Stream {
+struct MessageStream {
     run: u32,
-    phase: Phase,
+    phase: StampPhase,
     publisher: u32,
 }
 
@@ -70,14 +70,14 @@ pub(crate) struct Heard {
 
 /// Receives for one client.
 #[derive(Debug)]
-pub(crate) struct Subscriber {
+pub(crate) struct LoadSubscriber {
     number: u32,
     group: usize,
     /// The run whose messages it counts; `None`: of any.
     run: Option<u32>,
     is_shared: bool,
     /// Ascending.
-    trackers: Vec<(Stream, Tracker)>,
+    trackers: Vec<(MessageStream, Tracker)>,
     /// Where the last one was found.
     last: usize,
     /// The run of another process that was heard last, and how many microseconds its clock is ahead.
@@ -86,7 +86,7 @@ pub(crate) struct Subscriber {
     pub subscribed_at: Option<u64>,
 }
 
-impl Subscriber {
+impl LoadSubscriber {
     pub fn new(number: u32, group: usize, run: Option<u32>, is_shared: bool) -> Self {
         Self {
             number,
@@ -102,7 +102,7 @@ impl Subscriber {
 
     /// Each publisher with what came from it.
     pub fn into_heard(self) -> Heard {
-        let by_number = |(stream, tracker): (Stream, Tracker)| (stream.publisher, tracker);
+        let by_number = |(stream, tracker): (MessageStream, Tracker)| (stream.publisher, tracker);
         let trackers = self.trackers.into_iter().map(by_number).collect();
         Heard { subscriber: self.number, is_of_any_run: self.run.is_none(), trackers }
     }
@@ -134,7 +134,7 @@ impl Subscriber {
         };
         let timeline = worker.timeline();
         let is_measured = match self.run {
-            Some(_) => stamp.phase == Phase::Measured,
+            Some(_) => stamp.phase == StampPhase::Measured,
             None => now >= timeline.measured,
         };
         let times = self.times(&stamp, now, ahead, shared.clock);
@@ -154,12 +154,12 @@ impl Subscriber {
         recorder.interval.delivered += 1;
         recorder.counts.bytes_received += length;
         match arrival {
-            Arrival::Duplicate | Arrival::Unjudged => {
+            TrackedArrival::Duplicate | TrackedArrival::Unjudged => {
                 recorder.counts.duplicates += 1;
                 return;
             }
-            Arrival::OutOfOrder if !self.is_shared => recorder.counts.out_of_order += 1,
-            Arrival::OutOfOrder | Arrival::New => {}
+            TrackedArrival::OutOfOrder if !self.is_shared => recorder.counts.out_of_order += 1,
+            TrackedArrival::OutOfOrder | TrackedArrival::New => {}
         }
         recorder.counts.delivered += 1;
         recorder.delivered_at(now, timeline.is_measured(now));
@@ -167,7 +167,7 @@ impl Subscriber {
     }
 
     /// How many microseconds the clock is ahead by which a message was stamped; `None`: that is still asked for.
-    fn ahead(&mut self, run: u32, shared: &Shared) -> Option<i64> {
+    fn ahead(&mut self, run: u32, shared: &SharedRun) -> Option<i64> {
         let (None, Some(clocks)) = (self.run, &shared.clocks) else { return Some(0) };
         if let Some((known, micros)) = self.compared
             && known == run
@@ -193,15 +193,15 @@ impl Subscriber {
         Some((response, response.saturating_sub(stamp.delay.into())))
     }
 
-    fn track(&mut self, stamp: &Stamp, worker: &Worker) -> Arrival {
+    fn track(&mut self, stamp: &Stamp, worker: &Worker) -> TrackedArrival {
         let Stamp { run, phase, publisher, .. } = *stamp;
-        let stream = Stream { run, phase, publisher };
+        let stream = MessageStream { run, phase, publisher };
         // Of an unknown run nobody knows how many came before the first that is seen.
         let first = if self.run.is_some() { 0 } else { stamp.sequence };
         if self.is_shared {
             return match worker.shared.group_trackers.get(self.group) {
                 Some(tracker) => tracker.arrive(stream, stamp.sequence, first),
-                None => Arrival::New,
+                None => TrackedArrival::New,
             };
         }
         if self.trackers.get(self.last).is_none_or(|(last, _)| *last != stream) {
@@ -213,7 +213,7 @@ impl Subscriber {
         }
         match self.trackers.get_mut(self.last) {
             Some((_, tracker)) => tracker.arrive(stamp.sequence, GAPS),
-            None => Arrival::New,
+            None => TrackedArrival::New,
         }
     }
 }

@@ -56,12 +56,12 @@ impl Uncompared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::plan::stamp::Phase;
+    use crate::bench::plan::stamp::StampPhase;
 
     #[test]
     fn what_has_no_place_to_wait_is_counted() {
         let stamp =
-            Stamp { run: 1, publisher: 0, sequence: 0, intended: 5, phase: Phase::Measured, delay: 0 };
+            Stamp { run: 1, publisher: 0, sequence: 0, intended: 5, phase: StampPhase::Measured, delay: 0 };
         let (uncompared, mut recorder) = (Uncompared::default(), Recorder::default());
         (0..MOST).for_each(|_| uncompared.add(&stamp, 9, true, &mut recorder));
         assert_eq!(recorder.uncompared, 0);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::bench::plan::filling::{Values, filled};
-use crate::cli::bench::{Piece, Scenario, Shard, Template};
-use crate::config::bench::{BenchSettings, Group};
+use crate::cli::bench::{PayloadPiece, PayloadTemplate, Scenario, Shard};
+use crate::config::bench::{BenchSettings, ClientGroup};
 use mqt_process::random::Random;
 use mqt_proto::{TopicError, TopicFilter, TopicName};
 
@@ -18,7 +18,7 @@ pub fn run_tag(run: u64) -> u32 {
 
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ClientRole {
     /// It publishes.
     Publisher,
     /// It subscribes.
@@ -29,13 +29,13 @@ pub enum Role {
 
 /// A client of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spec {
+pub struct ClientSpec {
     /// Its number in the whole run, over all shards.
     pub number: u32,
     /// Which group it belongs to.
     pub group: u16,
     /// What it does.
-    pub role: Role,
+    pub role: ClientRole,
     /// Its number among those of its group that do the same.
     pub index: u32,
 }
@@ -102,10 +102,10 @@ impl<'a> Plan<'a> {
         let plan = Self { settings, run };
         for (group, at) in settings.groups.iter().zip(0_u16..) {
             for index in 0..u32::try_from(group.topics.len()).unwrap_or(0).min(group.publishers) {
-                plan.topic(&plan.spec(at, Role::Publisher, index))?;
+                plan.topic(&plan.spec(at, ClientRole::Publisher, index))?;
             }
             if group.subscribers > 0 {
-                plan.filters(&plan.spec(at, Role::Subscriber, 0))?;
+                plan.filters(&plan.spec(at, ClientRole::Subscriber, 0))?;
             }
         }
         Ok(plan)
@@ -120,13 +120,13 @@ impl<'a> Plan<'a> {
     /// The clients of this shard, in the order in which they connect: who only holds a connection first,
     /// publishers last.
     #[must_use]
-    pub fn specs(&self) -> Vec<Spec> {
+    pub fn specs(&self) -> Vec<ClientSpec> {
         let mut specs = Vec::new();
         for (group, at) in self.settings.groups.iter().zip(0_u16..) {
             let roles = [
-                (Role::Idle, group.connections),
-                (Role::Subscriber, group.subscribers),
-                (Role::Publisher, group.publishers),
+                (ClientRole::Idle, group.connections),
+                (ClientRole::Subscriber, group.subscribers),
+                (ClientRole::Publisher, group.publishers),
             ];
             for (role, total) in roles {
                 specs.extend(part(self.settings.shard, total).map(|index| self.spec(at, role, index)));
@@ -138,14 +138,14 @@ impl<'a> Plan<'a> {
     /// The client identifier of a client: that of its login, or the template of all, with half of the run id:
     /// servers need not take more than 23 characters ([MQTT-3.1.3-5]).
     #[must_use]
-    pub fn client_id(&self, spec: &Spec) -> String {
+    pub fn client_id(&self, spec: &ClientSpec) -> String {
         let own = self
             .group(spec)
             .and_then(|group| group.credentials.get(login_place(group, spec)?)?.client_id.clone());
         own.unwrap_or_else(|| {
             self.settings.client_id.fill(|piece| match piece {
-                Piece::Index => Some(spec.number.to_string()),
-                Piece::Run => Some(format!("{:08x}", run_tag(self.run))),
+                PayloadPiece::Index => Some(spec.number.to_string()),
+                PayloadPiece::Run => Some(format!("{:08x}", run_tag(self.run))),
                 // Others are refused in it.
                 _ => None,
             })
@@ -154,7 +154,7 @@ impl<'a> Plan<'a> {
 
     /// The group of a client.
     #[must_use]
-    pub fn group(&self, spec: &Spec) -> Option<&'a Group> {
+    pub fn group(&self, spec: &ClientSpec) -> Option<&'a ClientGroup> {
         self.settings.groups.get(usize::from(spec.group))
     }
 
@@ -164,29 +164,29 @@ impl<'a> Plan<'a> {
     }
 
     /// The number of the first client of a group that has this role.
-    fn first_number(&self, group: u16, role: Role) -> u32 {
+    fn first_number(&self, group: u16, role: ClientRole) -> u32 {
         let before = self.settings.groups.iter().take(usize::from(group));
         let mut first = before.map(|group| group.connections + group.subscribers + group.publishers).sum();
         if let Some(group) = self.settings.groups.get(usize::from(group)) {
             first += match role {
-                Role::Idle => 0,
-                Role::Subscriber => group.connections,
-                Role::Publisher => group.connections + group.subscribers,
+                ClientRole::Idle => 0,
+                ClientRole::Subscriber => group.connections,
+                ClientRole::Publisher => group.connections + group.subscribers,
             };
         }
         first
     }
 
     /// A client by its place in its group.
-    fn spec(&self, group: u16, role: Role, index: u32) -> Spec {
-        Spec { number: self.first_number(group, role) + index, group, role, index }
+    fn spec(&self, group: u16, role: ClientRole, index: u32) -> ClientSpec {
+        ClientSpec { number: self.first_number(group, role) + index, group, role, index }
     }
 
     /// The topic of a publisher, or one of them where it changes with each message.
     ///
     /// # Errors
     /// It is none.
-    pub fn topic(&self, publisher: &Spec) -> Result<TopicName, PlanError> {
+    pub fn topic(&self, publisher: &ClientSpec) -> Result<TopicName, PlanError> {
         let Some((group, template)) =
             self.group(publisher).and_then(|group| Some((group, topic_template(group, publisher.index)?)))
         else {
@@ -202,12 +202,12 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// It is no topic filter.
-    pub fn filters(&self, subscriber: &Spec) -> Result<Filters, PlanError> {
+    pub fn filters(&self, subscriber: &ClientSpec) -> Result<Filters, PlanError> {
         let mut filters: Vec<TopicFilter> = Vec::new();
         let Some(group) = self.group(subscriber) else { return Ok(Filters { filters, is_shared: false }) };
         let client = self.client_id(subscriber);
         let mut known = HashSet::new();
-        let mut add = |template: &Template, text: String| {
+        let mut add = |template: &PayloadTemplate, text: String| {
             let text = match &group.share_name {
                 Some(name) => format!("$share/{name}/{text}"),
                 None => text,
@@ -229,7 +229,7 @@ impl<'a> Plan<'a> {
             }
         } else if let Some(publishers) = partners(group, subscriber.index) {
             for index in publishers {
-                let publisher = self.spec(subscriber.group, Role::Publisher, index);
+                let publisher = self.spec(subscriber.group, ClientRole::Publisher, index);
                 match topic_template(group, index) {
                     Some(template) if template.is_fixed_per_client() => {
                         add(template, self.topic(&publisher)?.to_string())?;
@@ -249,11 +249,15 @@ impl<'a> Plan<'a> {
     }
 
     /// The filter for whatever a template comes to: a level that changes becomes `+`.
-    fn any_topic(&self, template: &Template) -> String {
+    fn any_topic(&self, template: &PayloadTemplate) -> String {
         // No topic has this character.
         const MARK: &str = "\0";
         let marked = template.fill(|piece| {
-            Some(if matches!(piece, Piece::Run) { format!("{:016x}", self.run) } else { MARK.to_owned() })
+            Some(if matches!(piece, PayloadPiece::Run) {
+                format!("{:016x}", self.run)
+            } else {
+                MARK.to_owned()
+            })
         });
         let levels: Vec<&str> =
             marked.split('/').map(|level| if level.contains(MARK) { "+" } else { level }).collect();
@@ -269,7 +273,7 @@ impl<'a> Plan<'a> {
         let mut audience = Audience::default();
         for (group, at) in self.settings.groups.iter().zip(0_u16..) {
             for index in 0..group.subscribers {
-                audience.add(self.filters(&self.spec(at, Role::Subscriber, index))?);
+                audience.add(self.filters(&self.spec(at, ClientRole::Subscriber, index))?);
                 let same_for_all = match &group.filters {
                     Some(filters) => filters.iter().all(is_the_same_for_all),
                     None => partners(group, index).is_none(),
@@ -286,7 +290,7 @@ impl<'a> Plan<'a> {
         }
         for (group, at) in self.settings.groups.iter().zip(0_u16..) {
             for index in 0..group.publishers {
-                let publisher = self.spec(at, Role::Publisher, index);
+                let publisher = self.spec(at, ClientRole::Publisher, index);
                 let size = audience.size(&self.topic(&publisher)?);
                 if size > 0 {
                     fan_out.insert(publisher.number, size);
@@ -297,30 +301,30 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn is_the_same_for_all(template: &Template) -> bool {
-    template.pieces().iter().all(|piece| matches!(piece, Piece::Text(_) | Piece::Run))
+fn is_the_same_for_all(template: &PayloadTemplate) -> bool {
+    template.pieces().iter().all(|piece| matches!(piece, PayloadPiece::Text(_) | PayloadPiece::Run))
 }
 
 /// Which of the logins of its group a client has; `None` when the group has none of its own.
 #[must_use]
-pub fn login_place(group: &Group, spec: &Spec) -> Option<usize> {
+pub fn login_place(group: &ClientGroup, spec: &ClientSpec) -> Option<usize> {
     // Publishers and subscribers of one group share the list.
     let before = match spec.role {
-        Role::Idle => 0,
-        Role::Subscriber => group.connections,
-        Role::Publisher => group.connections + group.subscribers,
+        ClientRole::Idle => 0,
+        ClientRole::Subscriber => group.connections,
+        ClientRole::Publisher => group.connections + group.subscribers,
     };
     usize::try_from(before + spec.index).ok()?.checked_rem(group.credentials.len())
 }
 
 /// The topic template of a publisher.
-pub fn topic_template(group: &Group, index: u32) -> Option<&Template> {
+pub fn topic_template(group: &ClientGroup, index: u32) -> Option<&PayloadTemplate> {
     let count = u32::try_from(group.topics.len()).ok().filter(|count| *count > 0)?;
     group.topics.get(usize::try_from(index % count).ok()?)
 }
 
 /// The publishers whose messages a subscriber is to have; `None`: of all of them.
-fn partners(group: &Group, index: u32) -> Option<impl Iterator<Item = u32> + use<>> {
+fn partners(group: &ClientGroup, index: u32) -> Option<impl Iterator<Item = u32> + use<>> {
     let pairs = matches!(group.scenario, Scenario::E2e | Scenario::P2p | Scenario::Churn | Scenario::Storm);
     if !pairs || group.publishers == 0 {
         return None;

@@ -23,7 +23,7 @@ fn audience(line: &str) -> (Vec<String>, Vec<u32>) {
     let plan = Plan::new(&settings, 0xab).unwrap();
     let specs = plan.specs();
     let with = |role| specs.iter().filter(move |spec| spec.role == role);
-    let filters = with(Role::Subscriber)
+    let filters = with(ClientRole::Subscriber)
         .map(|spec| {
             let filters = plan.filters(spec).unwrap().filters;
             let texts: Vec<String> =
@@ -32,7 +32,8 @@ fn audience(line: &str) -> (Vec<String>, Vec<u32>) {
         })
         .collect();
     let fan_out = plan.fan_out().unwrap();
-    let sizes = with(Role::Publisher).map(|spec| fan_out.get(&spec.number).copied().unwrap_or(0)).collect();
+    let sizes =
+        with(ClientRole::Publisher).map(|spec| fan_out.get(&spec.number).copied().unwrap_or(0)).collect();
     (filters, sizes)
 }
 
@@ -78,7 +79,7 @@ fn client_identifiers_have_23_characters_at_most() {
     // 311:3.1.3-5: no server need take more, and some that speak 3.1 do not.
     let settings = settings("connect -n 10");
     let plan = Plan::new(&settings, u64::MAX).unwrap();
-    let id = |number| plan.client_id(&Spec { number, group: 0, role: Role::Idle, index: number });
+    let id = |number| plan.client_id(&ClientSpec { number, group: 0, role: ClientRole::Idle, index: number });
     assert_eq!((id(7).as_str(), id(u32::MAX).len()), ("mqt-ffffffff-7", 23));
 }
 
@@ -95,7 +96,7 @@ fn the_shards_have_every_client_once() {
     }
     all.sort_by_key(|spec| spec.number);
     assert_eq!(all.iter().map(|spec| spec.number).collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
-    assert_eq!(all.iter().filter(|spec| spec.role == Role::Subscriber).count(), 2);
+    assert_eq!(all.iter().filter(|spec| spec.role == ClientRole::Subscriber).count(), 2);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const ANOMALIES_SHOWN: usize = 5;
 #[must_use]
 pub fn report(file: &ResultFile, style: &Style, width: usize) -> String {
     let width = width.clamp(40, 100);
-    let mut page = Page { text: String::new(), style, width };
+    let mut page = TextPage { text: String::new(), style, width };
     for (number, run) in file.runs.iter().enumerate() {
         if file.runs.len() > 1 {
             let title = format!("Run {} of {}", number + 1, file.runs.len());
@@ -50,13 +50,13 @@ fn millis(millis: u64) -> Span {
     Span(Duration::from_millis(millis))
 }
 
-struct Page<'a> {
+struct TextPage<'a> {
     text: String,
     style: &'a Style,
     width: usize,
 }
 
-impl Page<'_> {
+impl TextPage<'_> {
     fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
@@ -156,7 +156,7 @@ impl Page<'_> {
         }
         self.blank();
         self.row(&["Messages", "total", "per second"], true);
-        for Flow { name, count, within } in flows(run) {
+        for TextFlow { name, count, within } in flows(run) {
             let rate = within.map_or_else(String::new, |count| run.rate_text(count));
             self.row(&[name, &Count(count).to_string(), &rate], false);
         }
@@ -444,7 +444,7 @@ impl Page<'_> {
 }
 
 /// Messages on their way: how many, and how many of whichever phase within the measured time.
-pub(crate) struct Flow {
+pub(crate) struct TextFlow {
     pub name: &'static str,
     pub count: u64,
     /// What the rate is made from; `None`: it was another time.
@@ -452,12 +452,12 @@ pub(crate) struct Flow {
 }
 
 /// What was offered, sent, confirmed and delivered, as far as it means something for a run.
-pub(crate) fn flows(run: &RunResult) -> Vec<Flow> {
+pub(crate) fn flows(run: &RunResult) -> Vec<TextFlow> {
     let (config, counts) = (&run.config, &run.counts);
     let publishes = config.groups.iter().any(|group| group.publishers > 0);
     // What is retained has been published before the measured time.
     let is_before = config.groups.iter().any(|group| group.scenario == Scenario::Retained);
-    let row = |name, count, within| Flow { name, count, within: Some(within) };
+    let row = |name, count, within| TextFlow { name, count, within: Some(within) };
     let mut rows = Vec::new();
     if config.is_open_loop() {
         rows.push(row("offered", counts.offered, counts.offered));

@@ -2,7 +2,7 @@
 
 use crate::bench::report::text::*;
 use crate::bench::result::tests::run;
-use crate::bench::result::{Anomaly, Check, Warning};
+use crate::bench::result::{Anomaly, Check, RunWarning};
 
 fn shown(change: impl FnOnce(&mut ResultFile), width: usize) -> String {
     let mut file = ResultFile::new(vec![run()]);
@@ -63,7 +63,8 @@ Response time
 fn a_narrow_terminal_gets_a_narrow_report() {
     let text = shown(
         |file| {
-            file.runs[0].warnings = vec![Warning { keyword: "x".to_owned(), text: "many words ".repeat(20) }];
+            file.runs[0].warnings =
+                vec![RunWarning { keyword: "x".to_owned(), text: "many words ".repeat(20) }];
         },
         40,
     );
@@ -76,7 +77,7 @@ fn warnings_come_first_and_control_characters_do_not_reach_the_terminal() {
     let text = shown(
         |file| {
             file.runs[0].warnings =
-                vec![Warning { keyword: "x".to_owned(), text: "doubtful \x1b[2J".to_owned() }];
+                vec![RunWarning { keyword: "x".to_owned(), text: "doubtful \x1b[2J".to_owned() }];
             file.runs[0].errors = vec![("bad\x07".to_owned(), 3)];
             file.runs[0].config.groups[0].payload = "a\x1bb".to_owned();
         },

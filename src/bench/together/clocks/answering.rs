@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::bench::clock::Clock;
-use crate::bench::together::clocks::message::{Answer, Question};
+use crate::bench::together::clocks::message::{ClockAnswer, Question};
 use crate::bench::together::clocks::{CLOSE_WITHIN, connect};
 use crate::bench::together::messenger;
 use crate::cli::bench::Scenario;
@@ -31,27 +31,27 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Answers those that ask for the clock of this process, which publishes.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    board: Arc<Board>,
+    board: Arc<ClockBoard>,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Board {
-    state: Mutex<Asked>,
+struct ClockBoard {
+    state: Mutex<ClockQuestion>,
     changed: Notify,
 }
 
 /// Who has asked, and when the last question came.
 #[derive(Debug)]
-struct Asked {
+struct ClockQuestion {
     askers: Vec<String>,
     heard: Instant,
     is_ending: bool,
     is_over: bool,
 }
 
-impl Board {
-    fn state(&self) -> MutexGuard<'_, Asked> {
+impl ClockBoard {
+    fn state(&self) -> MutexGuard<'_, ClockQuestion> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,9 +70,13 @@ impl Answering {
         let id = format!("mqt-a{by:016x}");
         match connect(settings, &id, &format!("mqt/clocks/{run:08x}/question/+")).await {
             Ok(client) => {
-                let state =
-                    Asked { askers: Vec::new(), heard: Instant::now(), is_ending: false, is_over: false };
-                let board = Arc::new(Board { state: Mutex::new(state), changed: Notify::new() });
+                let state = ClockQuestion {
+                    askers: Vec::new(),
+                    heard: Instant::now(),
+                    is_ending: false,
+                    is_over: false,
+                };
+                let board = Arc::new(ClockBoard { state: Mutex::new(state), changed: Notify::new() });
                 let task = tokio::spawn(answer_along(client, by, run, clock, Arc::clone(&board)));
                 Some(Self { board, task })
             }
@@ -109,8 +113,8 @@ impl Answering {
     }
 }
 
-async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board: Arc<Board>) {
-    let answer = |client: &mut Client, asker: &str, answer: Answer| {
+async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board: Arc<ClockBoard>) {
+    let answer = |client: &mut Client, asker: &str, answer: ClockAnswer| {
         if let Ok(topic) = TopicName::new(format!("mqt/clocks/{run:08x}/answer/{asker}")) {
             client.session_mut().publish(Message { topic, payload: answer.encode(), ..Message::default() });
         }
@@ -142,14 +146,14 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
                         state.askers.push(asker.to_owned());
                         // Whoever comes that late is told at once.
                         if has_told {
-                            answer(&mut client, asker, Answer::Ends { by });
+                            answer(&mut client, asker, ClockAnswer::Ends { by });
                         }
                     }
                     drop(state);
                     answer(
                         &mut client,
                         asker,
-                        Answer::Time { by, asked, came, left: clock.unix(clock.now()) },
+                        ClockAnswer::Time { by, asked, came, left: clock.unix(clock.now()) },
                     );
                 }
             }
@@ -165,7 +169,7 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
         }
         has_told |= is_ending;
         for asker in &askers {
-            answer(&mut client, asker, Answer::Ends { by });
+            answer(&mut client, asker, ClockAnswer::Ends { by });
         }
     }
 }

@@ -32,14 +32,14 @@ impl Question {
 
 /// What is answered, and by whom: a number by chance, so that two processes with one run id are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum ClockAnswer {
     /// The question, when it came and when its answer left.
     Time { by: u64, asked: u64, came: u64, left: u64 },
     /// It will soon be gone: who wants to know its clock once more must ask now.
     Ends { by: u64 },
 }
 
-impl Answer {
+impl ClockAnswer {
     pub fn encode(self) -> Bytes {
         let (kind, numbers) = match self {
             Self::Time { by, asked, came, left } => (0_u8, [by, asked, came, left]),
@@ -72,12 +72,14 @@ mod tests {
         for question in [Question::Time(7), Question::Farewell] {
             assert_eq!(Question::decode(&question.encode()), Some(question));
         }
-        for answer in [Answer::Time { by: 1, asked: 2, came: 3, left: u64::MAX }, Answer::Ends { by: 9 }] {
+        for answer in
+            [ClockAnswer::Time { by: 1, asked: 2, came: 3, left: u64::MAX }, ClockAnswer::Ends { by: 9 }]
+        {
             let bytes = answer.encode();
-            assert_eq!(Answer::decode(&bytes), Some(answer));
-            assert_eq!(Answer::decode(&bytes[..32]), None, "too short");
+            assert_eq!(ClockAnswer::decode(&bytes), Some(answer));
+            assert_eq!(ClockAnswer::decode(&bytes[..32]), None, "too short");
         }
         assert_eq!((Question::decode(&[0, 1]), Question::decode(&[2; 9])), (None, None));
-        assert_eq!((Answer::decode(&[2; 33]), Answer::decode(b"")), (None, None));
+        assert_eq!((ClockAnswer::decode(&[2; 33]), ClockAnswer::decode(b"")), (None, None));
     }
 }

@@ -21,10 +21,10 @@ use crate::bench::clock::{Clock, Offset};
 use crate::bench::result::{ClockOffset, PublisherClock};
 use crate::bench::together::messenger;
 use crate::cli::bench::Scenario;
-use crate::config::bench::{BenchSettings, Group};
+use crate::config::bench::{BenchSettings, ClientGroup};
 use crate::output::units::Span;
 use crate::ui::Ui;
-use message::{Answer, Question};
+use message::{ClockAnswer, Question};
 use mqt_client::Client;
 use mqt_process::random;
 use mqt_proto::session::Event;
@@ -58,7 +58,7 @@ pub(crate) enum Ahead {
 
 /// A publishing process, as far as its clock is concerned.
 #[derive(Debug, Default)]
-struct Source {
+struct ClockSource {
     /// Who answers for it.
     by: Option<u64>,
     /// Found when it was first heard.
@@ -77,7 +77,7 @@ struct Source {
     is_settled: bool,
 }
 
-impl Source {
+impl ClockSource {
     fn new() -> Self {
         Self { questions: QUESTIONS, ..Self::default() }
     }
@@ -163,19 +163,19 @@ impl Source {
 pub(crate) struct Clocks {
     /// The run of this process, where it publishes too: that is its own clock.
     own: Option<u32>,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClockState {
     /// By run, ascending.
-    sources: Vec<(u32, Source)>,
+    sources: Vec<(u32, ClockSource)>,
     /// Nothing can be asked any more.
     is_lost: bool,
 }
 
-impl State {
+impl ClockState {
     /// Where a run is, or is to be.
     fn place(&self, run: u32) -> Result<usize, usize> {
         self.sources.binary_search_by_key(&run, |(known, _)| *known)
@@ -183,7 +183,7 @@ impl State {
 }
 
 impl Clocks {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,8 +198,11 @@ impl Clocks {
             Ok(place) => state.sources.get(place).map_or(Ahead::Unknown, |(_, source)| source.ahead()),
             Err(_) if is_full => Ahead::Unknown,
             Err(place) => {
-                let source =
-                    if is_lost { Source { is_settled: true, ..Source::default() } } else { Source::new() };
+                let source = if is_lost {
+                    ClockSource { is_settled: true, ..ClockSource::default() }
+                } else {
+                    ClockSource::new()
+                };
                 let ahead = source.ahead();
                 state.sources.insert(place, (run, source));
                 drop(state);
@@ -228,15 +231,15 @@ async fn connect(settings: &BenchSettings, id: &str, filter: &str) -> Result<Cli
 
 /// Asks publishing processes for their clocks.
 #[derive(Debug)]
-pub(crate) struct Asking {
+pub(crate) struct ClockAsking {
     clocks: Arc<Clocks>,
     task: JoinHandle<()>,
 }
 
-impl Asking {
+impl ClockAsking {
     /// Connects a client of its own, where messages of other runs are to come in.
     pub async fn connect(settings: &BenchSettings, run: u32, clock: Clock, ui: &Ui) -> Option<Self> {
-        let listens = |group: &Group| group.scenario == Scenario::Sub && group.subscribers > 0;
+        let listens = |group: &ClientGroup| group.scenario == Scenario::Sub && group.subscribers > 0;
         if !settings.stamp || !settings.groups.iter().any(listens) {
             return None;
         }
@@ -280,7 +283,7 @@ impl Asking {
     /// What was found out: one entry for each publishing process.
     pub fn found(&self) -> Vec<PublisherClock> {
         let state = self.clocks.state();
-        let entry = |(run, source): &(u32, Source)| PublisherClock {
+        let entry = |(run, source): &(u32, ClockSource)| PublisherClock {
             run: format!("{run:08x}"),
             clock: source.offset(),
         };
@@ -337,20 +340,21 @@ async fn ask_along(mut client: Client, asker: u64, clock: Clock, clocks: Arc<Clo
             let Event::Message { publish, .. } = event else { continue };
             let message = publish.message;
             let run = message.topic.split('/').nth(2).and_then(|run| u32::from_str_radix(run, 16).ok());
-            let (Some(run), Some(answer)) = (run, Answer::decode(&message.payload)) else { continue };
+            let (Some(run), Some(answer)) = (run, ClockAnswer::decode(&message.payload)) else { continue };
             let mut state = clocks.state();
             let Ok(place) = state.place(run) else { continue };
             let Some((_, source)) = state.sources.get_mut(place) else { continue };
             let was_settled = source.is_settled;
             match answer {
                 // However late it is: the times say how much it is worth.
-                Answer::Time { by, asked, came, left } => {
+                ClockAnswer::Time { by, asked, came, left } => {
                     source.is_answered(by, Offset::of([asked, came, left, answered]));
                 }
-                Answer::Ends { by } if source.by.is_none_or(|known| known == by) => source.end(),
-                Answer::Ends { .. } => {}
+                ClockAnswer::Ends { by } if source.by.is_none_or(|known| known == by) => source.end(),
+                ClockAnswer::Ends { .. } => {}
             }
-            let bids_farewell = source.is_settled && (!was_settled || matches!(answer, Answer::Ends { .. }));
+            let bids_farewell =
+                source.is_settled && (!was_settled || matches!(answer, ClockAnswer::Ends { .. }));
             drop(state);
             if bids_farewell {
                 ask(&mut client, run, asker, Question::Farewell);
@@ -370,14 +374,14 @@ fn ask(client: &mut Client, run: u32, asker: u64, question: Question) {
 mod tests {
     use super::*;
 
-    fn answered(source: &mut Source, by: u64, micros: i64, error_us: u64) {
+    fn answered(source: &mut ClockSource, by: u64, micros: i64, error_us: u64) {
         source.asks(Instant::now());
         source.is_answered(by, Offset { micros, error_us });
     }
 
     #[test]
     fn a_source_is_asked_twice_and_the_shortest_way_counts() {
-        let mut source = Source::new();
+        let mut source = ClockSource::new();
         assert!(source.is_due(Instant::now()) && source.ahead() == Ahead::Asked);
         for number in 0..u64::from(QUESTIONS) {
             answered(
@@ -403,7 +407,7 @@ mod tests {
 
     #[test]
     fn an_end_that_comes_early_is_followed_by_the_last_questions() {
-        let mut source = Source::new();
+        let mut source = ClockSource::new();
         answered(&mut source, 1, 5, 9);
         source.end();
         for _ in 0..2 * QUESTIONS - 1 {
@@ -416,7 +420,7 @@ mod tests {
 
     #[test]
     fn who_says_nothing_is_given_up_and_two_with_one_run_id_are_not_believed() {
-        let mut source = Source::new();
+        let mut source = ClockSource::new();
         let now = Instant::now();
         for _ in 0..SILENT_AFTER {
             source.asks(now);
@@ -426,13 +430,13 @@ mod tests {
         source.asks(now);
         assert_eq!((source.ahead(), source.offset()), (Ahead::Unknown, None));
         // One that falls silent in the middle has said enough.
-        let mut source = Source::new();
+        let mut source = ClockSource::new();
         answered(&mut source, 1, 5, 9);
         for _ in 0..QUESTIONS {
             source.asks(now);
         }
         assert_eq!(source.ahead(), Ahead::By(5));
-        let mut source = Source::new();
+        let mut source = ClockSource::new();
         answered(&mut source, 1, 5, 9);
         answered(&mut source, 2, 5, 9);
         assert_eq!((source.ahead(), source.offset(), source.questions), (Ahead::Unknown, None, 0));

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use crate::output::units::Many;
 use crate::watch::state::app::{App, Effect, Gravity, Mode};
 use crate::watch::state::edit::Edit;
-use crate::watch::state::store::Kept;
+use crate::watch::state::store::KeptMessage;
 use crate::watch::state::tree::ROOT;
 
 impl App {
     /// The message that the right half shows.
-    pub(crate) fn shown(&self) -> Option<&Kept> {
+    pub(crate) fn shown(&self) -> Option<&KeptMessage> {
         self.detail.shown(self.store.topic(self.selected)?)
     }
 

@@ -17,11 +17,11 @@ use crate::config::{Decode, WatchLimits};
 use crate::output::clock::LocalClock;
 use crate::watch::state::detail::Detail;
 use crate::watch::state::edit::Edit;
-use crate::watch::state::filter::Search;
-use crate::watch::state::form::Form;
+use crate::watch::state::filter::TopicSearch;
+use crate::watch::state::form::PublishForm;
 use crate::watch::state::layout::{Areas, Pane};
-use crate::watch::state::store::{Kept, Store};
-use crate::watch::state::tree::{FADE, NodeId, Order, ROOT};
+use crate::watch::state::store::{KeptMessage, Store};
+use crate::watch::state::tree::{FADE, NodeId, ROOT, SortOrder};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicFilter, TopicName, Version};
 
@@ -37,7 +37,7 @@ const REORDER: u64 = 1_000_000;
 
 /// The connection, or what stands in for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Link {
+pub enum LinkState {
     /// No CONNACK yet.
     #[default]
     Connecting,
@@ -68,7 +68,7 @@ pub enum Gravity {
 
 /// A line for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct WatchNotice {
     /// When.
     pub at: u64,
     /// How grave it is.
@@ -99,7 +99,7 @@ pub enum Mode {
     /// Typing a filter.
     Filter(Edit),
     /// Writing a message.
-    Publish(Box<Form>),
+    Publish(Box<PublishForm>),
     /// Asked whether to clear retained messages.
     Clear(Clearing),
     /// Typing the name of a file.
@@ -122,7 +122,7 @@ pub enum Action {
     /// It is this late, in microseconds since the beginning.
     Tick(u64),
     /// The connection changed.
-    Link(Link),
+    Link(LinkState),
     /// Something to tell.
     Notice(Gravity, String),
     /// So many messages were published, so many of them are confirmed.
@@ -184,9 +184,9 @@ pub struct App {
     /// How payloads are read where nothing else is said.
     pub decode: Decode,
     /// The connection.
-    pub link: Link,
+    pub link: LinkState,
     /// The last notice.
-    pub notice: Option<Notice>,
+    pub notice: Option<WatchNotice>,
     /// Nothing changes on the screen.
     pub paused: bool,
     /// The mouse is listened to.
@@ -200,10 +200,10 @@ pub struct App {
     /// Messages sent before, the newest last.
     pub sent: VecDeque<Message>,
     /// The messages that came while the screen was paused and wait to be taken in.
-    pending: VecDeque<(TopicName, Kept)>,
+    pending: VecDeque<(TopicName, KeptMessage)>,
     pending_cost: usize,
     filter_out: Vec<TopicFilter>,
-    search: Option<Search>,
+    search: Option<TopicSearch>,
     /// The user has moved the selection: it stays on its topic from now on.
     moved: bool,
     /// How far the selected row is from the top.
@@ -231,7 +231,7 @@ impl App {
             top: 0,
             detail: Detail::default(),
             decode: Decode::Auto,
-            link: Link::Connecting,
+            link: LinkState::Connecting,
             notice: None,
             paused: false,
             mouse: false,
@@ -264,7 +264,7 @@ impl App {
         if self.filter_out.iter().any(|filter| filter.matches(topic)) {
             return false;
         }
-        let kept = Kept::new(publish, at, self.store.limits().payload);
+        let kept = KeptMessage::new(publish, at, self.store.limits().payload);
         self.now = self.now.max(at);
         self.is_dirty = true;
         if !self.paused && self.pending.is_empty() {
@@ -328,8 +328,8 @@ impl App {
             Action::Link(link) => self.link = link,
             Action::Notice(gravity, text) => {
                 // The clock of a recording ends with it.
-                let lasts = gravity == Gravity::Warning && !matches!(self.link, Link::Replay { .. });
-                self.notice = Some(Notice { at: self.now, gravity, text, lasts });
+                let lasts = gravity == Gravity::Warning && !matches!(self.link, LinkState::Replay { .. });
+                self.notice = Some(WatchNotice { at: self.now, gravity, text, lasts });
             }
             Action::Published { asked, confirmed } => {
                 if self.published == (asked, confirmed) {
@@ -359,10 +359,11 @@ impl App {
 
     /// Ages, rates and notices change with time alone.
     fn tick(&mut self) {
-        let is_over = |notice: &mut Notice| self.now >= notice.at + NOTICE_TIME;
+        let is_over = |notice: &mut WatchNotice| self.now >= notice.at + NOTICE_TIME;
         let is_gone = self.notice.take_if(is_over).is_some();
         self.is_dirty |= is_gone || !(self.paused || self.store.tree.is_empty());
-        if self.store.tree.order() != Order::Name && !self.paused && self.now >= self.reordered + REORDER {
+        if self.store.tree.order() != SortOrder::Name && !self.paused && self.now >= self.reordered + REORDER
+        {
             self.reordered = self.now;
             self.reordering = true;
         }
@@ -420,7 +421,7 @@ impl App {
 
     /// Answers a key, until the next one.
     fn tell(&mut self, gravity: Gravity, text: impl Into<String>) {
-        self.notice = Some(Notice { at: self.now, gravity, text: text.into(), lasts: false });
+        self.notice = Some(WatchNotice { at: self.now, gravity, text: text.into(), lasts: false });
     }
 
     fn pause(&mut self) {

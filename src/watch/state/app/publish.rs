@@ -4,8 +4,8 @@ use bytes::Bytes;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use crate::output::units::Many;
-use crate::watch::state::app::{App, Clearing, Effect, Gravity, Link, Mode};
-use crate::watch::state::form::{Form, Outcome};
+use crate::watch::state::app::{App, Clearing, Effect, Gravity, LinkState, Mode};
+use crate::watch::state::form::{FormOutcome, PublishForm};
 use crate::watch::state::tree::ROOT;
 use mqt_proto::{Message, Properties, QoS, TopicName};
 
@@ -14,7 +14,7 @@ const SENT: usize = 50;
 
 impl App {
     pub(crate) fn can_publish(&mut self) -> bool {
-        let can = !matches!(self.link, Link::Replay { .. });
+        let can = !matches!(self.link, LinkState::Replay { .. });
         if !can {
             self.tell(Gravity::Warning, "this is a recording: there is no broker to publish to");
         }
@@ -27,14 +27,14 @@ impl App {
         }
         let node = self.store.tree.node(self.selected);
         let message = self.shown().and_then(|kept| kept.to_message(node.path()));
-        self.mode = Mode::Publish(Box::new(Form::new(node.path(), message.as_ref())));
+        self.mode = Mode::Publish(Box::new(PublishForm::new(node.path(), message.as_ref())));
     }
 
-    pub(crate) fn write_message(&mut self, mut form: Box<Form>, key: KeyEvent) {
+    pub(crate) fn write_message(&mut self, mut form: Box<PublishForm>, key: KeyEvent) {
         match form.key(key) {
-            Outcome::Open => self.mode = Mode::Publish(form),
-            Outcome::Closed => {}
-            Outcome::Send(message) => {
+            FormOutcome::Open => self.mode = Mode::Publish(form),
+            FormOutcome::Closed => {}
+            FormOutcome::Send(message) => {
                 self.tell(Gravity::Note, format!("publishing to {}", &*message.topic));
                 self.sent.retain(|sent| *sent != message);
                 self.sent.push_back(message.clone());
@@ -43,7 +43,7 @@ impl App {
                 }
                 self.effects.push(Effect::Publish(message));
             }
-            Outcome::Recall { older } => {
+            FormOutcome::Recall { older } => {
                 let last = self.sent.len().checked_sub(1);
                 let place = match (form.recalled, older) {
                     (None, true) => last,
@@ -52,7 +52,8 @@ impl App {
                     (None, false) => None,
                 };
                 if let Some(message) = place.and_then(|place| self.sent.get(place)) {
-                    *form = Form { field: form.field, ..Form::new(&message.topic, Some(message)) };
+                    *form =
+                        PublishForm { field: form.field, ..PublishForm::new(&message.topic, Some(message)) };
                     form.recalled = place;
                 }
                 self.mode = Mode::Publish(form);

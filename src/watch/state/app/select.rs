@@ -2,9 +2,9 @@
 
 use crate::config::Decode;
 use crate::watch::state::app::{App, Gravity};
-use crate::watch::state::filter::{Filter, Search};
+use crate::watch::state::filter::{Filter, TopicSearch};
 use crate::watch::state::layout::{Areas, Pane};
-use crate::watch::state::tree::{NodeId, Order, ROOT};
+use crate::watch::state::tree::{NodeId, ROOT, SortOrder};
 
 impl App {
     /// Keeps the selected topic in view, as far from the top as it was.
@@ -69,9 +69,9 @@ impl App {
 
     pub(crate) fn next_order(&mut self) {
         let (order, text) = match self.store.tree.order() {
-            Order::Name => (Order::Rate, "sorted by rate"),
-            Order::Rate => (Order::Change, "sorted by last change"),
-            Order::Change => (Order::Name, "sorted by name"),
+            SortOrder::Name => (SortOrder::Rate, "sorted by rate"),
+            SortOrder::Rate => (SortOrder::Change, "sorted by last change"),
+            SortOrder::Change => (SortOrder::Name, "sorted by name"),
         };
         self.store.set_order(order);
         self.reordering = true;
@@ -101,7 +101,7 @@ impl App {
 
     pub(crate) fn search_for(&mut self, text: &str) -> Result<(), String> {
         if !text.is_empty() {
-            self.search = Some(Search::parse(text)?);
+            self.search = Some(TopicSearch::parse(text)?);
         }
         self.search_again(true);
         Ok(())

@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::config::{Decode, WatchLimits};
 use crate::watch::fixture::{app, app_within, press, publish, receive, type_text};
-use crate::watch::state::app::{Action, App, Effect, Gravity, Link, Mode};
+use crate::watch::state::app::{Action, App, Effect, Gravity, LinkState, Mode};
 use crate::watch::state::detail::Tab;
 use crate::watch::state::layout::Pane;
 use crate::watch::state::tree::ROOT;
@@ -64,7 +64,7 @@ fn a_notice_goes_with_the_next_key_or_after_its_time() {
     app.update(Action::Notice(Gravity::Warning, "the recording has ended".to_owned()));
     press_all(&mut app, "1");
     assert!(text(&app).is_some());
-    app.update(Action::Link(Link::Replay { ended: true }));
+    app.update(Action::Link(LinkState::Replay { ended: true }));
     app.update(Action::Notice(Gravity::Warning, "2 lines are no messages".to_owned()));
     press_all(&mut app, "1");
     assert_eq!(text(&app), None, "the time stands still");
@@ -251,7 +251,8 @@ fn the_history_keeps_its_cursor_and_compares_two() {
     press(&mut app, KeyCode::Enter);
     app.prepare();
     assert_eq!(app.detail.tab, Tab::Diff);
-    let lines: Vec<String> = app.detail.lines.iter().map(crate::watch::state::document::Line::text).collect();
+    let lines: Vec<String> =
+        app.detail.lines.iter().map(crate::watch::state::document::DocumentLine::text).collect();
     assert_eq!(lines, ["- one", "+ two"]);
 }
 
@@ -338,7 +339,7 @@ fn clearing_lists_the_topics_and_asks_first() {
 #[test]
 fn a_recording_cannot_be_published_to() {
     let mut app = app();
-    app.update(Action::Link(Link::Replay { ended: false }));
+    app.update(Action::Link(LinkState::Replay { ended: false }));
     put(&mut app, "a", "1");
     press_all(&mut app, "p");
     press(&mut app, KeyCode::Delete);

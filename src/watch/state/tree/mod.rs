@@ -24,7 +24,7 @@ const NODE_COST: usize = 280;
 
 /// What siblings are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
+pub enum SortOrder {
     /// By name.
     #[default]
     Name,
@@ -36,7 +36,7 @@ pub enum Order {
 
 /// A level of a topic.
 #[derive(Debug)]
-pub struct Node {
+pub struct TreeNode {
     path: Arc<str>,
     /// Where in the path the name of this level begins.
     name_at: usize,
@@ -78,7 +78,7 @@ pub struct Node {
     rate: f64,
 }
 
-impl Node {
+impl TreeNode {
     /// Its topic.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -131,19 +131,19 @@ pub struct Full;
 
 /// The tree of topics.
 #[derive(Debug)]
-pub struct Tree {
-    nodes: Vec<Node>,
+pub struct TopicTree {
+    nodes: Vec<TreeNode>,
     by_path: HashMap<Arc<str>, NodeId>,
-    order: Order,
+    order: SortOrder,
     /// Nodes whose place in the order may have changed.
     moved: Vec<NodeId>,
     /// What the nodes take, in bytes.
     cost: usize,
 }
 
-impl Default for Tree {
+impl Default for TopicTree {
     fn default() -> Self {
-        let root = Node {
+        let root = TreeNode {
             path: Arc::from(""),
             name_at: 0,
             parent: NIL,
@@ -171,14 +171,14 @@ impl Default for Tree {
         Self {
             nodes: vec![root],
             by_path: HashMap::new(),
-            order: Order::Name,
+            order: SortOrder::Name,
             moved: Vec::new(),
             cost: NODE_COST,
         }
     }
 }
 
-impl Tree {
+impl TopicTree {
     /// How many nodes there are, the root among them. They are numbered from 0 on, parents before children.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -193,11 +193,11 @@ impl Tree {
 
     /// A node.
     #[must_use]
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &TreeNode {
         &self.nodes[id as usize]
     }
 
-    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+    fn node_mut(&mut self, id: NodeId) -> &mut TreeNode {
         &mut self.nodes[id as usize]
     }
 
@@ -209,7 +209,7 @@ impl Tree {
 
     /// What siblings are ordered by.
     #[must_use]
-    pub fn order(&self) -> Order {
+    pub fn order(&self) -> SortOrder {
         self.order
     }
 
@@ -264,7 +264,7 @@ impl Tree {
         let path: Arc<str> = Arc::from(path);
         self.cost += NODE_COST + path.len();
         self.by_path.insert(Arc::clone(&path), id);
-        self.nodes.push(Node {
+        self.nodes.push(TreeNode {
             path,
             name_at,
             parent,
@@ -298,7 +298,7 @@ impl Tree {
         let is_new = !std::mem::replace(&mut self.node_mut(id).is_topic, true);
         let mut at = id;
         while at != NIL {
-            let keeps_order = self.order == Order::Name || at == ROOT;
+            let keeps_order = self.order == SortOrder::Name || at == ROOT;
             let node = self.node_mut(at);
             node.count(bytes, now);
             node.topics += u32::from(is_new);
@@ -420,7 +420,7 @@ impl Tree {
     }
 
     /// Has siblings put into another order by [`Self::settle`], all of them.
-    pub fn set_order(&mut self, order: Order) {
+    pub fn set_order(&mut self, order: SortOrder) {
         self.order = order;
         for (id, node) in self.nodes.iter_mut().enumerate().skip(1) {
             if !std::mem::replace(&mut node.moved, true) {
@@ -445,12 +445,12 @@ impl Tree {
 
 /// A node's place in an order other than that by name. That of the rate is its logarithm moved to a common
 /// time: as long as no message comes it stays what it is, although all rates fade.
-fn key(order: Order, node: &Node) -> f64 {
+fn key(order: SortOrder, node: &TreeNode) -> f64 {
     match order {
-        Order::Name => f64::NEG_INFINITY,
-        Order::Rate if node.messages == 0 => f64::NEG_INFINITY,
-        Order::Rate => node.rate.ln() + seconds(node.changed) / FADE,
-        Order::Change => node.changed as f64,
+        SortOrder::Name => f64::NEG_INFINITY,
+        SortOrder::Rate if node.messages == 0 => f64::NEG_INFINITY,
+        SortOrder::Rate => node.rate.ln() + seconds(node.changed) / FADE,
+        SortOrder::Change => node.changed as f64,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::watch::state::tree::*;
 
-fn tree(topics: &[&str]) -> Tree {
-    let mut tree = Tree::default();
+fn tree(topics: &[&str]) -> TopicTree {
+    let mut tree = TopicTree::default();
     for topic in topics {
         let id = tree.insert(topic, 0).unwrap();
         tree.count(id, 1, 0);
@@ -12,7 +12,7 @@ fn tree(topics: &[&str]) -> Tree {
     tree
 }
 
-fn shown(tree: &Tree) -> Vec<&str> {
+fn shown(tree: &TopicTree) -> Vec<&str> {
     let rows: Vec<NodeId> = (0..tree.rows()).map(|row| tree.at_row(row).unwrap()).collect();
     for (row, id) in rows.iter().enumerate() {
         assert_eq!(tree.row_of(*id), Some(row), "{}", tree.node(*id).path());
@@ -66,19 +66,19 @@ fn a_filter_hides_topics_and_what_is_above_them() {
 #[test]
 fn orders_by_rate_and_change() {
     let mut tree = tree(&["a", "b", "c"]);
-    tree.set_order(Order::Change);
+    tree.set_order(SortOrder::Change);
     for (topic, now) in [("c", 10), ("a", 20), ("b", 30), ("b", 31)] {
         tree.count(tree.find(topic).unwrap(), 1, now);
     }
     while tree.settle(1) {}
     assert_eq!(shown(&tree), ["b", "a", "c"]);
-    tree.set_order(Order::Rate);
+    tree.set_order(SortOrder::Rate);
     for now in 0..50 {
         tree.count(tree.find("c").unwrap(), 1, 1_000_000 + now);
     }
     assert!(!tree.settle(10));
     assert_eq!(shown(&tree), ["c", "b", "a"]);
-    tree.set_order(Order::Name);
+    tree.set_order(SortOrder::Name);
     // Piece by piece, and whole in between; one that comes about meanwhile finds its place.
     assert!(tree.settle(2));
     assert_eq!(shown(&tree).len(), 3);
@@ -104,7 +104,7 @@ fn rates_are_right_from_the_first_second_on_and_fade() {
 
 #[test]
 fn a_topic_of_slashes_makes_few_nodes() {
-    let mut tree = Tree::default();
+    let mut tree = TopicTree::default();
     let topic = "/".repeat(65_535);
     let id = tree.insert(&topic, 0).unwrap();
     assert_eq!(tree.node(id).path(), topic);
@@ -113,7 +113,7 @@ fn a_topic_of_slashes_makes_few_nodes() {
 
 #[test]
 fn random_changes_keep_the_rows_as_a_plain_walk_counts_them() {
-    let mut tree = Tree::default();
+    let mut tree = TopicTree::default();
     let mut state = 7_u64;
     let mut next = |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -137,7 +137,9 @@ fn random_changes_keep_the_rows_as_a_plain_walk_counts_them() {
             7 => {
                 tree.settle(20);
             }
-            8 if next(50) == 0 => tree.set_order([Order::Name, Order::Rate, Order::Change][next(3) as usize]),
+            8 if next(50) == 0 => {
+                tree.set_order([SortOrder::Name, SortOrder::Rate, SortOrder::Change][next(3) as usize])
+            }
             _ if next(100) == 0 => tree.set_open_all(next(2) == 0),
             _ => {}
         }
@@ -148,7 +150,7 @@ fn random_changes_keep_the_rows_as_a_plain_walk_counts_them() {
     assert!(most > 100, "{most}");
 }
 
-fn walk(tree: &Tree) -> Vec<&str> {
+fn walk(tree: &TopicTree) -> Vec<&str> {
     let mut paths = Vec::new();
     let mut at = tree.after(ROOT);
     let mut backwards = Vec::new();

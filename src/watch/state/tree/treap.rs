@@ -6,9 +6,9 @@
 use mqt_process::random::Random;
 use std::cmp::Ordering;
 
-use crate::watch::state::tree::{NIL, NodeId, ROOT, Tree};
+use crate::watch::state::tree::{NIL, NodeId, ROOT, TopicTree};
 
-impl Tree {
+impl TopicTree {
     /// The visible rows.
     #[must_use]
     pub fn rows(&self) -> usize {
