@@ -16,7 +16,7 @@ use mqt_proto::{Packet, ReasonCode, Version, WriteBuffer};
 
 use super::holdings::Held;
 use super::hub::{Hub, has_stopped};
-use super::session::ConnectionId;
+use super::slab::ConnectionId;
 use super::state::OutputFlow;
 
 /// How much is read at once, in bytes.

@@ -9,7 +9,7 @@ use mqt_proto::WriteBuffer;
 use mqt_proto::packet::Connect;
 
 use super::holdings::Holdings;
-use super::session::ConnectionId;
+use super::slab::{ConnectionId, Key as _};
 use super::state::{Broker, OutputFlow};
 
 pub(crate) fn now() -> Instant {
@@ -73,10 +73,10 @@ impl Hub {
             return None;
         }
         let id = state.broker.connect(connect, peer, now());
-        if state.writers.len() <= id {
-            state.writers.resize(id + 1, None);
+        if state.writers.len() <= id.number() {
+            state.writers.resize(id.number() + 1, None);
         }
-        if let Some(slot) = state.writers.get_mut(id) {
+        if let Some(slot) = state.writers.get_mut(id.number()) {
             *slot = Some(Arc::clone(woken));
         }
         self.notify(&mut state, None);
@@ -86,7 +86,7 @@ impl Hub {
     /// The connection is closed.
     pub(crate) fn closed(&self, id: ConnectionId) {
         let mut state = self.lock();
-        if let Some(slot) = state.writers.get_mut(id) {
+        if let Some(slot) = state.writers.get_mut(id.number()) {
             *slot = None;
         }
         state.broker.closed(id, now());
@@ -119,7 +119,7 @@ impl Hub {
         for id in woken.drain(..) {
             // The one that asks looks after its own output.
             if Some(id) != own
-                && let Some(Some(writer)) = writers.get(id)
+                && let Some(Some(writer)) = writers.get(id.number())
             {
                 writer.notify_one();
                 woke = true;

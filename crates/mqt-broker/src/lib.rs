@@ -38,5 +38,5 @@ mod topics;
 pub use options::{Activity, BrokerLimits, BrokerOptions, Observer};
 pub use password_file::{PasswordFile, PasswordFileError};
 pub use server::{BrokerError, Memory, Server};
-pub use session::ConnectionId;
+pub use slab::ConnectionId;
 pub use state::{Broker, OutputFlow};

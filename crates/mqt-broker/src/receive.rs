@@ -10,9 +10,10 @@ use mqt_proto::{Packet, PacketId, QoS, ReasonCode, RetainHandling, Subscription,
 
 use super::options::Activity;
 use super::outgoing::Acknowledged;
-use super::session::{BrokerSession, ConnectionId};
+use super::session::BrokerSession;
+use super::slab::{ConnectionId, SessionKey};
 use super::state::Broker;
-use super::topics::{MAX_FILTER_LEVELS, NODE_COST, SessionKey, TopicSubscriber};
+use super::topics::{MAX_FILTER_LEVELS, NODE_COST, TopicSubscriber};
 
 impl Broker {
     /// A packet after the CONNECT. A packet for a connection that has come to its end is ignored.

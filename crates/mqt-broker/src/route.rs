@@ -13,10 +13,11 @@ use super::options::{Activity, BrokerOptions};
 use super::outgoing::{DeliveryTerms, QueuedDelivery};
 use super::session::Connection;
 use super::shared::Readiness;
+use super::slab::{ConnectionId, GroupKey, SessionKey};
 use super::state::{Broker, LARGEST_PACKET};
 use super::stored::Routed;
 use super::sys;
-use super::topics::{Matches, SessionKey, TopicSubscriber};
+use super::topics::{Matches, TopicSubscriber};
 
 /// A client for whom so many bytes wait is behind, in bytes.
 const LONG_OUTPUT: usize = 256 * 1024;
@@ -134,7 +135,7 @@ impl Broker {
         self.matched_topic.clear();
     }
 
-    fn deliver_to_one(&mut self, group: usize, routed: &mut Routed) -> RouteOutcome {
+    fn deliver_to_one(&mut self, group: GroupKey, routed: &mut Routed) -> RouteOutcome {
         let output_limit = self.output_limit();
         let Self { groups, sessions, connections, options, .. } = self;
         let picked = groups.pick(group, |member| {
@@ -406,7 +407,11 @@ fn put_publish(
 
 impl Broker {
     /// Replaces a topic alias by the topic that it stands for (3.3.2.3.4).
-    pub(super) fn resolve_alias(&mut self, id: usize, publish: &mut Publish) -> Result<(), ReasonCode> {
+    pub(super) fn resolve_alias(
+        &mut self,
+        id: ConnectionId,
+        publish: &mut Publish,
+    ) -> Result<(), ReasonCode> {
         let Some(alias) = publish.message.properties.topic_alias().copied() else { return Ok(()) };
         if alias == 0 || alias > self.options.limits.topic_alias_maximum {
             return Err(ReasonCode::TOPIC_ALIAS_INVALID);

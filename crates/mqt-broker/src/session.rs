@@ -9,7 +9,8 @@ use mqt_proto::{Message, PacketId, TopicFilter, TopicName, Version, Will, WriteB
 
 use super::holdings::{Held, Holdings};
 use super::outgoing::Outgoing;
-use super::topics::{SUBSCRIPTION_COST, SessionKey};
+use super::slab::{ConnectionId, SessionKey};
+use super::topics::SUBSCRIPTION_COST;
 
 /// What a session takes besides its client identifier, in bytes.
 const SESSION_COST: usize = 2 * size_of::<BrokerSession>() + size_of::<Connection>() + 128;
@@ -19,9 +20,6 @@ const ALIAS_COST: usize = 2 * size_of::<(u16, TopicName)>() + 32;
 
 /// Output is counted in steps of so many bytes: what is written at once never needs to be.
 const OUTPUT_STEP: usize = 16 * 1024;
-
-/// The key of a connection.
-pub type ConnectionId = usize;
 
 /// A session expiry interval that never passes (3.1.2.11.2), in seconds.
 pub(crate) const NEVER: u32 = u32::MAX;

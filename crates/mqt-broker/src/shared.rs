@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytestring::ByteString;
 
-use super::slab::Slab;
-use super::topics::{GroupKey, SessionKey, TopicSubscriber};
+use super::slab::{GroupKey, SessionKey, Slab};
+use super::topics::TopicSubscriber;
 
 /// How well a member can take a message just now, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ struct ShareGroup {
 /// All share groups. A group is known by its whole filter, `$share/NAME/FILTER`.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    groups: Slab<ShareGroup>,
+    groups: Slab<GroupKey, ShareGroup>,
     by_name: HashMap<ByteString, GroupKey>,
 }
 
@@ -120,10 +120,19 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slab::Key as _;
     use mqt_proto::{QoS, Subscription};
 
-    fn member(session: SessionKey) -> TopicSubscriber {
-        TopicSubscriber::new(session, &Subscription::new("$share/g/a".parse().unwrap(), QoS::AtLeastOnce), 0)
+    fn key(number: usize) -> SessionKey {
+        SessionKey::from_number(number)
+    }
+
+    fn member(session: usize) -> TopicSubscriber {
+        TopicSubscriber::new(
+            key(session),
+            &Subscription::new("$share/g/a".parse().unwrap(), QoS::AtLeastOnce),
+            0,
+        )
     }
 
     #[test]
@@ -135,8 +144,9 @@ mod tests {
         groups.join(&name, member(2));
         assert!(!groups.join(&name, member(2)).is_new_member);
         groups.join(&name, member(3));
-        let mut turn = |readiness: fn(SessionKey) -> Readiness| {
-            groups.pick(first.group, |member| readiness(member.session)).map(|(member, _)| member.session)
+        let mut turn = |readiness: fn(usize) -> Readiness| {
+            let picked = groups.pick(first.group, |member| readiness(member.session.number()));
+            picked.map(|(member, _)| member.session.number())
         };
         let all: Vec<_> = (0..4).map(|_| turn(|_| Readiness::Ready)).collect();
         assert_eq!(all, [Some(1), Some(2), Some(3), Some(1)]);
@@ -146,10 +156,10 @@ mod tests {
         assert_eq!(turn(away), Some(2));
         assert_eq!(turn(|session| if session == 2 { Readiness::Away } else { Readiness::No }), Some(2));
         assert_eq!(turn(|_| Readiness::No), None);
-        assert_eq!(groups.leave(&name, 1), None);
-        assert_eq!(groups.leave(&name, 3), None);
+        assert_eq!(groups.leave(&name, key(1)), None);
+        assert_eq!(groups.leave(&name, key(3)), None);
         assert_eq!(groups.memberships(), 1);
-        assert_eq!(groups.leave(&name, 2), Some(first.group));
+        assert_eq!(groups.leave(&name, key(2)), Some(first.group));
         assert_eq!(groups.find(&name), None);
     }
 }

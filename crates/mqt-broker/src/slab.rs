@@ -1,75 +1,86 @@
-//! Values under small numbers that are used again: sessions, connections, tree nodes, share groups.
+//! Sessions, connections, share groups and topic levels under small numbers, each kind with a key of its own.
 
-/// A list with holes. A key stays valid until its value is removed, and is then given out again.
-#[derive(Debug)]
-pub(crate) struct Slab<T> {
-    entries: Vec<Option<T>>,
-    free: Vec<usize>,
+use std::marker::PhantomData;
+
+/// A key that is a type of its own, so that no session is looked for under the key of a connection.
+pub(crate) trait Key: Copy {
+    /// The key with this number.
+    fn from_number(number: usize) -> Self;
+    /// Its number.
+    fn number(self) -> usize;
 }
 
-impl<T> Default for Slab<T> {
+/// Defines keys.
+macro_rules! keys {
+    ($($(#[$doc:meta])* $visible:vis $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $visible struct $name(usize);
+
+        impl Key for $name {
+            fn from_number(number: usize) -> Self {
+                Self(number)
+            }
+
+            fn number(self) -> usize {
+                self.0
+            }
+        }
+    )+};
+}
+
+keys! {
+    /// A connection. The key of one that is closed is given out again.
+    pub ConnectionId;
+    /// A session.
+    pub(crate) SessionKey;
+    /// A share group.
+    pub(crate) GroupKey;
+    /// A level in the tree of subscriptions.
+    pub(crate) NodeKey;
+}
+
+/// Values under keys. A key stays valid until its value is removed, and is then given out again.
+#[derive(Debug)]
+pub(crate) struct Slab<K, V> {
+    values: slab::Slab<V>,
+    key: PhantomData<K>,
+}
+
+impl<K, V> Default for Slab<K, V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self { values: slab::Slab::new(), key: PhantomData }
     }
 }
 
-impl<T> Slab<T> {
+impl<K: Key, V> Slab<K, V> {
     /// Takes a value and says under which key it is.
-    pub(crate) fn insert(&mut self, value: T) -> usize {
-        if let Some(key) = self.free.pop()
-            && let Some(slot) = self.entries.get_mut(key)
-        {
-            *slot = Some(value);
-            return key;
-        }
-        self.entries.push(Some(value));
-        self.entries.len() - 1
+    pub(crate) fn insert(&mut self, value: V) -> K {
+        K::from_number(self.values.insert(value))
     }
 
     /// Takes a value out.
-    pub(crate) fn remove(&mut self, key: usize) -> Option<T> {
-        let value = self.entries.get_mut(key)?.take();
-        if value.is_some() {
-            self.free.push(key);
-        }
-        value
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        self.values.try_remove(key.number())
     }
 
     /// The value under a key.
-    pub(crate) fn get(&self, key: usize) -> Option<&T> {
-        self.entries.get(key)?.as_ref()
+    pub(crate) fn get(&self, key: K) -> Option<&V> {
+        self.values.get(key.number())
     }
 
     /// The value under a key, to change it.
-    pub(crate) fn get_mut(&mut self, key: usize) -> Option<&mut T> {
-        self.entries.get_mut(key)?.as_mut()
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        self.values.get_mut(key.number())
     }
 
     /// Every key with its value.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.entries.iter().enumerate().filter_map(|(key, slot)| slot.as_ref().map(|value| (key, value)))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.values.iter().map(|(number, value)| (K::from_number(number), value))
     }
 
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_given_out_again_after_its_value_left() {
-        let mut slab = Slab::default();
-        let (a, b) = (slab.insert("a"), slab.insert("b"));
-        assert_eq!((slab.get(a), slab.get(b), slab.len()), (Some(&"a"), Some(&"b"), 2));
-        assert_eq!(slab.remove(a), Some("a"));
-        assert_eq!(slab.remove(a), None, "a value was removed twice");
-        assert_eq!(slab.len(), 1);
-        assert_eq!(slab.insert("c"), a);
-        assert_eq!(slab.iter().collect::<Vec<_>>(), [(a, &"c"), (b, &"b")]);
-        assert_eq!(slab.get_mut(9), None);
+        self.values.len()
     }
 }

@@ -17,10 +17,10 @@ use super::counters::{Counters, SYS_INTERVAL};
 use super::holdings::Holdings;
 use super::options::{Activity, BrokerOptions};
 use super::retained::Retained;
-use super::session::{BrokerSession, Connection, ConnectionId, KeptWill, NEVER};
+use super::session::{BrokerSession, Connection, KeptWill, NEVER};
 use super::shared::Groups;
-use super::slab::Slab;
-use super::topics::{Matches, SessionKey, SubscriptionTree};
+use super::slab::{ConnectionId, SessionKey, Slab};
+use super::topics::{Matches, SubscriptionTree};
 
 /// The largest packet that MQTT allows, fixed header included, in bytes.
 pub(crate) const LARGEST_PACKET: u32 = 268_435_460;
@@ -41,8 +41,8 @@ pub struct OutputFlow {
 #[derive(Debug)]
 pub struct Broker {
     pub(super) options: BrokerOptions,
-    pub(super) sessions: Slab<BrokerSession>,
-    pub(super) connections: Slab<Connection>,
+    pub(super) sessions: Slab<SessionKey, BrokerSession>,
+    pub(super) connections: Slab<ConnectionId, Connection>,
     pub(super) tree: SubscriptionTree,
     pub(super) groups: Groups,
     pub(super) retained: Retained,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use mqt_proto::{QoS, Subscription};
 
 use super::holdings::{Held, Holdings};
-use super::slab::Slab;
+use super::slab::{GroupKey, NodeKey, SessionKey, Slab};
 
 /// A topic filter may have so many levels; mosquitto has the same limit.
 pub(crate) const MAX_FILTER_LEVELS: usize = 200;
@@ -19,12 +19,6 @@ pub(crate) const NODE_COST: usize = 2 * size_of::<Option<TopicNode>>() + 160;
 /// What a subscription takes besides nodes and the text of its filter, in bytes: in its node, and in the list of
 /// its session.
 pub(crate) const SUBSCRIPTION_COST: usize = 4 * size_of::<TopicSubscriber>() + 96;
-
-/// The key of a session.
-pub(crate) type SessionKey = usize;
-
-/// The key of a share group.
-pub(crate) type GroupKey = usize;
 
 /// A subscription as routing needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,15 +59,15 @@ pub(crate) struct Matches {
 
 #[derive(Debug, Default)]
 struct TopicNode {
-    children: HashMap<Box<str>, usize>,
-    single: Option<usize>,
-    multi: Option<usize>,
+    children: HashMap<Box<str>, NodeKey>,
+    single: Option<NodeKey>,
+    multi: Option<NodeKey>,
     subscribers: Vec<TopicSubscriber>,
     groups: Vec<GroupKey>,
 }
 
 impl TopicNode {
-    fn child(&self, level: &str) -> Option<usize> {
+    fn child(&self, level: &str) -> Option<NodeKey> {
         match level {
             "+" => self.single,
             "#" => self.multi,
@@ -81,7 +75,7 @@ impl TopicNode {
         }
     }
 
-    fn set_child(&mut self, level: &str, child: usize) {
+    fn set_child(&mut self, level: &str, child: NodeKey) {
         match level {
             "+" => self.single = Some(child),
             "#" => self.multi = Some(child),
@@ -113,8 +107,8 @@ impl TopicNode {
 /// All subscriptions, by the levels of their filters.
 #[derive(Debug)]
 pub(crate) struct SubscriptionTree {
-    nodes: Slab<TopicNode>,
-    root: usize,
+    nodes: Slab<NodeKey, TopicNode>,
+    root: NodeKey,
     held: Held,
 }
 
@@ -231,7 +225,7 @@ impl SubscriptionTree {
         matches.subscribers.sort_by_key(|subscriber| subscriber.session);
     }
 
-    fn collect(&self, node: Option<usize>, matches: &mut Matches) {
+    fn collect(&self, node: Option<NodeKey>, matches: &mut Matches) {
         if let Some(node) = node.and_then(|node| self.nodes.get(node)) {
             matches.subscribers.extend_from_slice(&node.subscribers);
             matches.groups.extend_from_slice(&node.groups);
@@ -242,16 +236,21 @@ impl SubscriptionTree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slab::Key as _;
     use mqt_proto::TopicFilter;
 
-    fn subscriber(session: SessionKey, filter: &str) -> TopicSubscriber {
-        TopicSubscriber::new(session, &Subscription::new(filter.parse().unwrap(), QoS::AtMostOnce), 0)
+    fn subscriber(session: usize, filter: &str) -> TopicSubscriber {
+        TopicSubscriber::new(
+            SessionKey::from_number(session),
+            &Subscription::new(filter.parse().unwrap(), QoS::AtMostOnce),
+            0,
+        )
     }
 
-    fn sessions(tree: &SubscriptionTree, topic: &str) -> Vec<SessionKey> {
+    fn sessions(tree: &SubscriptionTree, topic: &str) -> Vec<usize> {
         let mut matches = Matches::default();
         tree.matches(topic, &mut matches);
-        matches.subscribers.iter().map(|subscriber| subscriber.session).collect()
+        matches.subscribers.iter().map(|subscriber| subscriber.session.number()).collect()
     }
 
     #[test]
@@ -284,13 +283,14 @@ mod tests {
             tree.subscribe(filter, subscriber(1, filter));
             assert!(!tree.subscribe(filter, subscriber(1, filter)), "{filter} is not new the second time");
         }
-        tree.add_group("a/b/c", 7);
+        let group = GroupKey::from_number(7);
+        tree.add_group("a/b/c", group);
         for filter in filters {
-            tree.unsubscribe(filter, 1);
+            tree.unsubscribe(filter, SessionKey::from_number(1));
         }
         assert!(sessions(&tree, "a/b/c").is_empty());
-        tree.unsubscribe("x/y", 1);
-        tree.remove_group("a/b/c", 7);
+        tree.unsubscribe("x/y", SessionKey::from_number(1));
+        tree.remove_group("a/b/c", group);
         assert_eq!((tree.nodes.len(), tree.held.bytes()), (1, 0), "only the root is left");
     }
 
