@@ -157,12 +157,17 @@ impl Proxy {
         request.push_str("\r\n");
         stream.write_all(request.as_bytes()).await.map_err(|error| self.interrupted(&error))?;
         let mut answer = Vec::with_capacity(1024);
-        let end = loop {
-            if let Some(end) = memchr::memmem::find(&answer, b"\r\n\r\n") {
-                break end + 4;
-            }
-            if answer.len() > MAX_HTTP_HEADER {
-                return Err(self.broken("the header of its answer is too long"));
+        let head = loop {
+            match ResponseHead::read(&answer) {
+                Ok(Some(head)) => break head,
+                Ok(None) if answer.len() > MAX_HTTP_HEADER => {
+                    return Err(self.broken("the header of its answer is too long"));
+                }
+                Ok(None) => {}
+                Err(httparse::Error::TooManyHeaders) => {
+                    return Err(self.broken("its answer has too many header fields"));
+                }
+                Err(_) => return Err(self.broken("it does not speak HTTP")),
             }
             match stream.read_buf(&mut answer).await {
                 Ok(0) => return Err(self.interrupted(&io::ErrorKind::UnexpectedEof.into())),
@@ -170,30 +175,61 @@ impl Proxy {
                 Err(error) => return Err(self.interrupted(&error)),
             }
         };
-        let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line);
-        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)).map(str::as_bytes);
-        let refused = || format!("it refuses: {line}");
-        let fault = match status {
+        let refused = || format!("it refuses: {head}");
+        let fault = match head.status {
             // In every protocol above, the client speaks first.
-            Some([b'2', _, _]) if answer.len() > end => {
+            200..=299 if answer.len() > head.length => {
                 ProxyFault::Broken("it sent bytes of its own into the tunnel".to_owned())
             }
-            Some([b'2', _, _]) => return Ok(stream),
-            Some(b"407") if self.user_name.is_none() && self.password.is_none() => {
+            200..=299 => return Ok(stream),
+            407 if self.user_name.is_none() && self.password.is_none() => {
                 ProxyFault::Login("it wants a user name and password (407)")
             }
-            Some(b"407") => ProxyFault::Login("it refuses the user name or password (407)"),
-            Some(b"502" | b"503" | b"504") => ProxyFault::Target(format!("it cannot reach {target}: {line}")),
+            407 => ProxyFault::Login("it refuses the user name or password (407)"),
+            502..=504 => ProxyFault::Target(format!("it cannot reach {target}: {head}")),
             // These pass.
-            Some(b"408" | b"429") => ProxyFault::Broken(refused()),
-            Some([b'4', _, _]) => ProxyFault::Forbidden(refused()),
-            Some(_) => ProxyFault::Broken(refused()),
-            None => ProxyFault::Broken("it does not speak HTTP".to_owned()),
+            408 | 429 => ProxyFault::Broken(refused()),
+            400..=499 => ProxyFault::Forbidden(refused()),
+            _ => ProxyFault::Broken(refused()),
         };
         Err(self.failed(fault))
     }
 }
+
+/// What a proxy answers to CONNECT, up to the empty line.
+struct ResponseHead {
+    /// Of HTTP 1.
+    minor_version: u8,
+    status: u16,
+    reason: String,
+    /// How many bytes it has.
+    length: usize,
+}
+
+impl ResponseHead {
+    /// `None`: more of it has to come.
+    fn read(answer: &[u8]) -> Result<Option<Self>, httparse::Error> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_HTTP_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(length) = response.parse(answer)? else { return Ok(None) };
+        Ok(Some(Self {
+            minor_version: response.version.unwrap_or_default(),
+            status: response.code.unwrap_or_default(),
+            reason: response.reason.unwrap_or_default().to_owned(),
+            length,
+        }))
+    }
+}
+
+impl fmt::Display for ResponseHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gap = if self.reason.is_empty() { "" } else { " " };
+        write!(f, "HTTP/1.{} {}{gap}{}", self.minor_version, self.status, self.reason)
+    }
+}
+
+/// How many fields the header of an answer may have.
+const MAX_HTTP_FIELDS: usize = 128;
 
 /// How long the header of an answer may be, in bytes.
 const MAX_HTTP_HEADER: usize = 16 * 1024;
