@@ -65,6 +65,52 @@ impl Clock {
     }
 }
 
+/// A time of a run, to the nanosecond; or never, which is later than every other one and stands for what is not known
+/// yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunTime(u64);
+
+impl RunTime {
+    /// Not at all, or not known yet.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// This many nanoseconds since the start of the run.
+    #[must_use]
+    pub const fn at(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+
+    /// This many nanoseconds later. Never stays never.
+    #[must_use]
+    pub const fn after(self, nanoseconds: u64) -> Self {
+        Self(self.0.saturating_add(nanoseconds))
+    }
+
+    /// Nanoseconds since the start of the run; `None`: never.
+    #[must_use]
+    pub const fn known(self) -> Option<u64> {
+        if self.is_never() { None } else { Some(self.0) }
+    }
+
+    /// Whether it is never.
+    #[must_use]
+    pub const fn is_never(self) -> bool {
+        self.0 == Self::NEVER.0
+    }
+
+    /// Whether it has come, `now` in nanoseconds since the start of the run.
+    #[must_use]
+    pub const fn has_come(self, now: u64) -> bool {
+        self.0 <= now && !self.is_never()
+    }
+
+    /// How many nanoseconds it is after another time; 0 when it is before.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 /// How far another clock is ahead of the own one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offset {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::bench::deliver;
 use crate::bench::load::engine::{LoadStopped, measure};
-use crate::bench::load::observer::{LoadProgress, Observer, Stretch};
+use crate::bench::load::observer::{LoadProgress, Observer};
 use crate::bench::load::steps::Finished;
 use crate::bench::plan::find_max::RateSearch;
 use crate::bench::plan::stamp::STAMP_LEN;
@@ -13,7 +13,7 @@ use crate::bench::report::openmetrics::MetricsServer;
 use crate::bench::report::text::step_line;
 use crate::bench::result::histogram::samples_needed;
 use crate::bench::result::run_config::run_id;
-use crate::bench::result::snapshot::{RunPhase, Snapshot};
+use crate::bench::result::snapshot::Snapshot;
 use crate::bench::result::{Check, ResultFile, Rule, RunResult, SearchStep, Second};
 use crate::bench::result::{verdict, warning};
 use crate::cli::bench::{LoadRate, Metric, RunId, Scenario};
@@ -341,13 +341,7 @@ impl RunWatch {
 impl Observer for RunWatch {
     fn progress(&mut self, progress: &LoadProgress) {
         let snapshot = &mut self.snapshot;
-        snapshot.phase = match progress.stretch {
-            Stretch::Connecting => RunPhase::Connecting,
-            Stretch::Waiting => RunPhase::Waiting,
-            Stretch::WarmUp => RunPhase::WarmUp,
-            Stretch::Measured => RunPhase::Measuring,
-            Stretch::Drain => RunPhase::Draining,
-        };
+        snapshot.phase = progress.phase;
         (snapshot.elapsed, snapshot.length) = (progress.elapsed, progress.length);
         (snapshot.connections, snapshot.connections_asked) = (progress.online, progress.asked);
         snapshot.sent = progress.sent;

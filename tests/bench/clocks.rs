@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use mqt::bench::clock::TimeOfDay;
 use mqt::bench::load::engine::measure;
-use mqt::bench::load::observer::{LoadProgress, Observer, Stretch};
+use mqt::bench::load::observer::{LoadProgress, Observer};
 use mqt::bench::report::text::report;
+use mqt::bench::result::snapshot::RunPhase;
 use mqt::bench::result::warning::warnings;
 use mqt::bench::result::{ResultFile, RunResult, Second};
 use mqt::cli::bench::{Arrival, RunId, Scenario};
@@ -38,7 +39,7 @@ struct Told(std::sync::mpsc::Sender<u64>);
 
 impl Observer for Told {
     fn progress(&mut self, progress: &LoadProgress) {
-        if progress.stretch == Stretch::Measured {
+        if progress.phase == RunPhase::Measuring {
             // Nobody may listen any more.
             let _ = self.0.send(progress.sent.max(progress.delivered));
         }

@@ -3,27 +3,13 @@
 use std::time::Duration;
 
 use crate::bench::result::Second;
-
-/// In which part of its life a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch {
-    /// Connections are opened.
-    Connecting,
-    /// The other processes are waited for.
-    Waiting,
-    /// The rate rises, or the broker warms up.
-    WarmUp,
-    /// What counts.
-    Measured,
-    /// What is on its way is waited for.
-    Drain,
-}
+use crate::bench::result::snapshot::RunPhase;
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadProgress {
-    /// Which part it is in.
-    pub stretch: Stretch,
+    /// Which phase it is in.
+    pub phase: RunPhase,
     /// How long it has been in it.
     pub elapsed: Duration,
     /// How long this part takes, where that is known.

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::bench::clock::Offset;
-use crate::bench::load::observer::{LoadProgress, Observer, Stretch};
+use crate::bench::clock::{Offset, RunTime};
+use crate::bench::load::observer::{LoadProgress, Observer};
 use crate::bench::load::tally::{Gathered, tally};
 use crate::bench::load::team::Team;
 use crate::bench::load::usage::CpuTime;
 use crate::bench::load::worker::{SharedRun, Timeline, WorkerOrder, WorkerOutcome, WorkerReport, WorkerStep};
 use crate::bench::plan::scenario::{ClientSpec, Plan};
 use crate::bench::result::recorder::Interval;
+use crate::bench::result::snapshot::RunPhase;
 use crate::bench::result::{ClockOffset, ConnectSecond, Phases, PublisherClock, RunResult, Second};
 use crate::bench::together::clocks::ClockAsking;
 use crate::bench::together::shards::{LOOK, OTHERS_WITHIN, Shards, no_common_start};
@@ -94,6 +95,23 @@ struct Sums {
     delivered: u64,
 }
 
+/// The load itself: when it began, whether everything was sent before its time was over, what it cost.
+#[derive(Default)]
+struct LoadCourse {
+    /// When the load starts, in nanoseconds since the start of the run.
+    start: Option<u64>,
+    /// All was sent before the time was over.
+    is_complete: bool,
+    cpu: CpuTime,
+}
+
+/// A run goes through these steps. Each is waited for with [`LoadRun::until`], which shows how far it is, takes what the
+/// threads report, and ends early when a signal comes; the step is then what it is, and the run goes on to its end.
+///
+/// ```text
+/// connect ─► common start ─► ramp, warm-up ─► measured ─► drain ─► end ─► clocks ─► tally
+///                              └─ retained: publish ─► subscribe, receive ─► clear ─┘
+/// ```
 impl LoadRun<'_> {
     /// Makes them all.
     ///
@@ -101,126 +119,45 @@ impl LoadRun<'_> {
     /// No client could connect, another process of the run is missing, or a thread could not do its work.
     pub async fn complete(&mut self, plan: &Plan<'_>, specs: &[ClientSpec]) -> Result<Finished, Failure> {
         let shared = Arc::clone(&self.shared);
-        let timing = shared.settings.timing;
-        let is_retained = shared.settings.groups.iter().any(|group| group.scenario == Scenario::Retained);
         let mut timeline = Timeline::UNKNOWN;
-        let mut drained = shared.clock.now();
-        self.until(Stretch::Connecting, timeline, None, |run| {
-            run.shared.settled.load(Ordering::Relaxed) >= run.clients
-        })
-        .await;
-        let connected = shared.clock.now();
-        // The gauges show what has been by the next tick.
-        self.until(Stretch::Connecting, timeline, Some(connected + nanoseconds(LOOK)), |_| false).await;
-        self.close_connect_second();
+        let connected = self.connect().await;
         if self.signal.is_none() && self.has_nobody() {
             self.finish().await?;
             return Err(self.nobody());
         }
-        let mut cpu = CpuTime::default();
-        let mut is_complete = false;
-        let mut start = None;
+        let mut load = LoadCourse::default();
         if self.signal.is_none() && shared.opened.load(Ordering::Relaxed) > 0 {
             match self.common_start().await {
-                Ok(time) => start = time,
+                Ok(start) => load.start = start,
                 Err(failure) => {
                     self.finish().await?;
                     return Err(failure);
                 }
             }
         }
-        if let Some(start) = start {
-            // Retained messages are there before anything is measured, however long that takes.
-            let (before, length) = if is_retained {
-                (0, None)
+        if let Some(start) = load.start {
+            if self.is_retained() {
+                self.retained_load(start, &mut timeline, &mut load).await;
             } else {
-                (nanoseconds(timing.ramp).saturating_add(nanoseconds(timing.warmup)), timing.duration)
-            };
-            let measured = start.saturating_add(before);
-            let end = length.map_or(u64::MAX, |length| measured.saturating_add(nanoseconds(length)));
-            timeline = Timeline { start, measured, end };
-            self.team.order(WorkerOrder::Go(WorkerStep::Run, timeline));
-            self.until(Stretch::WarmUp, timeline, Some(measured), |_| false).await;
-            let cpu_before = CpuTime::now();
-            // A rate of one message an hour has sent its last long before the end.
-            let ends_when_all_is_sent =
-                shared.publishers > 0 && (is_retained || timing.duration.is_none() || timing.count.is_some());
-            let all_is_sent = |run: &Self| run.shared.done.load(Ordering::Relaxed) >= run.publishers;
-            if let Some(shards) = self.shards.filter(|_| self.publishers == 0) {
-                shards.sent(0, 0);
+                self.load(start, &mut timeline, &mut load).await;
             }
-            self.until(Stretch::Measured, timeline, Some(end), |run| {
-                // A process without publishers hears from the others that it is over.
-                let others_send =
-                    run.publishers == 0 && run.shards.is_some_and(|shards| !shards.nobody_sends());
-                ends_when_all_is_sent && all_is_sent(run) && !others_send
-            })
-            .await;
-            // Then what is still to come in belongs to the measured time.
-            is_complete = self.signal.is_none() && shared.clock.now() < end;
-            if end != u64::MAX && shared.clock.now() >= end {
-                // What fell due just before the end still goes out; a queue that has grown does not.
-                let grace = ((end - measured) / 100).clamp(nanoseconds(LOOK), nanoseconds(LONGEST_GRACE));
-                self.until(Stretch::Drain, timeline, Some(end.saturating_add(grace)), all_is_sent).await;
-            }
-            if is_retained && self.signal.is_none() {
-                self.drain(timeline, false).await;
-                if let Some(shards) = self.shards {
-                    let sums = self.sums();
-                    shards.sent(sums.expected, sums.delivered);
-                    self.until(Stretch::Measured, timeline, None, |_| shards.nobody_sends()).await;
-                }
-                timeline = Timeline { measured: shared.clock.now(), ..timeline };
-                self.team.order(WorkerOrder::Go(WorkerStep::Collect, timeline));
-                self.drain(timeline, true).await;
-            }
-            if is_retained || !is_complete {
-                timeline.end = timeline.end.min(shared.clock.now());
-                cpu = CpuTime::now().since(cpu_before);
-            }
-            if is_retained {
-                self.team.order(WorkerOrder::Go(WorkerStep::Clear, timeline));
-                let until = shared.clock.now().saturating_add(nanoseconds(timing.drain));
-                self.until(Stretch::Drain, timeline, Some(until), |run| {
-                    run.shared.done.load(Ordering::Relaxed) >= 2 * run.publishers && run.sums().open == 0
-                })
-                .await;
-            } else {
-                self.team.order(WorkerOrder::Go(WorkerStep::Drain, timeline));
-                self.drain(timeline, true).await;
-            }
-            if is_complete {
-                cpu = CpuTime::now().since(cpu_before);
-            }
-            drained = shared.clock.now();
         }
+        let drained = shared.clock.now();
         if let Some(asking) = self.asking {
             // What has come in by then has its latency when its clock is known.
             self.wait_for_clocks(|| !asking.is_open()).await;
         }
         self.finish().await?;
-        let last = self.outcomes.iter().map(|outcome| outcome.recorder.last_within).max().unwrap_or(0);
-        if timeline.start != u64::MAX {
+        if load.start.is_some() {
             // Unless its length ended it, it lasted until the last message.
-            timeline.end = timeline.end.min(if is_complete { last } else { drained }).max(timeline.measured);
+            let last = self.outcomes.iter().map(|outcome| outcome.recorder.last_within).max().unwrap_or(0);
+            let over = RunTime::at(if load.is_complete { last } else { drained });
+            timeline.end = timeline.end.min(over).max(timeline.measured);
         }
         let nobody = self.outcomes.iter().all(|outcome| outcome.recorder.connects.established == 0);
         if nobody && self.signal.is_none() {
             return Err(self.nobody());
         }
-        let phases = match timeline.start {
-            u64::MAX => Phases { connect_ms: millis(connected - shared.connect_from), ..Phases::default() },
-            start => {
-                Phases {
-                    connect_ms: millis(connected.saturating_sub(shared.connect_from)),
-                    ramp_ms: if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) },
-                    warmup_ms: millis(timeline.measured.saturating_sub(start))
-                        .saturating_sub(if is_retained { 0 } else { millis(nanoseconds(timing.ramp)) }),
-                    measured_ms: millis(timeline.end.saturating_sub(timeline.measured)),
-                    drain_ms: millis(drained.saturating_sub(timeline.end)),
-                }
-            }
-        };
         for (second, (_, interval)) in std::mem::take(&mut self.intervals) {
             self.close_second(second, &interval);
         }
@@ -233,14 +170,131 @@ impl LoadRun<'_> {
             outcomes: std::mem::take(&mut self.outcomes),
             connecting: std::mem::take(&mut self.connecting),
             series: std::mem::take(&mut self.series),
-            phases,
-            cpu,
+            phases: self.phases(connected, timeline, drained),
+            cpu: load.cpu,
             is_interrupted: self.signal.is_some(),
             clock,
             publisher_clocks,
-            load_started: start,
+            load_started: load.start,
         });
         Ok(Finished { result, signal: self.signal, failure: self.failure.take() })
+    }
+
+    fn is_retained(&self) -> bool {
+        self.shared.settings.groups.iter().any(|group| group.scenario == Scenario::Retained)
+    }
+
+    /// Waits until every client is connected or has given up. Returns when that was.
+    async fn connect(&mut self) -> u64 {
+        let settled = |run: &Self| run.shared.settled.load(Ordering::Relaxed) >= run.clients;
+        self.until(RunPhase::Connecting, Timeline::UNKNOWN, RunTime::NEVER, settled).await;
+        let connected = self.shared.clock.now();
+        // The gauges show what has been by the next tick.
+        let shown = RunTime::at(connected).after(nanoseconds(LOOK));
+        self.until(RunPhase::Connecting, Timeline::UNKNOWN, shown, |_| false).await;
+        self.close_connect_second();
+        connected
+    }
+
+    /// Publishes and receives: ramp and warm-up, the measured phase, drain.
+    async fn load(&mut self, start: u64, timeline: &mut Timeline, load: &mut LoadCourse) {
+        let shared = Arc::clone(&self.shared);
+        let timing = shared.settings.timing;
+        let start = RunTime::at(start);
+        let measured = start.after(nanoseconds(timing.ramp)).after(nanoseconds(timing.warmup));
+        let end = timing.duration.map_or(RunTime::NEVER, |length| measured.after(nanoseconds(length)));
+        *timeline = Timeline { start, measured, end };
+        self.team.order(WorkerOrder::Go(WorkerStep::Run, *timeline));
+        self.until(RunPhase::WarmUp, *timeline, measured, |_| false).await;
+        let cpu_before = CpuTime::now();
+        // A rate of one message an hour has sent its last long before the end.
+        let ends_when_all_is_sent = timing.duration.is_none() || timing.count.is_some();
+        self.until_all_is_sent(*timeline, ends_when_all_is_sent).await;
+        // Then what is still to come in belongs to the measured time.
+        load.is_complete = self.signal.is_none() && !end.has_come(shared.clock.now());
+        if end.has_come(shared.clock.now()) {
+            // What fell due just before the end still goes out; a queue that has grown does not.
+            let grace = (end.since(measured) / 100).clamp(nanoseconds(LOOK), nanoseconds(LONGEST_GRACE));
+            self.until(RunPhase::Draining, *timeline, end.after(grace), Self::all_is_sent).await;
+        }
+        if !load.is_complete {
+            timeline.end = timeline.end.min(RunTime::at(shared.clock.now()));
+            load.cpu = CpuTime::now().since(cpu_before);
+        }
+        self.team.order(WorkerOrder::Go(WorkerStep::Drain, *timeline));
+        self.drain(*timeline, true).await;
+        if load.is_complete {
+            load.cpu = CpuTime::now().since(cpu_before);
+        }
+    }
+
+    /// Publishes retained messages, which are there before anything is measured, however long that takes; then measures
+    /// how subscribers get them, and clears them.
+    async fn retained_load(&mut self, start: u64, timeline: &mut Timeline, load: &mut LoadCourse) {
+        let shared = Arc::clone(&self.shared);
+        let start = RunTime::at(start);
+        *timeline = Timeline { start, measured: start, end: RunTime::NEVER };
+        self.team.order(WorkerOrder::Go(WorkerStep::Run, *timeline));
+        self.until(RunPhase::WarmUp, *timeline, start, |_| false).await;
+        let cpu_before = CpuTime::now();
+        self.until_all_is_sent(*timeline, true).await;
+        load.is_complete = self.signal.is_none();
+        if self.signal.is_none() {
+            self.drain(*timeline, false).await;
+            if let Some(shards) = self.shards {
+                let sums = self.sums();
+                shards.sent(sums.expected, sums.delivered);
+                self.until(RunPhase::Measuring, *timeline, RunTime::NEVER, |_| shards.nobody_sends()).await;
+            }
+            timeline.measured = RunTime::at(shared.clock.now());
+            self.team.order(WorkerOrder::Go(WorkerStep::Collect, *timeline));
+            self.drain(*timeline, true).await;
+        }
+        timeline.end = RunTime::at(shared.clock.now());
+        load.cpu = CpuTime::now().since(cpu_before);
+        self.team.order(WorkerOrder::Go(WorkerStep::Clear, *timeline));
+        let until = timeline.end.after(nanoseconds(shared.settings.timing.drain));
+        self.until(RunPhase::Draining, *timeline, until, |run| {
+            run.shared.done.load(Ordering::Relaxed) >= 2 * run.publishers && run.sums().open == 0
+        })
+        .await;
+        if load.is_complete {
+            load.cpu = CpuTime::now().since(cpu_before);
+        }
+    }
+
+    fn all_is_sent(&self) -> bool {
+        self.shared.done.load(Ordering::Relaxed) >= self.publishers
+    }
+
+    /// The measured phase: to its end, or until everything is sent where that ends it.
+    async fn until_all_is_sent(&mut self, timeline: Timeline, ends_then: bool) {
+        if let Some(shards) = self.shards.filter(|_| self.publishers == 0) {
+            shards.sent(0, 0);
+        }
+        let ends_then = ends_then && self.shared.publishers > 0;
+        self.until(RunPhase::Measuring, timeline, timeline.end, |run| {
+            // A process without publishers hears from the others that it is over.
+            let others_send = run.publishers == 0 && run.shards.is_some_and(|shards| !shards.nobody_sends());
+            ends_then && run.all_is_sent() && !others_send
+        })
+        .await;
+    }
+
+    /// How long each phase took.
+    fn phases(&self, connected: u64, timeline: Timeline, drained: u64) -> Phases {
+        let connect_ms = millis(connected.saturating_sub(self.shared.connect_from));
+        if timeline.start.is_never() {
+            return Phases { connect_ms, ..Phases::default() };
+        }
+        let ramp = if self.is_retained() { 0 } else { nanoseconds(self.shared.settings.timing.ramp) };
+        Phases {
+            connect_ms,
+            ramp_ms: millis(ramp),
+            warmup_ms: millis(timeline.measured.since(timeline.start)).saturating_sub(millis(ramp)),
+            measured_ms: millis(timeline.end.since(timeline.measured)),
+            drain_ms: millis(RunTime::at(drained).since(timeline.end)),
+        }
     }
 
     /// Whether nobody is left to measure anything: every client has given up, or everyone who was to receive.
@@ -260,12 +314,10 @@ impl LoadRun<'_> {
         let shared = Arc::clone(&self.shared);
         let Some(shards) = self.shards else { return Ok(Some(shared.clock.now() + nanoseconds(LEAD))) };
         shards.ready();
-        let limit = shared.clock.now().saturating_add(nanoseconds(OTHERS_WITHIN));
+        let limit = RunTime::at(shared.clock.now()).after(nanoseconds(OTHERS_WITHIN));
         let knows = || if shards.is_first() { shards.all_are_ready() } else { shards.start().is_some() };
-        self.until(Stretch::Waiting, Timeline::UNKNOWN, Some(limit), |_| {
-            knows() || shards.trouble().is_some()
-        })
-        .await;
+        self.until(RunPhase::Waiting, Timeline::UNKNOWN, limit, |_| knows() || shards.trouble().is_some())
+            .await;
         if self.signal.is_some() {
             return Ok(None);
         }
@@ -322,37 +374,36 @@ impl LoadRun<'_> {
     /// Goes on until a time, until something is done, or until a signal comes.
     async fn until(
         &mut self,
-        stretch: Stretch,
+        phase: RunPhase,
         timeline: Timeline,
-        end: Option<u64>,
+        end: RunTime,
         is_done: impl Fn(&Self) -> bool,
     ) {
         let clock = self.shared.clock;
-        let from = match stretch {
-            Stretch::Connecting | Stretch::Waiting => self.shared.connect_from,
-            Stretch::WarmUp => timeline.start,
-            Stretch::Measured => timeline.measured,
-            Stretch::Drain => timeline.end,
+        let from = match phase {
+            RunPhase::Connecting | RunPhase::Waiting => RunTime::at(self.shared.connect_from),
+            RunPhase::WarmUp => timeline.start,
+            RunPhase::Measuring => timeline.measured,
+            RunPhase::Draining => timeline.end,
         };
         let mut shown = 0;
-        let is_connecting = stretch == Stretch::Connecting;
+        let is_connecting = phase == RunPhase::Connecting;
         while self.signal.is_none() && !is_done(self) {
             let now = clock.now();
-            if is_connecting && now.saturating_sub(from) / 1_000_000_000 > count(self.connecting.len()) {
+            let elapsed = RunTime::at(now).since(from);
+            if is_connecting && elapsed / 1_000_000_000 > count(self.connecting.len()) {
                 self.close_connect_second();
             }
-            if end.is_some_and(|end| now >= end) {
+            if end.has_come(now) {
                 return;
             }
             if now.saturating_sub(shown) >= nanoseconds(SHOW) {
                 shown = now;
                 let sums = self.sums();
                 let progress = LoadProgress {
-                    stretch,
-                    elapsed: Duration::from_nanos(now.saturating_sub(from)),
-                    length: end
-                        .filter(|end| *end != u64::MAX)
-                        .map(|end| Duration::from_nanos(end.saturating_sub(from))),
+                    phase,
+                    elapsed: Duration::from_nanos(elapsed),
+                    length: end.known().map(|_| Duration::from_nanos(end.since(from))),
                     online: sums.online,
                     asked: self.clients,
                     sent: sums.sent,
@@ -361,7 +412,7 @@ impl LoadRun<'_> {
                 };
                 self.observer.progress(&progress);
             }
-            let look = now.saturating_add(nanoseconds(LOOK)).min(end.unwrap_or(u64::MAX));
+            let look = now.saturating_add(nanoseconds(LOOK)).min(end.known().unwrap_or(u64::MAX));
             let changed = self.shared.changed.notified();
             tokio::select! {
                 signal = self.signals.next() => self.signal = Some(signal),
@@ -384,11 +435,11 @@ impl LoadRun<'_> {
         let began = shared.clock.now();
         let drain = nanoseconds(shared.settings.timing.drain);
         // Until every thread has shown what it had sent when it heard of the end.
-        let settled = began + 2 * nanoseconds(LOOK);
-        self.until(Stretch::Drain, timeline, Some(settled), |_| false).await;
+        let settled = RunTime::at(began).after(2 * nanoseconds(LOOK));
+        self.until(RunPhase::Draining, timeline, settled, |_| false).await;
         let Some(shards) = self.shards.filter(|_| deliveries) else {
-            let limit = began.saturating_add(drain);
-            self.until(Stretch::Drain, timeline, Some(limit), |run| {
+            let limit = RunTime::at(began).after(drain);
+            self.until(RunPhase::Draining, timeline, limit, |run| {
                 let sums = run.sums();
                 sums.open == 0 && (!deliveries || sums.delivered >= sums.expected)
             })
@@ -397,7 +448,7 @@ impl LoadRun<'_> {
         };
         // As long as another process sends, something may come.
         let nobody_sends_since = std::cell::Cell::new(None);
-        self.until(Stretch::Drain, timeline, None, |run| {
+        self.until(RunPhase::Draining, timeline, RunTime::NEVER, |run| {
             let (sums, now) = (run.sums(), run.shared.clock.now());
             shards.sent(sums.expected, sums.delivered);
             if shards.nobody_sends() && nobody_sends_since.get().is_none() {

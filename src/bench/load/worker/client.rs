@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
+use crate::bench::clock::RunTime;
 use crate::bench::load::worker::publisher::{LoadPublisher, Task};
 use crate::bench::load::worker::subscriber::LoadSubscriber;
 use crate::bench::load::worker::{Worker, WorkerStep, link};
@@ -63,8 +64,8 @@ pub(crate) struct LoadClient {
     job: Job,
     /// What it subscribes to once retained messages are there.
     held_back: Vec<Subscription>,
-    /// When it drops next, in nanoseconds since the start of the run; `u64::MAX`: never.
-    drop_at: u64,
+    /// When it drops next.
+    drop_at: RunTime,
     /// Its first connect has come to an end, and its subscriptions are answered.
     is_settled: bool,
     /// When that began, in nanoseconds since the start of the run.
@@ -164,7 +165,7 @@ impl LoadClient {
             session,
             job,
             held_back,
-            drop_at: u64::MAX,
+            drop_at: RunTime::NEVER,
             is_settled: false,
             settles_since: None,
             progress: ProgressRecord::default(),
@@ -369,7 +370,7 @@ impl LoadClient {
             if worker.step() == WorkerStep::End || worker.now() >= time {
                 return Poll::Ready(());
             }
-            worker.pacer.wake_at(slot, time);
+            worker.pacer.wake_at(slot, RunTime::at(time));
             Poll::Pending
         })
         .await;
@@ -426,12 +427,12 @@ impl LoadClient {
         let timing = &self.worker.shared.settings.timing;
         let every = u64::try_from(timing.churn_every.as_nanos()).unwrap_or(u64::MAX).max(1);
         let timeline = self.worker.timeline();
-        if timeline.measured == u64::MAX {
+        if timeline.measured.is_never() {
             // Once the load begins.
-            self.drop_at = u64::MAX;
+            self.drop_at = RunTime::NEVER;
             return;
         }
-        let passed = self.worker.now().saturating_sub(timeline.measured) / every;
+        let passed = RunTime::at(self.worker.now()).since(timeline.measured) / every;
         let rounds = if scenario == Some(Scenario::Storm) {
             0..1
         } else {
@@ -445,11 +446,11 @@ impl LoadClient {
                     || Random::new(u64::from(self.spec.number) << 32 ^ round).fraction()
                         < timing.churn_share.get()
             })
-            .map_or(u64::MAX, |round| timeline.measured.saturating_add(round.saturating_mul(every)));
+            .map_or(RunTime::NEVER, |round| timeline.measured.after(round.saturating_mul(every)));
         if self.drop_at >= timeline.end {
-            self.drop_at = u64::MAX;
+            self.drop_at = RunTime::NEVER;
         }
-        if self.drop_at != u64::MAX {
+        if !self.drop_at.is_never() {
             self.worker.pacer.wake_at(self.slot, self.drop_at);
         }
     }
@@ -461,8 +462,10 @@ impl LoadClient {
         loop {
             match worker.step() {
                 WorkerStep::End => return Poll::Ready(ConnectionEnd::Run),
-                WorkerStep::Run if self.drop_at == u64::MAX => self.plan_drop(),
-                WorkerStep::Run if worker.now() >= self.drop_at => return Poll::Ready(ConnectionEnd::Drop),
+                WorkerStep::Run if self.drop_at.is_never() => self.plan_drop(),
+                WorkerStep::Run if self.drop_at.has_come(worker.now()) => {
+                    return Poll::Ready(ConnectionEnd::Drop);
+                }
                 WorkerStep::Collect if !self.held_back.is_empty() => {
                     if let Job::Subscribe(subscriber) = &mut self.job {
                         subscriber.subscribed_at = Some(worker.now());

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
+use crate::bench::clock::RunTime;
 use crate::bench::load::worker::*;
 use crate::bench::plan::scenario::{ClientRole, Plan};
 use crate::cli::{Request, parse};
@@ -75,11 +76,12 @@ fn run_all(seed: u64, line: &str) -> (Recorder, Arc<Seen>) {
     // Everyone is connected or has given up; then the load, on whatever is left.
     wait("all have settled", &shared.settled, clients);
     let now = clock.now();
-    go(WorkerStep::Run, Timeline { start: now, measured: now, end: now + 300_000_000 });
+    let (begin, end) = (RunTime::at(now), RunTime::at(now + 300_000_000));
+    go(WorkerStep::Run, Timeline { start: begin, measured: begin, end });
     while clock.now() < now + 300_000_000 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    go(WorkerStep::Drain, Timeline { start: now, measured: now, end: now + 300_000_000 });
+    go(WorkerStep::Drain, Timeline { start: begin, measured: begin, end });
     go(WorkerStep::End, Timeline::UNKNOWN);
     let outcome = loop {
         match told.blocking_recv().expect("an outcome") {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::LocalSet;
 
-use crate::bench::clock::Clock;
+use crate::bench::clock::{Clock, RunTime};
 use crate::bench::load::usage::thread_cpu_time;
 use crate::bench::plan::scenario::{ClientRole, ClientSpec, login_place, run_tag};
 use crate::bench::result::recorder::{Interval, Recorder};
@@ -66,24 +66,24 @@ pub(crate) enum WorkerStep {
     End,
 }
 
-/// When what begins, in nanoseconds since the start of the run; `u64::MAX`: not yet known.
+/// When what begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeline {
     /// The load: ramp and warm-up first.
-    pub start: u64,
+    pub start: RunTime,
     /// The measured phase.
-    pub measured: u64,
+    pub measured: RunTime,
     /// Its end.
-    pub end: u64,
+    pub end: RunTime,
 }
 
 impl Timeline {
     /// Nothing has begun.
-    pub const UNKNOWN: Self = Self { start: u64::MAX, measured: u64::MAX, end: u64::MAX };
+    pub const UNKNOWN: Self = Self { start: RunTime::NEVER, measured: RunTime::NEVER, end: RunTime::NEVER };
 
     /// Whether a time is within the measured phase.
     pub const fn is_measured(&self, time: u64) -> bool {
-        self.measured <= time && time < self.end
+        self.measured.has_come(time) && !self.end.has_come(time)
     }
 }
 
@@ -360,12 +360,8 @@ impl Worker {
     /// Tells about the seconds that are over.
     fn close_intervals(&self, next: &mut u64) {
         let start = self.timeline().start;
-        if start == u64::MAX {
-            return;
-        }
-        let end_of =
-            |second: u64| start.saturating_add(second.saturating_add(1).saturating_mul(1_000_000_000));
-        while self.now() >= end_of(*next) {
+        let end_of = |second: u64| start.after(second.saturating_add(1).saturating_mul(1_000_000_000));
+        while end_of(*next).has_come(self.now()) {
             self.send_interval(*next);
             *next += 1;
         }
@@ -386,10 +382,10 @@ struct Busy {
 
 impl Busy {
     fn look(&mut self, now: u64, timeline: Timeline) {
-        if self.from.is_none() && now >= timeline.measured {
+        if self.from.is_none() && timeline.measured.has_come(now) {
             self.from = thread_cpu_time();
         }
-        if self.from.is_some() && self.to.is_none() && now >= timeline.end {
+        if self.from.is_some() && self.to.is_none() && timeline.end.has_come(now) {
             self.to = thread_cpu_time();
         }
     }
@@ -480,8 +476,8 @@ async fn drive(
         }
     }
     let timeline = worker.timeline();
-    busy.look(worker.now(), Timeline { end: timeline.end.min(worker.now()), ..timeline });
-    worker.go(WorkerStep::End, Timeline { end: timeline.end.min(worker.now()), ..timeline });
+    busy.look(worker.now(), Timeline { end: timeline.end.min(RunTime::at(worker.now())), ..timeline });
+    worker.go(WorkerStep::End, Timeline { end: timeline.end.min(RunTime::at(worker.now())), ..timeline });
     let give_up = tokio::time::sleep(END_WITHIN);
     tokio::pin!(give_up);
     while worker.left.get() > 0 {
@@ -492,7 +488,7 @@ async fn drive(
     }
     worker.uncompared.record(&worker, true);
     worker.close_intervals(&mut second);
-    if worker.timeline().start != u64::MAX {
+    if !worker.timeline().start.is_never() {
         worker.send_interval(second);
     }
     worker.show(place);

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::task::{Context, Poll};
 
-use crate::bench::clock::Clock;
+use crate::bench::clock::{Clock, RunTime};
 
 /// The times at which clients of one thread want to be woken.
 pub(crate) struct Pacer {
@@ -20,22 +20,26 @@ pub(crate) struct Pacer {
 
 struct PacerState {
     /// When, and which client, soonest first.
-    queue: BinaryHeap<Reverse<(u64, u32)>>,
+    queue: BinaryHeap<Reverse<(RunTime, u32)>>,
     /// For each client, the time that it waits for; others of it in the queue are out of date.
-    wanted: Vec<u64>,
-    /// The time that the timer is set to; `u64::MAX`: to none.
-    armed: u64,
+    wanted: Vec<RunTime>,
+    /// The time that the timer is set to.
+    armed: RunTime,
 }
 
 impl Pacer {
     /// For so many clients.
     pub fn new(clock: Clock, clients: usize) -> io::Result<Self> {
-        let state = PacerState { queue: BinaryHeap::new(), wanted: vec![u64::MAX; clients], armed: u64::MAX };
+        let state = PacerState {
+            queue: BinaryHeap::new(),
+            wanted: vec![RunTime::NEVER; clients],
+            armed: RunTime::NEVER,
+        };
         Ok(Self { clock, state: RefCell::new(state), timer: timer::Timer::new()? })
     }
 
-    /// Wakes a client at this time, in nanoseconds since the start of the run, instead of when it said before.
-    pub fn wake_at(&self, client: u32, time: u64) {
+    /// Wakes a client at this time instead of when it said before.
+    pub fn wake_at(&self, client: u32, time: RunTime) {
         let state = &mut *self.state.borrow_mut();
         let Some(wanted) = usize::try_from(client).ok().and_then(|slot| state.wanted.get_mut(slot)) else {
             return;
@@ -60,16 +64,16 @@ impl Pacer {
                 while let Some(Reverse((time, client))) = state.queue.peek().copied() {
                     let wanted = usize::try_from(client).ok().and_then(|slot| state.wanted.get_mut(slot));
                     let is_current = wanted.as_ref().is_some_and(|wanted| **wanted == time);
-                    if is_current && time > now {
+                    if is_current && !time.has_come(now) {
                         break;
                     }
                     state.queue.pop();
                     if is_current && let Some(wanted) = wanted {
-                        *wanted = u64::MAX;
+                        *wanted = RunTime::NEVER;
                         wake(client);
                     }
                 }
-                let next = state.queue.peek().map_or(u64::MAX, |Reverse((time, _))| *time);
+                let next = state.queue.peek().map_or(RunTime::NEVER, |Reverse((time, _))| *time);
                 if next != state.armed {
                     state.armed = next;
                     self.timer.set(self.clock, next);
@@ -77,7 +81,7 @@ impl Pacer {
             }
             match self.timer.poll_expired(cx) {
                 // It goes off once: even a clock that is not quite there yet needs it set again.
-                Poll::Ready(()) => self.state.borrow_mut().armed = u64::MAX,
+                Poll::Ready(()) => self.state.borrow_mut().armed = RunTime::NEVER,
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -96,7 +100,7 @@ mod timer {
     };
     use tokio::io::unix::AsyncFd;
 
-    use crate::bench::clock::Clock;
+    use crate::bench::clock::{Clock, RunTime};
 
     /// A timer of the kernel.
     pub(crate) struct Timer(AsyncFd<OwnedFd>);
@@ -111,10 +115,10 @@ mod timer {
             Ok(Self(AsyncFd::new(timerfd_create(TimerfdClockId::Monotonic, flags)?)?))
         }
 
-        /// Sets it to a time since the start of the run; to none for `u64::MAX`.
-        pub(crate) fn set(&self, clock: Clock, time: u64) {
+        /// Sets it to a time, or to none.
+        pub(crate) fn set(&self, clock: Clock, time: RunTime) {
             // Zero would switch it off: what is due already is due in a nanosecond.
-            let left = if time == u64::MAX { 0 } else { time.saturating_sub(clock.now()).max(1) };
+            let left = time.known().map_or(0, |time| time.saturating_sub(clock.now()).max(1));
             let value = Timespec {
                 tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
                 #[expect(clippy::cast_possible_wrap, reason = "below a thousand million")]
@@ -152,7 +156,7 @@ mod timer {
 
     use tokio::time::{Instant, Sleep, sleep_until};
 
-    use crate::bench::clock::Clock;
+    use crate::bench::clock::{Clock, RunTime};
 
     /// A timer of the runtime.
     pub(crate) struct Timer(RefCell<(Option<Pin<Box<Sleep>>>, Option<Waker>)>);
@@ -162,11 +166,11 @@ mod timer {
             Ok(Self(RefCell::new((None, None))))
         }
 
-        /// Sets it to a time since the start of the run; to none for `u64::MAX`.
-        pub(crate) fn set(&self, clock: Clock, time: u64) {
+        /// Sets it to a time, or to none.
+        pub(crate) fn set(&self, clock: Clock, time: RunTime) {
             let (sleep, waker) = &mut *self.0.borrow_mut();
-            *sleep =
-                (time != u64::MAX).then(|| Box::pin(sleep_until(Instant::from_std(clock.instant(time)))));
+            let timer = |time| Box::pin(sleep_until(Instant::from_std(clock.instant(time))));
+            *sleep = time.known().map(timer);
             // It has to be asked again.
             if let Some(waker) = waker.take() {
                 waker.wake();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use bytestring::ByteString;
 
+use crate::bench::clock::RunTime;
 use crate::bench::load::worker::{Timeline, Worker};
 use crate::bench::plan::filling::{Values, fill};
 use crate::bench::plan::scenario::{ClientSpec, topic_template};
@@ -209,27 +210,26 @@ impl LoadPublisher {
             let Pacing::Open { due, send } = &mut self.pacing else { return };
             let ends = timeline.end;
             while let Some((time, phase)) = due.next_if(|(time, _)| {
-                let time = timeline.start.saturating_add(*time);
-                time <= now && time < ends
+                let time = timeline.start.after(*time);
+                time.has_come(now) && time < ends
             }) {
                 let recorder = &mut *worker.recorder();
                 recorder.interval.offered += 1;
                 if phase == StampPhase::Measured {
                     recorder.counts.offered += 1;
                     // Whether or not the broker takes it now: this much the generator itself is late.
-                    let intended = timeline.start.saturating_add(time).max(self.attentive_from);
-                    recorder.latency.schedule_lag.record(micros(now.saturating_sub(intended)));
+                    let intended = timeline.start.after(time).max(RunTime::at(self.attentive_from));
+                    recorder.latency.schedule_lag.record(micros(RunTime::at(now).since(intended)));
                 }
             }
-            let at = |time: u64| timeline.start.saturating_add(time);
+            let at = |time: u64| timeline.start.after(time);
             let Some((time, phase)) = send.peek().copied().filter(|(time, _)| at(*time) < ends) else {
                 return self.done(worker);
             };
-            let intended = at(time);
-            if intended > now {
-                worker.pacer.wake_at(slot, intended);
+            let Some(intended) = at(time).known().filter(|intended| *intended <= now) else {
+                worker.pacer.wake_at(slot, at(time));
                 return;
-            }
+            };
             if !session.wants_publish() {
                 // What falls due meanwhile is counted all the same.
                 if let Some(time) = due.peek().map(|(time, _)| at(*time)).filter(|time| *time < ends) {
@@ -251,13 +251,14 @@ impl LoadPublisher {
         let mut now = worker.now();
         let mut since_clock = 0;
         while session.wants_publish() {
-            if now < timeline.start {
+            if !timeline.start.has_come(now) {
                 worker.pacer.wake_at(slot, timeline.start);
                 return;
             }
-            let phase = if now < timeline.measured { StampPhase::WarmUp } else { StampPhase::Measured };
+            let is_measured = timeline.measured.has_come(now);
+            let phase = if is_measured { StampPhase::Measured } else { StampPhase::WarmUp };
             let Pacing::Closed { left } = self.pacing else { return };
-            if now >= timeline.end || left == 0 {
+            if timeline.end.has_come(now) || left == 0 {
                 return self.done(worker);
             }
             if self.has_series(session, worker, phase) {
@@ -568,10 +569,9 @@ impl LoadPublisher {
     pub fn end(&mut self, worker: &Worker) {
         self.done(worker);
         let timeline = worker.timeline();
-        let until = timeline.end.min(worker.now());
+        let until = timeline.end.min(RunTime::at(worker.now()));
         if let Pacing::Open { due, .. } = &mut self.pacing {
-            while let Some((_, phase)) = due.next_if(|(time, _)| timeline.start.saturating_add(*time) < until)
-            {
+            while let Some((_, phase)) = due.next_if(|(time, _)| timeline.start.after(*time) < until) {
                 worker.recorder().counts.offered += u64::from(phase == StampPhase::Measured);
             }
         }

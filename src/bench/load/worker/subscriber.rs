@@ -125,7 +125,7 @@ impl LoadSubscriber {
             }
             if !shared.settings.stamp || self.run.is_none() {
                 recorder.delivered_at(now, timeline.is_measured(now));
-                if now >= timeline.measured {
+                if timeline.measured.has_come(now) {
                     recorder.counts.delivered += 1;
                     recorder.counts.bytes_received += length;
                 }
@@ -135,7 +135,7 @@ impl LoadSubscriber {
         let timeline = worker.timeline();
         let is_measured = match self.run {
             Some(_) => stamp.phase == StampPhase::Measured,
-            None => now >= timeline.measured,
+            None => timeline.measured.has_come(now),
         };
         let times = self.times(&stamp, now, ahead, shared.clock);
         let record = |recorder: &mut Recorder| match times {
