@@ -10,13 +10,13 @@ use clap::{ArgAction, Args};
 use serde::Deserialize;
 
 use mqt_client::{Endpoint, Proxy, TlsPin, WsHeader};
-use mqt_proto::{QoS, TopicName};
+use mqt_proto::{QoS, Secret, TopicName};
 
 use super::dialect::Dialect;
 use super::property::PlacedProperty;
 use super::values::{
     ColorChoice, Expiry, KeepAliveSeconds, PacketSize, SummaryFormat, TimeSpan, TlsMinimum, Tries, Unserved,
-    VersionName, Window, read_flag, read_list, read_value,
+    VersionName, Window, read_flag, read_list, read_value, secret_parser,
 };
 
 /// Everything about the connection.
@@ -209,7 +209,7 @@ pub struct ServerArgs {
 }
 
 /// User name and password.
-#[derive(Args, Deserialize, Clone, Default, PartialEq, Eq)]
+#[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Login")]
 #[serde(default, rename_all = "kebab-case")]
 pub struct LoginArgs {
@@ -229,10 +229,11 @@ pub struct LoginArgs {
         long = "pw",
         visible_alias = "password",
         value_name = "PASSWORD",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = secret_parser()
     )]
     #[serde(deserialize_with = "read_value")]
-    pub password: Option<OsString>,
+    pub password: Option<Secret>,
 
     /// Read the password from this file
     ///
@@ -263,16 +264,6 @@ pub struct LoginArgs {
     #[arg(long, num_args = 0, default_missing_value = "true")]
     #[serde(skip)]
     pub password_prompt: Option<bool>,
-}
-
-impl std::fmt::Debug for LoginArgs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoginArgs")
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "***"))
-            .field("password_file", &self.password_file)
-            .finish_non_exhaustive()
-    }
 }
 
 /// TLS.

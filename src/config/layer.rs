@@ -251,9 +251,9 @@ pub(super) fn take_login_of_url(args: &mut ConnectionArgs) {
     }
     if same_user
         && !has_password(&args.login)
-        && let Some(text) = url.password().and_then(|password| str::from_utf8(password.expose()).ok())
+        && let Some(password) = url.password()
     {
-        args.login.password = Some(text.into());
+        args.login.password = Some(password.clone());
     }
 }
 
@@ -339,7 +339,7 @@ mod tests {
     }
 
     fn password(args: &ConnectionArgs) -> Option<&str> {
-        args.login.password.as_ref().and_then(|password| password.to_str())
+        args.login.password.as_ref().and_then(|password| str::from_utf8(password.expose()).ok())
     }
 
     #[test]

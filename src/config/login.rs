@@ -20,7 +20,7 @@ pub(super) fn password(
     let secret = if let Some(command) = &login.password_command {
         return Ok(Some(PasswordSource::Command(command.clone())));
     } else if let Some(password) = &login.password {
-        Secret::new(password.as_encoded_bytes())
+        password.clone()
     } else if let Some(path) = &login.password_file {
         read_file(path)?
     } else if login.password_stdin == Some(true) {

@@ -1,6 +1,8 @@
 //! A password or token that never shows: not in `Debug`, not in errors, and wiped when dropped.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
@@ -37,6 +39,15 @@ impl fmt::Display for Secret {
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self::new(text)
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    /// Takes any text.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
     }
 }
 

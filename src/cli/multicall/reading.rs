@@ -13,7 +13,7 @@ use crate::cli::values::{
 };
 use crate::cli::{PublishArgs, Request, RequestArgs, SubscribeArgs};
 use mqt_client::{Scheme, VersionChoice};
-use mqt_proto::{QoS, TopicFilter, TopicName, Version};
+use mqt_proto::{QoS, Secret, TopicFilter, TopicName, Version};
 
 use super::super::dialect::{Dialect, Tool};
 use super::option::{Definition, Opt, OptionValue};
@@ -286,7 +286,7 @@ impl<'a> CallReading<'a> {
             Opt::Password => {
                 connection.login = LoginArgs {
                     username: connection.login.username.take(),
-                    password: Some(value),
+                    password: Some(Secret::new(value.into_encoded_bytes())),
                     ..LoginArgs::default()
                 };
             }

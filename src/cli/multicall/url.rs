@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, connection: &mut ConnectionArgs) -> Result<String
     }
     if let Some(password) = endpoint.password() {
         // A password of a URL that is not UTF-8 has no other way in either.
-        connection.login.password = Some(String::from_utf8_lossy(password.expose()).into_owned().into());
+        connection.login.password = Some(password.clone());
         (connection.login.password_file, connection.login.password_command) = (None, None);
     }
     Ok(topic)
@@ -91,7 +91,7 @@ mod tests {
         let mut connection = ConnectionArgs::default();
         read("mqtt://me:p%40ss@h/t", &mut connection).unwrap();
         assert_eq!(connection.login.username.as_deref(), Some("me"));
-        assert_eq!(connection.login.password.as_deref(), Some("p@ss".as_ref()));
+        assert_eq!(connection.login.password, Some("p@ss".into()));
     }
 
     #[test]

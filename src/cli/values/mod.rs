@@ -17,7 +17,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use thiserror::Error;
 
 use mqt_client::{Attempts, Endpoint, EndpointError, TlsVersion, VersionChoice};
-use mqt_proto::{RetainHandling, TopicError, Version};
+use mqt_proto::{RetainHandling, Secret, TopicError, Version};
 
 /// Why a text is not the value that an option takes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -182,6 +182,11 @@ pub(super) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
         Some(_) => "not a whole number".to_owned(),
         None => error.to_string().replace("..=", " to "),
     }
+}
+
+/// Takes any value for a secret: from here on it does not show.
+pub(super) fn secret_parser() -> impl TypedValueParser<Value = Secret> {
+    OsStringValueParser::new().map(|word: OsString| Secret::new(word.into_encoded_bytes()))
 }
 
 /// Reads a topic name or a topic filter.
