@@ -11,7 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   Listen on 127.0.0.1:1883:
     mqt broker
-  Take any free port and print it:
+  Pick a free port and print it:
     mqt broker --port 0
   TCP, WebSocket and TLS at once:
     mqt broker --ws-port 8080 --tls-port 8883 --cert server.pem --key server.key
@@ -25,59 +25,59 @@ Examples:
 pub struct BrokerArgs {
     /// Listen on this TCP port [default: 1883]
     ///
-    /// 0 takes a free one. Each address is printed when the broker is ready.
+    /// 0 picks a free port. Each address is printed when the broker is ready.
     #[arg(short = 'p', long, value_name = "PORT")]
     pub port: Option<u16>,
 
     /// Listen for WebSocket on this port
     ///
-    /// 0 takes a free one.
+    /// 0 picks a free port.
     #[arg(long, value_name = "PORT")]
     pub ws_port: Option<u16>,
 
     /// Listen for TLS on this port
     ///
-    /// 0 takes a free one. Needs --cert and --key.
+    /// 0 picks a free port. Needs --cert and --key.
     #[arg(long, value_name = "PORT", requires = "cert")]
     pub tls_port: Option<u16>,
 
     /// Listen for WebSocket over TLS on this port
     ///
-    /// 0 takes a free one. Needs --cert and --key.
+    /// 0 picks a free port. Needs --cert and --key.
     #[arg(long, value_name = "PORT", requires = "cert")]
     pub wss_port: Option<u16>,
 
     /// Listen on this unix socket
     ///
-    /// The socket file is made at the start and taken away at the end.
+    /// The socket file is created at start and removed at exit.
     #[arg(long, value_name = "PATH")]
     pub unix: Option<PathBuf>,
 
-    /// Listen at this URL; repeatable
+    /// Listen on this URL; repeatable
     ///
-    /// mqtt://ADDRESS:PORT, mqtts://…, ws://…, wss://… or unix:///PATH. In place of --port, or besides it.
+    /// mqtt://ADDRESS:PORT, mqtts://…, ws://…, wss://… or unix:///PATH. Instead of --port, or in addition to it.
     #[arg(short = 'L', long, value_name = "URL", action = ArgAction::Append)]
     pub listen: Vec<ListenUrl>,
 
     /// Listen on this address for the port options [default: 127.0.0.1]
     ///
-    /// 0.0.0.0 or :: serve the whole network; that needs --password-file or --allow-anonymous.
+    /// 0.0.0.0 and :: serve the whole network, which needs --password-file or --allow-anonymous.
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
 
-    /// Show this certificate to clients
+    /// Server certificate
     ///
-    /// PEM, the certificate first and the chain behind it.
+    /// PEM, the certificate first, followed by its chain.
     #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
     pub cert: Option<PathBuf>,
 
-    /// Use this private key for --cert
+    /// Private key for --cert
     ///
     /// PEM, not encrypted.
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
     pub key: Option<PathBuf>,
 
-    /// Let only clients in that show a certificate signed by these CAs
+    /// Accept only clients with a certificate signed by these CAs
     ///
     /// PEM, one or more certificates.
     #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
@@ -85,45 +85,45 @@ pub struct BrokerArgs {
 
     /// Check user names and passwords against this file
     ///
-    /// NAME:PASSWORD a line. Clients without a user name are refused unless --allow-anonymous is given too.
+    /// One NAME:PASSWORD per line. Clients without a user name are refused unless --allow-anonymous is given too.
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     pub password_file: Option<PathBuf>,
 
-    /// Let clients in without user name
+    /// Accept clients without a user name
     ///
-    /// That is so anyway while the broker listens on this machine only and has no --password-file.
+    /// This is the default while the broker listens on this machine only and has no --password-file.
     #[arg(long, help_heading = "Access")]
     pub allow_anonymous: bool,
 
-    /// Hold at most this much for all clients together [default: 1G]
+    /// Memory for all clients together [default: 1G]
     ///
-    /// Queues, retained messages, wills, sessions, output that is not written and packets that are read in part,
-    /// properties and all. Beyond it messages are dropped or refused (MQTT 5: quota exceeded), and that is said
-    /// once. Bytes, or a number with k, M, G.
+    /// Queues, retained messages, wills, sessions, unwritten output and partly read packets, with their
+    /// properties. Beyond it, messages are dropped or refused (MQTT 5: quota exceeded), which is reported
+    /// once. Bytes, or a number with k, M or G.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub max_memory: Option<ByteSize>,
 
     /// Accept packets up to this size [default: 256M]
     ///
-    /// Bytes, or a number with k, M, G. Clients are told (MQTT 5); a larger packet ends the connection.
+    /// Bytes, or a number with k, M or G. Announced to MQTT 5 clients; a larger packet closes the connection.
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub max_message: Option<PacketSize>,
 
-    /// Say who connects, subscribes and leaves
+    /// Log who connects, subscribes and disconnects
     ///
-    /// One line an event, on stderr.
+    /// One line per event, on stderr.
     #[arg(short = 'v', long, help_heading = "Diagnostics")]
     pub verbose: bool,
 
-    /// Show packets as they go by
+    /// Log every packet
     ///
-    /// On stderr; passwords are left out.
+    /// On stderr, without passwords.
     #[arg(short = 'd', long, help_heading = "Diagnostics")]
     pub debug: bool,
 
-    /// Print no errors, warnings and notes
+    /// Suppress errors, warnings and notes
     ///
-    /// The exit status alone tells. What is wrong with the options is printed all the same.
+    /// Only the exit status tells. Wrong options are still reported.
     #[arg(long, help_heading = "Diagnostics")]
     pub quiet: bool,
 
@@ -142,8 +142,8 @@ pub(super) fn command() -> Command {
         .long_about(
             "Run a small MQTT broker for development and tests.\n\n\
              One process, in memory: MQTT 3.1, 3.1.1 and 5, QoS 0 to 2, retained messages, wills, sessions, shared \
-             subscriptions. Nothing is kept when it ends. It listens on this machine only unless told \
-             otherwise, and runs until it is interrupted.",
+             subscriptions. Nothing is kept when it exits. It listens on this machine only by default, \
+             and runs until it is interrupted.",
         )
         .after_long_help(EXAMPLES)
         .after_help("Examples:\n  mqt broker --port 0\n  mqt broker --help     everything, with more examples")

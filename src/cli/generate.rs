@@ -38,7 +38,7 @@ pub enum GenerateTarget {
     },
     /// Write the manual pages into a folder
     ///
-    /// mqt.1 and one page for each command. The folder is made if need be.
+    /// mqt.1 and one page per command. The folder is created if needed.
     #[command(after_help = "Examples:\n  mqt generate man ~/.local/share/man/man1")]
     Man {
         /// The folder
@@ -49,7 +49,7 @@ pub enum GenerateTarget {
 
         /// Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead
         ///
-        /// Where `mqt install-links` has made these names: they hide the pages of mosquitto.
+        /// For folders where `mqt install-links` has created these names: they hide mosquitto's pages.
         #[arg(long)]
         mosquitto: bool,
     },
@@ -60,7 +60,7 @@ pub(super) fn command() -> Command {
     // The texts come last: clap takes the comment of the struct for them.
     GenerateArgs::augment_args(Command::new("generate"))
         .about("Make shell completions and manual pages")
-        .long_about("Make shell completions and manual pages from the definitions of the options.")
+        .long_about("Generate shell completions and manual pages.")
         .after_help(EXAMPLES)
         .subcommand_required(true)
 }

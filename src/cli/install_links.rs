@@ -17,13 +17,13 @@ Examples:
 pub struct InstallLinksArgs {
     /// The folder
     ///
-    /// It is made if need be. A file of another program is never replaced.
+    /// It is created if needed. A file of another program is never replaced.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 
     /// Remove the links instead
     ///
-    /// Only those that lead to this program.
+    /// Only those that point to this program.
     #[arg(long)]
     pub remove: bool,
 }
@@ -34,8 +34,8 @@ pub(super) fn command() -> Command {
     InstallLinksArgs::augment_args(Command::new("install-links"))
         .about("Make links named mosquitto_pub, mosquitto_sub and mosquitto_rr")
         .long_about(
-            "Make links named mosquitto_pub, mosquitto_sub and mosquitto_rr to this program in a folder. Called by \
-             one of these names, it behaves as that program does.",
+            "Create links named mosquitto_pub, mosquitto_sub and mosquitto_rr to this program in a folder. Called by \
+             one of these names, it behaves like that program.",
         )
         .after_help(EXAMPLES)
 }

@@ -101,7 +101,7 @@ impl Request {
 
 const EXAMPLES: &str = "\
 Examples:
-  A subscriber with a broker of its own, and in another terminal a publisher:
+  Run a subscriber with its own broker, and a publisher in another terminal:
     mqt sub --with-broker -t 'mqtt/test/#' -v
     mqt pub -t mqtt/test/hello -m 'Hello World'
 
@@ -200,8 +200,8 @@ pub fn command() -> Command {
     let mut command = Command::new("mqt")
         .about("Publish, subscribe, watch, load-test and run a small broker: MQTT from the command line")
         .long_about(
-            "Publish to, subscribe at and watch any MQTT broker, over TCP, TLS, WebSocket and unix sockets, with MQTT \
-             5, 3.1.1 and 3.1. Measure what a broker carries, and run a small one for development.",
+            "Publish to, subscribe to and watch any MQTT broker, over TCP, TLS, WebSocket and Unix sockets, with MQTT \
+             5, 3.1.1 and 3.1. Load-test brokers, and run a small one for development.",
         )
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
@@ -264,7 +264,7 @@ fn with_variables(command: Command) -> Command {
 
 fn help_command() -> Command {
     Command::new("help")
-        .about("Explain a command or the exit statuses")
+        .about("Show help for a command or a topic")
         .long_about("Print the help of a command, or the table of exit statuses.")
         .after_help("Examples:\n  mqt help sub\n  mqt help exit-codes")
         .arg(
@@ -297,15 +297,15 @@ fn with_help(command: Command) -> Command {
             Arg::new("help")
                 .long("help")
                 .action(ArgAction::HelpLong)
-                .help("Print the whole help")
-                .long_help("Print the whole help.\n\nOn standard output."),
+                .help("Print the full help")
+                .long_help("Print the full help.\n\nOn standard output."),
         )
         .arg(
             Arg::new("short-help")
                 .short('?')
                 .action(ArgAction::HelpShort)
                 .help("Print a short help")
-                .long_help("Print a short help.\n\nOne line an option. -h alone does the same."),
+                .long_help("Print a short help.\n\nOne line per option. -h alone does the same."),
         );
     for name in subcommands {
         command = command.mut_subcommand(name, |command| {

@@ -32,7 +32,7 @@ pub struct ProfileArgs {
 pub enum ProfileAction {
     /// List the profiles
     ///
-    /// One name a line, with the broker that it leads to.
+    /// One name per line, with its broker.
     #[command(after_help = "Examples:\n  mqt profile list")]
     List,
     /// Show a profile

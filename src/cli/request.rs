@@ -15,9 +15,9 @@ const EXAMPLES: &str = "\
 Examples:
   Ask once and print the answer:
     mqt rr -t service/time -e service/time/reply -m now -W 2
-  Answer requests by a command, in another terminal:
+  Answer requests with a command, in another terminal:
     mqt rr --serve -t 'service/#' --exec 'date -u +%FT%TZ'
-  How long do answers take? 1000 requests, 100 a second:
+  Measure response times: 1000 requests, 100 per second:
     mqt rr -t service/time -e reply/me -m now -C 1000 --rate 100/s --latency
 ";
 
@@ -25,24 +25,24 @@ Examples:
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Request")]
 pub struct RequestArgs {
-    /// Publish the request to this topic; with --serve, answer what is published to this filter
+    /// Topic to send the request to; with --serve, the filter to answer requests from
     ///
-    /// With --serve it may have wildcards and be given several times.
+    /// With --serve it may contain wildcards and be given several times.
     #[arg(short = 't', long, value_name = "TOPIC", action = ArgAction::Append, allow_hyphen_values = true,
           value_parser = topic_parser::<TopicFilter>())]
     pub topic: Vec<TopicFilter>,
 
-    /// Have the answer published to this topic
+    /// Topic for the response
     ///
-    /// It is subscribed to, and sent along as response topic (MQTT 5). With MQTT 3 both sides have to know it.
-    /// Without it, MQTT 5 requests take a topic of their own: mqt/rr/ and a random number.
+    /// mqt subscribes to it and sends it as the response topic (MQTT 5). With MQTT 3 both sides have to agree on it.
+    /// Without this option, MQTT 5 requests use mqt/rr/ followed by a random number.
     #[arg(short = 'e', long, value_name = "TOPIC", allow_hyphen_values = true,
           value_parser = topic_parser::<TopicName>())]
     pub response_topic: Option<TopicName>,
 
     /// Send this text
     ///
-    /// It may be empty. Any bytes that an argument can have are sent as they are.
+    /// It may be empty. Any bytes that an argument can hold are sent unchanged.
     #[arg(short = 'm', long, value_name = "TEXT", action = ArgAction::Append, allow_hyphen_values = true,
           group = "source")]
     pub message: Option<OsString>,
@@ -55,17 +55,17 @@ pub struct RequestArgs {
 
     /// Send all of standard input
     ///
-    /// Byte for byte, after it has ended.
+    /// Byte for byte, once it has ended.
     #[arg(short = 's', long, group = "source")]
     pub stdin_file: bool,
 
     /// Send an empty message
     ///
-    /// The topic alone is the question.
+    /// When the topic alone is the question.
     #[arg(short = 'n', long, group = "source")]
     pub null_message: bool,
 
-    /// Publish and subscribe at this quality of service: 0, 1 or 2 [default: 0]
+    /// QoS level of the request and the subscription: 0, 1 or 2 [default: 0]
     ///
     /// At 1 and 2 the broker confirms the request.
     #[arg(short = 'q', long, value_name = "QOS", allow_negative_numbers = true)]
@@ -79,45 +79,45 @@ pub struct RequestArgs {
 
     /// Accept a retained message on the response topic as the answer
     ///
-    /// By default retained messages are skipped, and with MQTT 5 the broker is asked not to send them: they are older
+    /// By default retained messages are skipped, and MQTT 5 brokers are asked not to send them, because they are older
     /// than the request.
     #[arg(long, conflicts_with = "no_retained")]
     pub retained_answers: bool,
 
-    /// Keep the retain flag as it was published
+    /// Keep the retain flag as published
     ///
-    /// Otherwise brokers set it only on messages that were retained before the subscription. MQTT 5 only.
+    /// Without this, brokers set it only on messages retained before the subscription. MQTT 5 only.
     #[arg(long)]
     pub retain_as_published: bool,
 
-    /// Ask for retained messages always, for new subscriptions only, or never [default: always]
+    /// When the broker sends retained messages: always, new or never [default: always]
     ///
-    /// With --serve or --retained-answers. The values are always, new and never; new is of use with -c. MQTT 5 only.
+    /// With --serve or --retained-answers. new: only for new subscriptions, useful with -c. MQTT 5 only.
     #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     pub retain_handling: Option<RetainChoice>,
 
-    /// Send so many requests [default: 1]
+    /// Send this many requests [default: 1]
     ///
-    /// One after the other, each when the one before is answered, unless --rate says when.
+    /// Each is sent when the one before has been answered, unless --rate is given.
     #[arg(short = 'C', long, value_name = "N", allow_negative_numbers = true, help_heading = "Repetition")]
     pub count: Option<NonZeroU64>,
 
     /// Send requests at this rate
     ///
-    /// As in 100/s, 30/m or 0.5 (a second), whether or not those before are answered. MQTT 5 tells the
-    /// answers apart by their correlation data; with MQTT 3 the first answer counts for the oldest request.
+    /// For example 100/s, 30/m or 0.5 (per second), whether or not earlier ones have been answered. MQTT 5 matches
+    /// responses by correlation data; with MQTT 3 the first response counts for the oldest request.
     #[arg(long, value_name = "RATE", requires = "count", help_heading = "Repetition")]
     pub rate: Option<RequestRate>,
 
     /// Print how long each answer took
     ///
-    /// After the answer, as Latency: 0.8ms. With -C also a summary on standard error.
+    /// After the response, for example Latency: 0.8ms. With -C, a summary follows on standard error.
     #[arg(long, help_heading = "Repetition")]
     pub latency: bool,
 
-    /// Wait so long for an answer
+    /// Wait this long for a response
     ///
-    /// With -C for each one. The exit status is 27 when one is missing. Seconds, or a number with a unit.
+    /// With -C, for each one. Exit status 27 if one is missing. Seconds, or a duration such as 500ms.
     #[arg(
         short = 'W',
         long,
@@ -129,33 +129,33 @@ pub struct RequestArgs {
 
     /// Answer requests instead of sending one
     ///
-    /// By --exec. Runs until a signal arrives: then no further command starts, those that run have 5 s to finish, and
-    /// their answers are confirmed. A second signal kills the commands at once. Requests left unanswered are counted, and the
+    /// With --exec. Runs until a signal arrives: no further command is started, running ones have 5 s to finish, and
+    /// their responses are confirmed. A second signal kills the commands at once. Unanswered requests are counted, and the
     /// exit status is 30 unless the broker keeps them (-q 1 with -c and -i).
     #[arg(long, requires = "exec", help_heading = "Service",
           conflicts_with_all = ["message", "file", "stdin_file", "null_message", "retained_answers", "count", "rate",
                                 "latency", "timeout", "no_newline", "verbose", "format"])]
     pub serve: bool,
 
-    /// Run this command for each request, and answer with what it prints
+    /// Run this command for each request and respond with its output
     ///
-    /// The shell runs it. Standard input is the payload; these variables are set: MQT_TOPIC, MQT_QOS, MQT_RETAIN,
+    /// It is run by the shell with the payload on standard input and these variables: MQT_TOPIC, MQT_QOS, MQT_RETAIN,
     /// MQT_RESPONSE_TOPIC, MQT_CORRELATION_DATA (hexadecimal), MQT_CONTENT_TYPE, and MQT_USER_PROPERTIES, a JSON array such as
-    /// [{"site":"hall"}]. MQT_USER_SITE is the user property site; a name that makes the same variable as another one is
-    /// found in the array only.
+    /// [{"site":"hall"}]. MQT_USER_SITE is the user property site; when two names map to the same variable, the second is
+    /// in the array only.
     ///
-    /// The answer is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. On unix
-    /// all processes that it has left in its process group are killed then, and when mqt itself is killed; one that called
-    /// setsid is not. The answer goes to the response topic of the request, else to -e. A request without either runs the
+    /// The response is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. On Unix
+    /// all processes left in its process group are killed then, and also when mqt itself is killed; one that called
+    /// setsid is not. The response goes to the request's response topic, or else to -e. A request without either runs the
     /// command and sends nothing. A command that fails sends nothing unless --on-failure is given. A request is acknowledged
     /// to the broker only after its command has exited.
     #[arg(long, value_name = "COMMAND", help_heading = "Service")]
     pub exec: Option<String>,
 
-    /// End a command that takes longer than this [default: 30s]
+    /// Kill a command that takes longer than this [default: 30s]
     ///
-    /// It is killed with all that it has started (on unix), and counts as a command that fails. 0 lets it take as long as it
-    /// wants. Seconds, or a number with a unit.
+    /// It is killed with everything it has started (on Unix), and counts as failed. 0 means no
+    /// limit. Seconds, or a duration such as 500ms or 2m.
     #[arg(
         long,
         value_name = "DURATION",
@@ -165,9 +165,9 @@ pub struct RequestArgs {
     )]
     pub exec_timeout: Option<TimeSpan>,
 
-    /// Answer with this text when the command fails
+    /// Respond with this text when the command fails
     ///
-    /// It may be empty. With MQTT 5 the user property "error" says why. By default a command that fails sends no answer.
+    /// It may be empty. With MQTT 5 the user property "error" says why. By default a failing command sends no response.
     #[arg(
         long,
         value_name = "TEXT",
@@ -177,9 +177,9 @@ pub struct RequestArgs {
     )]
     pub on_failure: Option<OsString>,
 
-    /// Run at most so many commands at once [default: 4]
+    /// Run at most this many commands at once [default: 4]
     ///
-    /// Further requests wait, and the broker with them.
+    /// Further requests wait.
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Service")]
     pub parallel: Option<NonZeroUsize>,
 
@@ -191,7 +191,7 @@ pub struct RequestArgs {
 
     /// Print each answer in this format
     ///
-    /// The fields of mosquitto: see `mqt sub --help`.
+    /// The same fields as mosquitto: see `mqt sub --help`.
     #[arg(short = 'F', long, value_name = "FORMAT", allow_hyphen_values = true, help_heading = "Output")]
     pub format: Option<String>,
 
@@ -201,23 +201,23 @@ pub struct RequestArgs {
     #[arg(long, requires = "format", help_heading = "Output")]
     pub pretty: bool,
 
-    /// Print no line feed after an answer
+    /// Do not print a line feed after each response
     ///
-    /// The output is then the payload byte for byte.
+    /// The output is then exactly the payload.
     #[arg(short = 'N', long, help_heading = "Output")]
     pub no_newline: bool,
 
-    /// Print control characters as they are on a terminal too
+    /// Print control characters unescaped, even on a terminal
     ///
-    /// Otherwise a terminal gets them escaped, since a payload could drive it. A pipe or a file always gets
+    /// By default they are escaped on a terminal, because a payload could control it. Pipes and files always get
     /// the exact bytes.
     #[arg(long, help_heading = "Output")]
     pub raw: bool,
 
-    /// Let answers of at most this much wait to be written [default: 64M]
+    /// Memory for responses waiting to be printed [default: 64M]
     ///
-    /// Messages with their properties, as they lie in memory; beyond it nothing is read from the broker. Bytes, or a
-    /// number with k, M, G; 64k at least.
+    /// Messages with their properties, as held in memory; beyond it reading from the broker pauses. Bytes, or a
+    /// number with k, M or G; at least 64k.
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
     pub max_memory: Option<ByteSize>,
 
@@ -232,8 +232,8 @@ pub(super) fn command() -> Command {
     RequestArgs::augment_args(Command::new("rr"))
         .about("Send a request and print the answer, or answer requests")
         .long_about(
-            "Publish a request and print what comes back on the response topic; or, with --serve, answer requests \
-             by a command.\n\n\
+            "Publish a request and print what arrives on the response topic; or, with --serve, answer requests \
+             with a command.\n\n\
              The exit status is 0 only when every request was answered; `mqt help exit-codes` lists the others.",
         )
         .after_long_help(EXAMPLES)

@@ -21,20 +21,20 @@ use super::values::{
 
 const EXAMPLES: &str = "\
 Examples:
-  Ten seconds of 1,000 messages a second, with a broker of its own:
+  Ten seconds at 1,000 messages per second, with a built-in broker:
     mqt bench --with-broker
-  10,000 messages a second from 100 publishers to 100 subscribers, and a verdict:
+  10,000 messages per second from 100 publishers to 100 subscribers, with a verdict:
     mqt bench e2e --publishers 100 -r 10k/s --fail-if 'p99>50ms' --fail-if 'loss>0'
-  The highest rate that the broker carries within an objective:
+  Find the highest rate at which the broker meets an objective:
     mqt bench --find-max --slo 'p99<50ms,loss=0' -r 1k/s
-  10,000 connections, 500 a second, from two addresses:
+  10,000 connections, 500 per second, from two addresses:
     mqt bench connect --connections 10k --connect-rate 500 --bind 127.0.0.1,127.0.0.2
   A case of the Open MQTT Benchmark Suite at a tenth of its size:
     mqt bench --preset fan-out-5 --scale 0.1
-  Files for people and programs, and the difference between two of them:
+  Write result files, and compare two of them:
     mqt bench --repeat 5 --json a.json --html a.html
     mqt bench compare a.json b.json
-  A run on four machines, one of these on each, and its result:
+  Run on four machines, one shard on each, and merge the results:
     mqt bench --shard 0/4 --start-at 2026-01-31T12:00:00Z --json r0.json
     mqt bench merge r0.json r1.json r2.json r3.json
 ";
@@ -60,7 +60,7 @@ pub struct BenchArgs {
 pub enum BenchAction {
     /// Show what differs between two results
     ///
-    /// The ranges of repeated runs tell whether noise explains a difference: run both with --repeat 5 or
+    /// The ranges of repeated runs show whether noise explains a difference: run both with --repeat 5 or
     /// more.
     #[command(after_help = "Examples:\n  mqt bench compare before.json after.json")]
     Compare(CompareArgs),
@@ -77,13 +77,13 @@ pub enum BenchAction {
 pub struct CompareArgs {
     /// Compare this result
     ///
-    /// A file that --json has written.
+    /// A file written by --json.
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
 
     /// Compare it with this result
     ///
-    /// A file that --json has written.
+    /// A file written by --json.
     #[arg(value_name = "AFTER")]
     pub after: PathBuf,
 
@@ -99,7 +99,7 @@ pub struct CompareArgs {
 pub struct MergeArgs {
     /// Merge these results
     ///
-    /// Files that --json has written, one for each shard.
+    /// Files written by --json, one per shard.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -111,9 +111,9 @@ pub struct MergeArgs {
     #[command(flatten)]
     pub verdict: VerdictArgs,
 
-    /// Let the shards start this far apart [default: 1s]
+    /// Accept shards that started this far apart [default: 1s]
     ///
-    /// Results that started further apart are of different runs, or of machines whose clocks differ.
+    /// Results that started further apart come from different runs, or from machines whose clocks differ.
     #[arg(long, value_name = "DURATION")]
     pub max_skew: Option<TimeSpan>,
 
@@ -130,22 +130,22 @@ pub struct MergeArgs {
 pub struct OutputArgs {
     /// Write the result to this file as JSON
     ///
-    /// For compare and merge, and for programs: its schema is schema/bench.schema.json. - is standard output,
-    /// in place of the report for people. A file is whole or not there.
+    /// For compare, merge and other programs; its schema is schema/bench.schema.json. - is standard output,
+    /// instead of the readable report. The file is written completely or not at all.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Write the figures of each second to this file as CSV
+    /// Write per-second figures to this file as CSV
     ///
     /// One row a second: offered, sent, acknowledged and delivered messages, errors, connections, latencies.
-    /// t_ms counts milliseconds from the start of the load, below 0 while connections are opened; phase is connect, warmup,
-    /// measured, or other (late, twice, or of somebody else). The rows measured add up to the report.
+    /// t_ms is in milliseconds from the start of the load, negative while connections are opened; phase is connect, warmup,
+    /// measured, or other (late, duplicate, or foreign). The measured rows add up to the report.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
-    /// Write a page with charts to this file
+    /// Write an HTML report with charts to this file
     ///
-    /// One HTML file that needs nothing else.
+    /// A single self-contained file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -154,19 +154,19 @@ pub struct OutputArgs {
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Verdict")]
 pub struct VerdictArgs {
-    /// Fail with exit status 9 when this holds; repeatable
+    /// Exit with status 9 if this condition is true; repeatable
     ///
     /// FIGURE<VALUE with <, <=, >, >=, = or !=. Figures: p50, p99, p99.9, max and the like of the response
-    /// time (service.p99, connect.p99, lag.p99 of others), loss (a count, or in %), duplicates, reordered,
+    /// time (service.p99, connect.p99 and lag.p99 for other times), loss (a count, or in %), duplicates, reordered,
     /// errors, refused, disconnects, rate, sent-rate. For example 'p99>50ms', 'loss>0', 'rate<9500/s'.
-    /// Several may stand in one, with commas. A figure that too few samples back fails too.
+    /// Separate several with commas. A figure with too few samples also fails.
     #[arg(long, value_name = "CONDITION", value_delimiter = ',', action = ArgAction::Append)]
     pub fail_if: Vec<Condition>,
 
-    /// Fail with exit status 9 unless this holds; repeatable
+    /// Exit with status 9 unless this condition is true; repeatable
     ///
     /// An objective, written as for --fail-if: 'p99<50ms,loss=0'. --find-max searches for the highest rate
-    /// that holds all of them.
+    /// that meets all of them.
     #[arg(long, value_name = "CONDITION", value_delimiter = ',', action = ArgAction::Append)]
     pub slo: Vec<Condition>,
 }
@@ -178,49 +178,49 @@ pub struct LoadArgs {
     /// Run this scenario [default: e2e]
     ///
     /// connect: open connections and hold them. pub: publish only. sub: receive what others publish, from a pub
-    /// on another machine too, which it asks for its clock through the broker. e2e: publish and receive. fan-in:
+    /// on another machine too, whose clock it asks for through the broker. e2e: publish and receive. fan-in:
     /// many publishers, each subscriber gets everything. fan-out: few publishers, many subscribers. p2p: pairs.
     /// shared: subscribers that share one subscription. retained: retained messages for new subscribers. churn: a
-    /// share of the connections drops and returns. storm: all of them do at once.
+    /// share of the connections drops and reconnects. storm: all of them do so at once.
     #[arg(value_name = "SCENARIO", hide_possible_values = true)]
     pub scenario: Option<Scenario>,
 
     /// Run a case of the Open MQTT Benchmark Suite
     ///
     /// connect-10k, connect-1m, fan-out-1, fan-out-5, p2p-1k, p2p-50k, shared-1k or shared-50k: payloads of 16
-    /// bytes, QoS 1, keep alive 300 s. Options that are given win over it.
+    /// bytes, QoS 1, keepalive 300 s. Explicit options override it.
     #[arg(long, value_name = "NAME", hide_possible_values = true, conflicts_with_all = ["scenario", "groups"])]
     pub preset: Option<Preset>,
 
-    /// Multiply clients and rates with this [default: 1]
+    /// Multiply clients and rates by this [default: 1]
     ///
-    /// For a preset that is too large, or too small: 0.1 is a tenth of it.
+    /// For a preset that is too large or too small; 0.1 is a tenth.
     #[arg(long, value_name = "FACTOR")]
     pub scale: Option<Factor>,
 
-    /// Have this many publishers [default: as the scenario has it]
+    /// Number of publishers [default: depends on the scenario]
     ///
-    /// e2e and p2p 10, fan-in 100, shared 10, others 1. A number, or with k or M. Over all shards.
+    /// e2e and p2p 10, fan-in 100, shared 10, others 1. A number, optionally with k or M. Over all shards.
     #[arg(long, value_name = "N")]
     pub publishers: Option<ClientCount>,
 
-    /// Have this many subscribers [default: as the scenario has it]
+    /// Number of subscribers [default: depends on the scenario]
     ///
     /// e2e and p2p as many as publishers, fan-out 100, retained 10, shared 2, others 1. Over all shards.
     #[arg(long, value_name = "N")]
     pub subscribers: Option<ClientCount>,
 
-    /// Have this many clients that only hold a connection [default: connect, churn and storm 100]
+    /// Number of clients that only hold a connection [default: connect, churn and storm 100]
     ///
     /// Over all shards.
     #[arg(short = 'n', long, value_name = "N")]
     pub connections: Option<ClientCount>,
 
-    /// Take groups of clients from this file
+    /// Read groups of clients from this file
     ///
     /// TOML: tables of the array group, each with name, scenario, publishers, subscribers, connections, topic, filter,
     /// payload or size or file, qos, subscribe-qos, retain, rate or stages or inflight, arrival, share-name,
-    /// credentials. What a group does not say is taken from the options.
+    /// credentials. Anything a group leaves out is taken from the options.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "publishers", "subscribers", "connections"])]
     pub groups: Option<PathBuf>,
 
@@ -233,30 +233,30 @@ pub struct LoadArgs {
 
     /// Spread the clients over this broker too; repeatable
     ///
-    /// A URL. In place of --url and --host, or besides them: client 0 connects to the first one, client 1 to
-    /// the next. Several --bind addresses, with commas, are taken in turn in the same way.
+    /// A URL. Instead of --url and --host, or in addition to them: client 0 connects to the first one, client 1 to
+    /// the next. Several --bind addresses, separated by commas, are used in turn in the same way.
     #[arg(long, value_name = "URL", action = ArgAction::Append, conflicts_with = "with_broker")]
     pub broker: Vec<Endpoint>,
 
-    /// Start a dev broker and put the load on it
+    /// Start a built-in development broker and load-test it
     ///
-    /// It lives as long as this command and shares the machine with the load: good for a first look, not for
-    /// figures to quote. It listens at --host and --port [default: 127.0.0.1 and a free port].
+    /// It runs as long as this command and shares the machine with the load: good for a first look, not for
+    /// figures to quote. It listens on --host and --port [default: 127.0.0.1 and a free port].
     #[arg(long)]
     pub with_broker: bool,
 
     /// Publish to this topic; repeatable [default: mqt/bench/{run}/{i}]
     ///
-    /// A template: {i} is the number of the publisher, {seq} of the message, {client} the client identifier,
-    /// {rand:8} so many random digits, {now} milliseconds since 1970, {run} the run id. Of several topics
-    /// publisher 0 takes the first one, publisher 1 the next.
+    /// A template: {i} is the publisher's number, {seq} the message's, {client} the client identifier,
+    /// {rand:8} eight random digits, {now} milliseconds since 1970, {run} the run ID. With several topics,
+    /// publisher 0 uses the first one, publisher 1 the next.
     #[arg(short = 't', long, value_name = "TOPIC", action = ArgAction::Append, help_heading = "Message",
           allow_hyphen_values = true)]
     pub topic: Vec<PayloadTemplate>,
 
-    /// Subscribe to this; repeatable [default: to the topics of the publishers]
+    /// Subscribe to this; repeatable [default: the publishers' topics]
     ///
-    /// A template as for --topic; {i} is the number of the subscriber.
+    /// A template as for --topic; {i} is the subscriber's number.
     #[arg(long, value_name = "FILTER", action = ArgAction::Append, help_heading = "Message",
           allow_hyphen_values = true)]
     pub filter: Vec<PayloadTemplate>,
@@ -269,7 +269,7 @@ pub struct LoadArgs {
 
     /// Publish payloads of this size [default: 64]
     ///
-    /// Bytes, as in 64 or 16k, or a range to draw from evenly: 16-1024. Less than the stamp needs is padded.
+    /// Bytes, such as 64 or 16k, or a range to draw from evenly: 16-1024. Sizes below that of the stamp are padded.
     #[arg(short = 's', long, value_name = "SIZE|MIN-MAX", help_heading = "Message", group = "content")]
     pub size: Option<PayloadSize>,
 
@@ -292,48 +292,48 @@ pub struct LoadArgs {
     #[arg(short = 'f', long, value_name = "FILE", help_heading = "Message", group = "content")]
     pub file: Option<PathBuf>,
 
-    /// Publish at this quality of service: 0, 1 or 2 [default: 1]
+    /// QoS level to publish with: 0, 1 or 2 [default: 1]
     ///
     /// At QoS 0 nothing is confirmed, and a closed loop is as fast as the connection.
     #[arg(short = 'q', long, value_name = "QOS", help_heading = "Message", allow_negative_numbers = true)]
     pub qos: Option<QoS>,
 
-    /// Subscribe at this quality of service: 0, 1 or 2 [default: as --qos]
+    /// QoS level to subscribe with: 0, 1 or 2 [default: same as --qos]
     ///
-    /// Messages come in at the lower one of both.
+    /// Messages arrive with the lower of the two.
     #[arg(long, value_name = "QOS", help_heading = "Message", allow_negative_numbers = true)]
     pub subscribe_qos: Option<QoS>,
 
-    /// Have the broker keep the last message of each topic
+    /// Retain the last message of each topic
     ///
-    /// The retained messages are left at the broker.
+    /// The retained messages stay on the broker.
     #[arg(long, help_heading = "Message")]
     pub retain: bool,
 
     /// Leave the stamp out of the messages
     ///
-    /// The stamp is what run, publisher, number and intended time are read from: without it neither loss nor
+    /// The stamp holds run, publisher, number and intended time: without it neither loss nor
     /// latency is measured.
     #[arg(long, help_heading = "Message")]
     pub no_stamp: bool,
 
-    /// Publish at this rate in total, whatever the broker does [default: 1k/s]
+    /// Publish at this total rate, whatever the broker does [default: 1k/s]
     ///
-    /// An open loop: each message has an intended time on an absolute schedule, and the response time counts
-    /// from there. Messages a second, as in 500, 10k or 2.5M, or with a unit: 10k/s, 600/min.
+    /// An open loop: each message has an intended time on a fixed schedule, and the response time is measured
+    /// from it. Messages per second, such as 500, 10k or 2.5M, or with a unit: 10k/s, 600/min.
     #[arg(short = 'r', long, value_name = "RATE", help_heading = "Load", conflicts_with_all = ["inflight", "stage"])]
     pub rate: Option<LoadRate>,
 
-    /// Publish in stages with a rate each; repeatable
+    /// Publish in stages, each with its own rate; repeatable
     ///
-    /// DURATION@RATE: --stage 10s@1k --stage 30s@5k. In place of --rate and --duration.
+    /// DURATION@RATE: --stage 10s@1k --stage 30s@5k. Instead of --rate and --duration.
     #[arg(long, value_name = "DURATION@RATE", action = ArgAction::Append, help_heading = "Load",
           conflicts_with_all = ["inflight", "duration"])]
     pub stage: Vec<LoadStage>,
 
-    /// Draw the intended times: constant or poisson [default: constant]
+    /// Arrival process: constant or poisson [default: constant]
     ///
-    /// constant: at equal distances. poisson: at random, as independent senders do.
+    /// constant: at equal intervals. poisson: at random, like independent senders.
     #[arg(
         long,
         value_name = "KIND",
@@ -343,14 +343,14 @@ pub struct LoadArgs {
     )]
     pub arrival: Option<Arrival>,
 
-    /// Publish when fewer than this many messages of a publisher are unconfirmed
+    /// Publish while a publisher has fewer than this many unconfirmed messages
     ///
-    /// A closed loop: the broker sets the pace, and a stall of the broker hides in the figures. For the
-    /// highest throughput; see --find-max for a rate to promise.
+    /// A closed loop: the broker sets the pace, so its stalls do not show in the figures. For the
+    /// highest throughput; see --find-max for a rate to rely on.
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub inflight: Option<Window>,
 
-    /// Open this many connections a second [default: as fast as the broker takes them]
+    /// Open this many connections per second [default: as fast as the broker accepts them]
     ///
     /// In total, over all shards.
     #[arg(long, value_name = "RATE", help_heading = "Load")]
@@ -358,32 +358,32 @@ pub struct LoadArgs {
 
     /// Raise the rate from 0 over this time [default: 0]
     ///
-    /// Before the warm-up; what is sent then does not count.
+    /// Before the warm-up; messages sent then are not counted.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
     pub ramp: Option<TimeSpan>,
 
-    /// Send this long before measuring [default: 1s]
+    /// Warm-up time, excluded from the results [default: 1s]
     ///
-    /// The messages say themselves that they belong to the warm-up, so that none of them counts. 0 with
+    /// The messages are marked as belonging to the warm-up, so none of them is counted. 0 with
     /// --count and for connect, churn and storm unless given.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
     pub warmup: Option<TimeSpan>,
 
-    /// Measure this long [default: 10s, with a preset 60s, with --count without limit]
+    /// Measure for this long [default: 10s, with a preset 60s, with --count unlimited]
     ///
-    /// Connections are held as long in the scenarios connect, churn and storm.
+    /// In the scenarios connect, churn and storm, connections are held for this long.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
     pub duration: Option<TimeSpan>,
 
     /// Measure this many messages
     ///
-    /// Over all publishers and shards. With --duration, whatever comes first.
+    /// Over all publishers and shards. With --duration, whichever comes first.
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub count: Option<NonZeroU64>,
 
-    /// Wait this long at the end for what is on its way [default: 5s]
+    /// Time to wait at the end for messages still in flight [default: 5s]
     ///
-    /// It ends as soon as nothing is missing. What has not come in then is lost.
+    /// The wait ends as soon as nothing is missing. Messages that have not arrived by then are lost.
     #[arg(long, value_name = "DURATION", help_heading = "Load")]
     pub drain: Option<TimeSpan>,
 
@@ -401,43 +401,43 @@ pub struct LoadArgs {
 
     /// Search for the highest rate that holds --slo
     ///
-    /// It starts at --rate, doubles it until an objective is missed and halves the gap until it is below 5 %.
-    /// Each step measures for --duration and is shown.
+    /// Starts at --rate, doubles it until an objective is missed, then halves the gap until it is below 5 %.
+    /// Each step measures for --duration and is printed.
     #[arg(long, help_heading = "Load", requires = "slo",
           conflicts_with_all = ["inflight", "stage", "count", "repeat", "shard", "groups"])]
     pub find_max: bool,
 
     /// Run this many times [default: 1]
     ///
-    /// The report shows each figure with its range, and compare tells noise from a difference.
+    /// The report shows each figure with its range, and compare can tell noise from a difference.
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub repeat: Option<NonZeroU32>,
 
-    /// Drive the clients with this many threads [default: one for each core]
+    /// Number of threads that drive the clients [default: one per core]
     ///
     /// Each has its share of the connections.
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub threads: Option<NonZeroUsize>,
 
-    /// Be part INDEX of COUNT, from 0
+    /// Run as shard INDEX of COUNT, counted from 0
     ///
-    /// Each part has its share of clients and rate; `mqt bench merge` puts the results together. All of them need
-    /// the same options and the same --run-id or --start-at. The load begins when all of them stand, by the clock
-    /// of part 0, which the others ask through the broker. /COUNT takes the index from JOB_COMPLETION_INDEX, which
+    /// Each shard has its share of clients and rate; `mqt bench merge` combines the results. All of them need
+    /// the same options and the same --run-id or --start-at. The load begins when all of them are connected, by the clock
+    /// of shard 0, which the others ask for through the broker. /COUNT takes the index from JOB_COMPLETION_INDEX, which
     /// Kubernetes sets.
     #[arg(long, value_name = "INDEX/COUNT", help_heading = "Many machines")]
     pub shard: Option<ShardChoice>,
 
     /// Start at this time
     ///
-    /// 2026-01-31T12:00:00Z, or seconds since 1970 behind an @; a time in the past is refused. The first connection is
-    /// opened then, but for one that looks whether the broker is there.
+    /// 2026-01-31T12:00:00Z, or seconds since 1970 after an @; a time in the past is refused. The first connection is
+    /// opened then, except for one that checks whether the broker is there.
     #[arg(long, value_name = "TIME", help_heading = "Many machines")]
     pub start_at: Option<StartAt>,
 
-    /// Mark the messages with this run id [default: a random one]
+    /// Run ID that marks the messages [default: a random one]
     ///
-    /// 16 hexadecimal digits, or any other text, of which they are made. With --shard the default is made of
+    /// 16 hexadecimal digits, or any other text that they are derived from. With --shard the default is derived from
     /// --start-at and the other options.
     #[arg(long, value_name = "ID", help_heading = "Many machines")]
     pub run_id: Option<RunId>,
@@ -446,10 +446,10 @@ pub struct LoadArgs {
     #[command(flatten)]
     pub output: OutputArgs,
 
-    /// Serve metrics at this address while it runs
+    /// Serve metrics on this address while running
     ///
     /// OpenMetrics over HTTP, for Prometheus and the like. ADDRESS:PORT, or a port on this machine; port 0
-    /// takes a free one, which is printed.
+    /// picks a free one, which is printed.
     #[arg(long, value_name = "ADDRESS", help_heading = "Report")]
     pub openmetrics: Option<MetricsAddress>,
 
@@ -500,22 +500,22 @@ impl FromStr for MetricsAddress {
 pub(in crate::cli) fn command() -> Command {
     // The texts come last: clap takes the comment of the struct for them.
     BenchArgs::augment_args(Command::new("bench"))
-        .about("Put load on a broker and measure it")
+        .about("Load-test a broker")
         .long_about(
-            "Put load on an MQTT broker and measure what it carries and how late messages arrive.\n\n\
-             Latency counts from the time at which a message was due, so that a stall of the broker shows. \
-             Each percentile is printed with its number of samples, and left out when there are too few. What \
-             makes a result doubtful is said first. Without options: 10 publishers, 10 subscribers, 1,000 \
-             messages a second, 10 seconds, at localhost.\n\n\
+            "Load-test an MQTT broker: measure how much it carries and how late messages arrive.\n\n\
+             Latency is measured from the time at which a message was due, so stalls of the broker show. \
+             Each percentile is printed with its number of samples, and omitted when there are too few. Anything \
+             that makes the result unreliable is reported first. Without options: 10 publishers, 10 subscribers, 1,000 \
+             messages per second, 10 seconds, on localhost.\n\n\
              The exit status is that of the verdict (--slo, --fail-if); without one, that of the first connection \
              that failed.",
         )
         .after_long_help(EXAMPLES)
         .after_help("Examples:\n  mqt bench --with-broker\n  mqt bench --help       everything, with more examples")
         .mut_arg("bind", |arg| {
-            arg.value_name("ADDRESS,…").help("Connect from these local addresses, taken in turn").long_help(
-                "Connect from these local addresses, taken in turn.\n\nNames or addresses of this machine, with \
-                 commas between them. Each has its own ports: about 28,000 connections to one broker.",
+            arg.value_name("ADDRESS,…").help("Connect from these local addresses in turn").long_help(
+                "Connect from these local addresses in turn.\n\nNames or addresses of this machine, \
+                 separated by commas. Each has its own ports: about 28,000 connections to one broker.",
             )
         })
         .mut_arg("id", |arg| {
