@@ -108,7 +108,7 @@ impl Kind {
         self.row().code
     }
 
-    /// The word that stands in `error[…]` when the failure names no finer one.
+    /// The word that is in `error[…]` when the failure names no finer one.
     #[must_use]
     pub fn keyword(self) -> &'static str {
         self.row().keyword
@@ -159,7 +159,7 @@ impl MosquittoCode {
 pub struct MosquittoEnd {
     /// The number that the shell sees.
     pub code: u8,
-    /// What stands on stderr, one or more lines without the last line feed; empty for nothing.
+    /// What is on stderr, one or more lines without the last line feed; empty for nothing.
     pub text: String,
 }
 

@@ -55,7 +55,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Understands the arguments, and those of the options file that they name: they stand before the others.
+/// Understands the arguments, and those of the options file that they name: they precede the others.
 fn parse(argv: Vec<OsString>) -> Result<Request, Failure> {
     let request = cli::parse(argv.clone())?;
     let Some(path) = request.options_file() else { return Ok(request) };
@@ -187,7 +187,7 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Faile
     }
 }
 
-/// Runs a command that may end by a signal: says first what is to be said about its settings.
+/// Runs a command that may end by a signal: says first what is to be reported about its settings.
 fn run_command<S>(
     resolved: Result<Resolved<S>, Failure>,
     ui_of: impl Fn(&S) -> UiSettings,

@@ -32,7 +32,7 @@ impl Clock {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Goes by another clock, which is so many microseconds ahead, or behind if below zero.
+    /// Goes by another clock, which is this many microseconds ahead, or behind if below zero.
     pub const fn follow(&mut self, ahead_us: i64) {
         self.start_unix = self.start_unix.saturating_add_signed(ahead_us.saturating_mul(1_000));
     }
@@ -49,7 +49,7 @@ impl Clock {
         unix.saturating_sub(self.start_unix)
     }
 
-    /// How long ago a time since 1970 is, by a clock that is so many microseconds ahead of this one; 0 when it is
+    /// How long ago a time since 1970 is, by a clock that is this many microseconds ahead of this one; 0 when it is
     /// still to come.
     #[must_use]
     pub fn since(&self, unix: u64, now: u64, ahead_us: i64) -> u64 {

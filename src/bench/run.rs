@@ -212,7 +212,7 @@ async fn find_max(
     Ok(Loaded { file, signal, failure: None, stopped })
 }
 
-/// A step lasts longer where the rate is too low for the samples that an objective needs, up to so many times.
+/// A step lasts longer where the rate is too low for the samples that an objective needs, up to this many times.
 const LONGER: u32 = 10;
 
 /// How long a step of the search measures.
@@ -232,7 +232,7 @@ fn long_enough(settings: &BenchSettings, rate: f64, length: Duration) -> Duratio
         _ => 1,
     });
     let a_second = rate * f64::from(copies.max().unwrap_or(1).max(1));
-    // A tenth more, for what is still on its way.
+    // A tenth more, for what is still in flight.
     let needed = Duration::try_from_secs_f64(needed as f64 * 1.1 / a_second).unwrap_or(Duration::MAX);
     needed.clamp(length, length.saturating_mul(LONGER))
 }

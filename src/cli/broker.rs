@@ -19,7 +19,7 @@ Examples:
     mqt broker --bind 0.0.0.0 --password-file users.txt
 ";
 
-/// What was typed after `mqt broker`.
+/// The options of `mqt broker`.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Listeners")]
 pub struct BrokerArgs {

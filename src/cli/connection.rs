@@ -19,16 +19,16 @@ use super::values::{
     VersionName, Window, read_flag, read_list, read_value, secret_parser,
 };
 
-/// Everything about the connection.
+/// All connection options.
 #[derive(Args, Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionArgs {
     /// Where the broker is.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// Who we are.
+    /// User name and password.
     #[command(flatten)]
     pub login: LoginArgs,
-    /// How TLS is done.
+    /// TLS options.
     #[command(flatten)]
     pub tls: TlsArgs,
     /// The MQTT session.
@@ -37,21 +37,21 @@ pub struct ConnectionArgs {
     /// The will.
     #[command(flatten)]
     pub will: WillArgs,
-    /// What is said on stderr.
+    /// What is printed on stderr.
     #[command(flatten)]
     pub talk: TalkArgs,
     /// Whose defaults, texts and exit statuses.
     #[arg(skip)]
     pub dialect: Dialect,
-    /// What is to be said about the words, a line each.
+    /// What is to be reported about the words, a line each.
     #[arg(skip)]
     pub notes: Vec<String>,
 }
 
-/// What is there only to be refused in words of its own: no help has it.
+/// Options that exist only so that they can be refused with an explanation; not listed in the help.
 pub const HIDDEN: &[&str] = &["psk", "psk-identity", "keyform", "tls-engine", "tls-engine-kpass-sha1"];
 
-/// Where the broker is, and the way there.
+/// Where the broker is and how to reach it.
 #[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Connection")]
 #[serde(default, rename_all = "kebab-case")]
@@ -518,7 +518,7 @@ pub struct SessionArgs {
     pub property: Vec<PlacedProperty>,
 }
 
-/// The will: what the broker publishes when this client is lost.
+/// The will message, published by the broker when this client is lost.
 #[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Will")]
 #[serde(default, rename_all = "kebab-case")]
@@ -560,7 +560,7 @@ pub struct WillArgs {
     pub will_retain: Option<bool>,
 }
 
-/// What is said on stderr, and how.
+/// What is printed on stderr, and how.
 #[derive(Args, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Diagnostics")]
 #[serde(default, rename_all = "kebab-case")]

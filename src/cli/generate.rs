@@ -14,7 +14,7 @@ Examples:
     mqt generate man --mosquitto ~/.local/share/man/man1
 ";
 
-/// What was typed after `mqt generate`.
+/// The options of `mqt generate`.
 #[derive(Args, Debug, Clone)]
 pub struct GenerateArgs {
     /// What to make.

@@ -12,7 +12,7 @@ Examples:
     mqt install-links --remove ~/.local/bin
 ";
 
-/// What was typed after `mqt install-links`.
+/// The options of `mqt install-links`.
 #[derive(Args, Debug, Clone)]
 pub struct InstallLinksArgs {
     /// The folder

@@ -85,7 +85,7 @@ impl Request {
         connection.server.options_file.as_deref()
     }
 
-    /// Adds what is to be said about the words before anything is done.
+    /// Adds what is to be reported about the words before anything is done.
     pub fn note(&mut self, notes: impl IntoIterator<Item = String>) {
         let connection = match self {
             Self::Publish(args) => &mut args.connection,
@@ -490,7 +490,7 @@ fn stray_word(error: &clap::Error, command: &Command, args: &[OsString], shown: 
                 .flatten()
                 .find(|name| name.starts_with('['))?;
             let nth = match positional {
-                // What is there once already, and what the topic stands before.
+                // What is there once already, and what follows the topic.
                 "[SCENARIO]" | "[MESSAGE]" => 1,
                 _ => 0,
             };
@@ -501,7 +501,7 @@ fn stray_word(error: &clap::Error, command: &Command, args: &[OsString], shown: 
     Some(WrongUsage::of_word(&args.get(place)?.to_string_lossy(), before(command, args, place), shown))
 }
 
-/// What stands before a word.
+/// What precedes a word.
 fn before<'a>(command: &Command, args: &'a [OsString], place: usize) -> Before<'a> {
     let option = place.checked_sub(1).and_then(|before| args.get(before)).and_then(|word| word.to_str());
     let Some(option) = option.filter(|option| option.starts_with('-')) else { return Before::Other };

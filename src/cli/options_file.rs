@@ -11,11 +11,11 @@ use super::{COMMANDS, Request, WrongUsage};
 /// What a line says, by its number.
 type Numbered<T> = (usize, T);
 
-/// What is asked for, and what is to be said about lines.
+/// What is asked for, and what is to be reported about lines.
 type Understood = (Request, Vec<Numbered<String>>);
 
-/// Understands the arguments, the name of the program first, and the lines of an options file: they stand before the
-/// others. Also returns what is to be said about lines.
+/// Understands the arguments, the name of the program first, and the lines of an options file: they precede the
+/// others. Also returns what is to be reported about lines.
 ///
 /// # Errors
 /// The first line that is wrong.

@@ -19,7 +19,7 @@ set; its keys are the long names of the connection options. The profile named de
   password-command = \"pass show broker\"
 ";
 
-/// What was typed after `mqt profile`.
+/// The options of `mqt profile`.
 #[derive(Args, Debug, Clone)]
 pub struct ProfileArgs {
     /// What to do.

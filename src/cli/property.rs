@@ -133,7 +133,7 @@ impl PlacedProperty {
         Ok(read)
     }
 
-    /// Reads the words after `-D`, and takes what may stand in the packet whoever sends it.
+    /// Reads the words after `-D`, and takes what may be in the packet whoever sends it.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -326,7 +326,7 @@ pub(super) enum WordShape {
     WithValue,
     /// `--`
     End,
-    /// `-D` or `--property`, with the flags that stand before the D in the same word.
+    /// `-D` or `--property`, with the flags that precede the D in the same word.
     Property(Option<OsString>),
 }
 

@@ -27,7 +27,7 @@ Examples:
     mqt pub -t home/lamp -n -r
 ";
 
-/// What was typed after `mqt pub`.
+/// The options of `mqt pub`.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Message")]
 pub struct PublishArgs {

@@ -21,7 +21,7 @@ Examples:
     mqt rr -t service/time -e reply/me -m now -C 1000 --rate 100/s --latency
 ";
 
-/// What was typed after `mqt rr`.
+/// The options of `mqt rr`.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Request")]
 pub struct RequestArgs {

@@ -23,7 +23,7 @@ Examples:
     mqt sub -i logger -c -q 1 -t 'home/#' >> home.log
 ";
 
-/// What was typed after `mqt sub`.
+/// The options of `mqt sub`.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Subscription")]
 pub struct SubscribeArgs {

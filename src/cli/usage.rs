@@ -162,7 +162,7 @@ impl WrongUsage {
 
 const TO_PUBLISH: &str = "a message is published: `mqt pub -t TOPIC -m TEXT`";
 
-/// What stands before a word that belongs to no option.
+/// What precedes a word that belongs to no option.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Before<'a> {
     /// An option that takes a value only behind an equals sign.

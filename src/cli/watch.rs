@@ -24,7 +24,7 @@ Examples:
     mqt watch --once 5s --json | jq -r '.topics[0].topic'
 ";
 
-/// What was typed after `mqt watch`.
+/// The options of `mqt watch`.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Topics")]
 pub struct WatchArgs {

@@ -66,7 +66,7 @@ pub(super) fn reaching(endpoint: &Endpoint, clients_go_elsewhere: bool) -> Strin
     }
 }
 
-/// The options of a broker that tells nobody what goes on.
+/// The options of a broker that reports to nobody.
 pub(crate) fn options(settings: &BrokerSettings) -> Result<BrokerOptions, Failure> {
     let password_file = settings.password_file.as_deref().map(PasswordFile::read).transpose();
     let usual = BrokerLimits::default();
@@ -137,7 +137,7 @@ fn on_full(ui: &Ui) -> Arc<dyn Fn() + Send + Sync> {
     })
 }
 
-/// Tells on stderr what goes on: who comes and goes under `verbose`, all packets under `--debug`.
+/// Reports on stderr what happens: who connects and leaves under `verbose`, all packets under `--debug`.
 fn observer(is_verbose: bool, ui: &Ui) -> Observer {
     let ui = ui.clone();
     Arc::new(move |activity| {

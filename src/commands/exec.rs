@@ -169,7 +169,7 @@ async fn hear(
     Ok((printed, status))
 }
 
-/// Reads once, at most so many bytes; never where nothing more comes. Cancel-safe.
+/// Reads once, at most this many bytes; never where nothing more comes. Cancel-safe.
 async fn read_some(
     stdout: &mut Option<ChildStdout>,
     printed: &mut Vec<u8>,

@@ -1,5 +1,5 @@
 //! `mqt generate`: completions and manual pages from the definitions of the command line; and the table of
-//! exit statuses, which stands in both the manual and `mqt help exit-codes`.
+//! exit statuses, which is in both the manual and `mqt help exit-codes`.
 
 use std::fmt::Write as _;
 use std::fs;

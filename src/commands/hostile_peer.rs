@@ -185,7 +185,7 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// Fails the process where something goes on without an end: a task that spins cannot be stopped in another way.
+/// Fails the process where something continues without an end: a task that spins cannot be stopped in another way.
 pub fn within<T: Send + 'static>(limit: std::time::Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || sender.send(work()).is_ok());

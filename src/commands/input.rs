@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use mqt_client::thread::in_thread;
 
-/// One read asks for so many bytes.
+/// One read asks for this many bytes.
 pub(super) const BLOCK: usize = 128 * 1024;
-/// So many blocks may wait.
+/// This many blocks may wait.
 pub(super) const WAITING: usize = 4;
 /// The largest payload that fits into a packet, and so the largest record, in bytes.
 pub(super) const LARGEST: usize = mqt_proto::MAX_REMAINING_LENGTH;

@@ -31,7 +31,7 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::new(Kind::Output, format!("{} cannot be {what}", path.display())).source(error)
 }
 
-/// What stands at a path.
+/// What is at a path.
 enum LinkStanding {
     Nothing,
     /// A link to this program, or on Windows a copy of it.

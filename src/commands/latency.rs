@@ -66,7 +66,7 @@ impl Latencies {
         let (Some(least), Some(most)) = (self.nanos.first(), self.nanos.last()) else {
             return "no answers".to_owned();
         };
-        // The smallest value that so many percent of all do not exceed.
+        // The smallest value that this many percent of all do not exceed.
         let percentile = |percent: usize| {
             let rank = (count * percent).div_ceil(100).max(1);
             milliseconds(self.nanos.get(rank - 1).copied().unwrap_or(*most))

@@ -12,7 +12,7 @@ use mqt_proto::codec::DecodeError;
 use mqt_proto::session::{Refusal, SessionError};
 use mqt_proto::{ReasonCode, Version};
 
-/// Where a protocol error is all that is to be said.
+/// Where a protocol error is all that is to be reported.
 const PROTOCOL_ERROR: &str = "Error: A network protocol error occurred when communicating with the broker";
 
 /// Adds to a failure how a mosquitto client ends for it.

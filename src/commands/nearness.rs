@@ -2,14 +2,14 @@
 //!
 //! With a window of 20 messages the time of one round trip decides how fast QoS 1 and 2 are, and on one machine
 //! falling asleep and waking up takes longer than the broker takes to answer. So a publisher whose messages are
-//! all on their way stays awake for a moment. Where that has not paid off it is tried more and more rarely: a
+//! all in flight stays awake for a moment. Where that has not paid off it is tried more and more rarely: a
 //! broker that is far away, or one that answers message by message, costs no time of the processor.
 
 use std::time::{Duration, Instant};
 
 /// So long nothing else is waited for: a few times what waking up takes.
 const AWAKE: Duration = Duration::from_micros(50);
-/// After so many vain attempts in a row the pause until the next one grows no more.
+/// After this many vain attempts in a row the pause until the next one grows no more.
 const MISSES: u32 = 8;
 
 /// What is known of it so far.
@@ -21,7 +21,7 @@ pub(crate) struct Nearness {
     closed: u64,
     near: bool,
     misses: u32,
-    /// So many answers come before the next attempt.
+    /// This many answers come before the next attempt.
     pause: u32,
 }
 
@@ -31,14 +31,14 @@ impl Nearness {
         Self { since: now, closed: 0, near: false, misses: 0, pause: 0 }
     }
 
-    /// How many messages to send at once, of a window of so many: all of them to a broker that is near, since
+    /// How many messages to send at once, of a window of this many: all of them to a broker that is near, since
     /// each write costs time then; else half of them, so that the broker works on one half while the other is
     /// made.
     pub(crate) fn batch(&self, window: usize) -> usize {
         if self.near { window } else { (window / 2).max(1) }
     }
 
-    /// Whether to stay awake while so many messages are on their way.
+    /// Whether to stay awake while this many messages are in flight.
     pub(crate) fn is_worth_waiting(&mut self, inflight: usize, now: Instant) -> bool {
         if inflight == 0 || self.pause > 0 {
             return false;
@@ -50,7 +50,7 @@ impl Nearness {
         awake
     }
 
-    /// Something has come or gone: so many publishes have their outcome by now.
+    /// Something has come or gone: this many publishes have their outcome by now.
     pub(crate) fn moved(&mut self, closed: u64, window: usize, now: Instant) {
         let answered = closed.saturating_sub(self.closed);
         if answered == 0 {
@@ -82,7 +82,7 @@ mod tests {
 
     const WINDOW: usize = 20;
 
-    /// Answers of so many messages each, `after` the message before.
+    /// Answers of this many messages each, `after` the message before.
     fn answers(nearness: &mut Nearness, start: Instant, count: u64, each: u64, after: Duration) -> u64 {
         let (mut now, mut closed, mut looks) = (start, nearness.closed, 0);
         for _ in 0..count {

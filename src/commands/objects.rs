@@ -11,7 +11,7 @@ use super::input::{BLOCK, LARGEST, WAITING, read_some};
 
 /// What [`Objects::next`] has.
 pub(crate) enum Fetch<T> {
-    /// An object, or what stands in its place.
+    /// An object, or what is in its place.
     Found(Found<T>),
     /// Reading failed; nothing follows.
     Failed(io::Error),

@@ -23,9 +23,9 @@ use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, run_to_end, sleep_until};
 
-/// After the first signal, so long for what is on its way.
+/// How long to wait for messages in flight after the first signal.
 const GRACE: Duration = Duration::from_secs(1);
-/// So many refusals are printed one by one.
+/// How many refusals are printed one by one.
 const REFUSALS_SHOWN: u64 = 10;
 
 /// Publishes.
@@ -95,7 +95,7 @@ struct Publisher<'a> {
     /// A refusal had a reason code, or was one of the limits: not the closing of a connection alone.
     refused_outright: bool,
     shown: u64,
-    /// A signal came: no more is read, and what is on its way has time until then.
+    /// A signal came: no more is read, and what is in flight has time until then.
     stop: Option<(Signal, Instant)>,
     /// The time of `-W` is over.
     late: bool,

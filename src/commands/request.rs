@@ -24,7 +24,7 @@ use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{feed, mosquitto, records, run_to_end, serve, sleep_until};
 
-/// After the end is decided, so long for what is on its way, and for answers to be written when nobody waits for them.
+/// How long to wait for what is in flight once the end is decided, and for answers to be written when nobody waits for them.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Sends requests, or answers them.
@@ -185,7 +185,7 @@ impl Asker<'_> {
         self.settle(signals).await
     }
 
-    /// Waits until the answers are written, and gives what is still on its way a little time: the confirmation of a
+    /// Waits until the answers are written, and gives what is still in flight a little time: the confirmation of a
     /// request, and the rest of a QoS 2 answer.
     async fn settle(&mut self, signals: &mut Signals) -> Result<(), ClientError> {
         let until = Instant::now() + GRACE;

@@ -25,7 +25,7 @@ use mqt_process::random;
 
 /// How many unacknowledged requests the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 100;
-/// So many requests wait for a free place before nothing more is read.
+/// How many requests may wait for a free place before reading pauses.
 const WAITING: usize = 100;
 /// How long the commands that run may go on after the first signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -342,7 +342,7 @@ impl CommandServer<'_> {
         }
     }
 
-    /// Whether the broker goes on with the session when this client comes again, and with what is not acknowledged in it.
+    /// Whether the broker continues with the session when this client comes again, and with what is not acknowledged in it.
     fn is_session_kept(&self) -> bool {
         let options = &self.settings.client;
         let expiry = || {

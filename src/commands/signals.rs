@@ -124,7 +124,7 @@ impl Drop for Signals {
     }
 }
 
-/// Waits for the next of some signals; for ever, where there are none.
+/// Waits for the next of some signals; forever, where there are none.
 #[cfg(unix)]
 async fn next_of(streams: &mut [(Signal, tokio::signal::unix::Signal)]) -> Signal {
     std::future::poll_fn(|context| {

@@ -26,11 +26,11 @@ use super::signals::{Exit, Signal, Signals};
 use super::talk::{Talk, outcome};
 use super::{local_broker, records, run_to_end, sleep_until};
 
-/// After a signal or a time limit, so long for what is on its way; and how long to wait for PUBREL otherwise.
+/// How long to wait for what is in flight after a signal or a time limit, and for PUBREL otherwise.
 const GRACE: Duration = Duration::from_secs(1);
 /// Of `--message-rate`.
 const SECOND: Duration = Duration::from_secs(1);
-/// When for so long no retained message has come behind an answer to PINGREQ, all of them have.
+/// When for this long no retained message has come behind an answer to PINGREQ, all of them have.
 const SILENCE: Duration = Duration::from_millis(300);
 /// How many unacknowledged messages the broker may send, unless the user says otherwise.
 const RECEIVE_MAXIMUM: u16 = 1_000;
@@ -173,7 +173,7 @@ struct Subscriber<'a> {
     cleared_before: u64,
     /// Topics that `--remove-retained` has cleared, and how many echoes of that may come.
     clearing: HashMap<ByteString, u32>,
-    /// That was so, if on an earlier connection: it has worked.
+    /// Whether any connection so far has had its subscriptions acknowledged.
     served: bool,
     granted: usize,
     failure: Option<Failure>,

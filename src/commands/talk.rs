@@ -36,7 +36,7 @@ pub(crate) struct Talk<'a> {
 }
 
 impl<'a> Talk<'a> {
-    /// Begins with what is to be said about the options.
+    /// Begins with what is to be reported about the options.
     pub fn new(ui: &'a Ui, options: &ClientOptions, warnings: &[SetupWarning]) -> Self {
         // The mosquitto clients say nothing about what works.
         for warning in warnings.iter().filter(|_| !ui.settings().dialect.is_mosquitto()) {

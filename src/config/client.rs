@@ -34,7 +34,7 @@ pub(super) struct Merged {
     own_broker: bool,
     /// Environment or profile say something about where the broker is and who logs in.
     pub leads_elsewhere: bool,
-    /// What is to be said.
+    /// What is to be reported.
     pub warnings: Vec<SetupWarning>,
 }
 
@@ -44,7 +44,7 @@ impl Merged {
         if self.args.dialect.is_mosquitto() { Ok(()) } else { rules(&self.args) }
     }
 
-    /// The topic name or topic filter that stands behind the host of the URL.
+    /// The topic name or topic filter that follows the host of the URL.
     pub fn topic_of_url<'a, T, E: fmt::Display>(
         &'a self,
         new: impl FnOnce(&'a str) -> Result<T, E>,

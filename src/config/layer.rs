@@ -86,7 +86,7 @@ fn group<'de, T: Deserialize<'de>>(find: &mut Find<'_>) -> Result<T, Failure> {
     T::deserialize(OptionGroup { find }).map_err(|error| error.0)
 }
 
-/// A failure on its way through serde.
+/// A failure in flight through serde.
 #[derive(Debug)]
 struct Carried(Failure);
 
@@ -351,7 +351,7 @@ mod tests {
         })
         .unwrap();
         let mut options = crate::cli::tests::connection_option_names();
-        // Typed only: which profile, and what stands on this terminal's input.
+        // Typed only: which profile, and what is on this terminal's input.
         options.retain(|name| {
             !["profile", "options-file", "password-stdin", "password-prompt"].contains(&name.as_str())
         });

@@ -42,7 +42,7 @@ pub use settings::{
     WatchSettings,
 };
 
-/// Settings, and what is to be said about how they came about.
+/// Settings, and what is to be reported about how they came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<T> {
     /// What to do.
@@ -52,7 +52,7 @@ pub struct Resolved<T> {
 }
 
 impl<T> Resolved<T> {
-    /// Settings about which nothing is to be said.
+    /// Settings about which nothing is to be reported.
     #[must_use]
     pub fn without_warnings(settings: T) -> Self {
         Self { settings, warnings: Vec::new() }

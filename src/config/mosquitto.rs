@@ -12,12 +12,12 @@ use mqt_proto::{Property, Version};
 
 /// How long a connect may take: about what TCP itself allows.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
-/// The pause before a lost connection is made anew.
+/// The pause before a lost connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many unacknowledged messages the broker may send, unless the command wants fewer.
 pub(super) const RECEIVE_MAXIMUM: u16 = 20;
 
-/// Gives a client the habits of mosquitto's. `lasting`: a lost connection is made anew, for ever. `seed` drives
+/// Gives a client the habits of mosquitto's. `lasting`: a lost connection is made again, forever. `seed` drives
 /// the client identifier that MQTT 3.1 needs.
 pub(super) fn settle(client: &mut ClientOptions, receive_maximum: u16, lasting: bool, seed: u64) {
     client.connect_timeout = CONNECT_TIMEOUT;

@@ -234,7 +234,7 @@ fn shown(key: &str, value: &toml::Value) -> String {
     }
 }
 
-/// As it could stand in the file.
+/// As it could be in the file.
 fn shown_toml(key: &str, value: &toml::Value) -> String {
     match value {
         toml::Value::String(_) => format!("{:?}", shown(key, value)),

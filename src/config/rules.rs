@@ -19,7 +19,7 @@ fn hold(rules: &[Rule]) -> Result<(), Failure> {
     }
 }
 
-/// What stands in one layer: two places of the broker or two sources of a password in a layer are a mistake, in two
+/// What is in one layer: two places of the broker or two sources of a password in a layer are a mistake, in two
 /// layers one wins.
 pub(super) fn check_layer(args: &ConnectionArgs) -> Result<(), Failure> {
     let (server, tls, login) = (&args.server, &args.tls, &args.login);

@@ -167,7 +167,7 @@ pub struct SubscribeSettings {
     pub unsubscribe_properties: Properties,
     /// Messages that match one of these are neither printed nor counted.
     pub filter_out: Vec<TopicFilter>,
-    /// End after so many messages.
+    /// End after this many messages.
     pub count: Option<NonZeroU64>,
     /// End after this time, from the start of the command; a failure of kind `Timeout` unless `count` was met.
     pub timeout: Option<Duration>,
@@ -331,7 +331,7 @@ pub enum WatchMode {
         interval: Duration,
         /// End after the first.
         once: bool,
-        /// At most so many topics, the busiest; `None`: all.
+        /// At most this many topics, the busiest; `None`: all.
         top: Option<usize>,
     },
 }

@@ -46,7 +46,7 @@ fn behind_git(topic: &str) -> Option<&str> {
         let at = format!("/{lower}").find(folder)?;
         Some((at + folder.len()).saturating_sub(1))
     })?;
-    // `/` stands before it for a folder at the root of the drive.
+    // `/` precedes it for a folder at the root of the drive.
     path.get(end..).map(|own| own.trim_start_matches('/'))
 }
 

@@ -12,11 +12,11 @@ use super::environment::Environment;
 use super::settings::{Replay, WatchLimits, WatchMode, WatchSettings};
 use super::{Resolved, broker, client, memory};
 
-/// So many retained messages are cleared at once, where the broker takes as many: there may be thousands.
+/// This many retained messages are cleared at once, where the broker takes as many: there may be thousands.
 const WINDOW: u16 = 1_000;
 /// From one table to the next, when nothing is said.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// So many topics are in a table, when nothing is said.
+/// How many topics a table lists by default.
 const TOP: usize = 20;
 /// No table comes more often.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Option<SystemTime> {
 /// says which: from the year 1973 to 5138 no two of them overlap, and what is outside of it is no time.
 #[must_use]
 pub fn parse_epoch(digits: &str) -> Option<SystemTime> {
-    // So many nanoseconds each, and where the next unit begins.
+    // This many nanoseconds each, and where the next unit begins.
     const UNITS: [(u64, u64); 4] = [
         (1_000_000_000, 100_000_000_000),
         (1_000_000, 100_000_000_000_000),

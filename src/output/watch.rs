@@ -45,7 +45,7 @@ impl Formatter for Watch {
         self.records.format(delivery, &mut self.record);
         out.extend_from_slice(format!("\x1b[{line};1H").as_bytes());
         if self.tidy {
-            // Whatever follows the first line would stand on the lines of other topics.
+            // Whatever follows the first line would be on the lines of other topics.
             let end = memchr::memchr(b'\n', &self.record).unwrap_or(self.record.len());
             out.extend_from_slice(self.record.get(..end).unwrap_or_default());
             out.extend_from_slice(CLEAR_LINE);

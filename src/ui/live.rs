@@ -1,4 +1,4 @@
-//! The line of a run that goes on: a bar and words that change, on a terminal only.
+//! The line of a run in progress: a bar and words that change, on a terminal only.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

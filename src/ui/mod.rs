@@ -107,7 +107,7 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A text without its middle where it is too long to be read: what is wrong with a long value stands behind it.
+/// A text without its middle where it is too long to be read: what is wrong with a long value follows it.
 fn shortened(text: &str) -> Cow<'_, str> {
     const EACH: usize = 1_000;
     let ends = |(head, _)| Some((head, text.char_indices().nth_back(EACH - 1)?.0));
@@ -264,7 +264,7 @@ impl Ui {
         }
     }
 
-    /// Prints what goes on underneath, a packet for example; only under `--debug`.
+    /// Prints what continues underneath, a packet for example; only under `--debug`.
     pub fn debug(&self, text: &str) {
         if self.inner.settings.debug {
             let style = &self.inner.stderr.style;
@@ -272,7 +272,7 @@ impl Ui {
         }
     }
 
-    /// Prints lines about what goes on underneath where the mosquitto clients do: on stdout.
+    /// Prints lines about what continues underneath where the mosquitto clients do: on stdout.
     pub fn debug_among_messages(&self, lines: &str) {
         let shown =
             if self.inner.stdout.is_terminal { escape_keeping(lines, Keep::Lines) } else { lines.into() };
@@ -320,7 +320,7 @@ impl Ui {
         Progress::new(wanted.then(|| self.clone()), total)
     }
 
-    /// A line that changes while something goes on; `None` when stderr is no terminal, and under `--quiet`.
+    /// A line that changes while something continues; `None` when stderr is no terminal, and under `--quiet`.
     #[must_use]
     pub fn live_line(&self) -> Option<LiveLine> {
         (self.inner.stderr.is_terminal && !self.inner.settings.quiet).then(|| LiveLine::new(self.clone()))

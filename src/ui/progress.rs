@@ -15,9 +15,9 @@ const EVERY: Duration = Duration::from_millis(100);
 /// How much there is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// So many messages.
+    /// This many messages.
     Messages(u64),
-    /// So many bytes of input.
+    /// This many bytes of input.
     Bytes(u64),
 }
 
@@ -28,7 +28,7 @@ impl Amount {
         }
     }
 
-    /// What stands beside the bar: `4.3 MB of 22.9 MB, 1.1 MB/s, 17 s left`.
+    /// What is beside the bar: `4.3 MB of 22.9 MB, 1.1 MB/s, 17 s left`.
     fn describe(self, done: u64, elapsed: Duration) -> String {
         let total = self.number();
         let per_second = done as f64 / elapsed.as_secs_f64().max(f64::EPSILON);

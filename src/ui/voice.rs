@@ -68,7 +68,7 @@ impl Voice {
         }
     }
 
-    /// Whether what takes long is shown while it goes on, and summed up at the end.
+    /// Whether what takes long is shown while it continues, and summed up at the end.
     pub fn shows_progress(self) -> bool {
         self != Self::Mosquitto
     }

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::output::sanitize::{escape, is_unsafe};
 
-/// A character carries at most so many combining marks: stacks of them would cover other lines.
+/// A character carries at most this many combining marks: stacks of them would cover other lines.
 const MAX_MARKS: usize = 4;
 /// More of a text than this is never drawn in one line.
 const MAX_DRAWN: usize = 4_096;
@@ -136,7 +136,7 @@ pub fn put(buffer: &mut Buffer, x: u16, y: u16, columns: u16, text: &str, style:
     at
 }
 
-/// Breaks a text into lines of at most so many columns, at line feeds and where a line is full. Tabs become
+/// Breaks a text into lines of at most this many columns, at line feeds and where a line is full. Tabs become
 /// spaces.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {

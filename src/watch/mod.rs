@@ -1,4 +1,4 @@
-//! `mqt watch`: what goes on at a broker, on the whole terminal or as tables.
+//! `mqt watch`: what continues at a broker, on the whole terminal or as tables.
 //!
 //! `app` is the state of the screen and how it changes, pure; `store` and `tree` are what came in, within
 //! limits; `view` draws the state into cells, pure. `terminal` owns the terminal. `watcher` joins them with the
@@ -24,15 +24,15 @@ use io::table_loop::TableForm;
 use io::watcher::Watcher;
 use mqt_proto::{Property, Version};
 
-/// So many unacknowledged messages of QoS 1 and 2 may be on their way.
+/// How many unacknowledged messages of QoS 1 and 2 may be in flight.
 const RECEIVE_MAXIMUM: u16 = 10_000;
-/// At the end, so long for what is being published and recorded.
+/// How long to wait at the end for what is being published and recorded.
 const GRACE: Duration = Duration::from_secs(1);
 /// Where there is no limit to the time: a year.
 const FOR_EVER: Duration = Duration::from_secs(31_536_000);
-/// So often it is said how many are left.
+/// How often to report how many are left.
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// After so long without a pause the runtime gets to look at timers and signals.
+/// After this long without a pause, the runtime looks at timers and signals.
 const BREATH: Duration = Duration::from_millis(5);
 
 /// Watches until the user, a signal or the time for one table ends it.

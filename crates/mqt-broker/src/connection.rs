@@ -28,13 +28,13 @@ const READ_LEAST: usize = 8 * 1024;
 /// A buffer that once held more than this is given back when it is empty, in bytes.
 const KEPT_SIZE: usize = 256 * 1024;
 
-/// Up to so many bytes a buffer of a connection is not counted into the sum.
+/// A connection's buffer of up to this many bytes is not counted.
 const SMALL_SIZE: usize = READ_SIZE + READ_LEAST;
 
 /// A CONNECT has at most five fields of 64 KiB and its properties.
 const LARGEST_CONNECT: u32 = 1024 * 1024;
 
-/// So many times the length of a SUBSCRIBE or UNSUBSCRIBE is what it may take in memory once it is decoded: three
+/// This many times the length of a SUBSCRIBE or UNSUBSCRIBE is what it may take in memory once it is decoded: three
 /// bytes on the wire are a topic filter.
 const FILTERS_GROW: usize = 24;
 

@@ -37,7 +37,7 @@ impl Holdings {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether so many more bytes may be held. A no is remembered for [`Self::was_short`].
+    /// Whether this many more bytes may be held. A no is remembered for [`Self::was_short`].
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let has_room = self.bytes().saturating_add(bytes) <= self.0.limit.load(Ordering::Relaxed);
         if !has_room {

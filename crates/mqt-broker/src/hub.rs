@@ -131,7 +131,7 @@ impl Hub {
         woke
     }
 
-    /// Calls the core when something is due, for ever.
+    /// Calls the core when something is due, forever.
     pub(crate) async fn keep_time(&self) {
         loop {
             let next = self.lock().broker.next_tick();

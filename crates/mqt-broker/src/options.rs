@@ -87,7 +87,7 @@ pub struct BrokerOptions {
     pub allow_anonymous: bool,
     /// The bounds.
     pub limits: BrokerLimits,
-    /// Is told what goes on.
+    /// Receives what happens.
     pub observer: Option<Observer>,
     /// Is called once, when [`BrokerLimits::memory`] has kept something out for the first time.
     pub on_full: Option<Arc<dyn Fn() + Send + Sync>>,

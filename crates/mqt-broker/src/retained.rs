@@ -62,7 +62,7 @@ impl Retained {
         self.bytes
     }
 
-    /// What the store would hold with a message that takes `size` bytes in place of the one of its topic:
+    /// What the store would hold with a message that takes `size` bytes instead of the one of its topic:
     /// messages and bytes.
     pub(crate) fn size_with(&self, topic: &str, size: usize, publisher: &str) -> (usize, usize) {
         let bytes = self.bytes + size + PLACE_COST + publisher.len();
@@ -72,7 +72,7 @@ impl Retained {
         }
     }
 
-    /// Keeps a message in place of the one of its topic ([MQTT-3.3.1-5]).
+    /// Keeps a message instead of the one of its topic ([MQTT-3.3.1-5]).
     pub(crate) fn keep(&mut self, stored: Arc<Stored>, publisher: ByteString) {
         self.clear(&stored.message().topic);
         let kept = KeptRetained { stored, publisher };
@@ -98,7 +98,7 @@ impl Retained {
     pub(crate) fn matching(&self, filter: &TopicFilter, now: Instant) -> Vec<KeptRetained> {
         let pattern = filter.matching_part();
         let literal = pattern.find(['+', '#']).map_or(pattern, |end| pattern.get(..end).unwrap_or(pattern));
-        // `a/#` also matches `a`, which stands before `a/`.
+        // `a/#` also matches `a`, which precedes `a/`.
         let prefix = literal.strip_suffix('/').filter(|_| pattern.ends_with('#')).unwrap_or(literal);
         self.messages
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))

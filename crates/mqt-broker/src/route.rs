@@ -19,10 +19,10 @@ use super::stored::Routed;
 use super::sys;
 use super::topics::{Matches, TopicSubscriber};
 
-/// A client for whom so many bytes wait is behind, in bytes.
+/// A client with this many bytes waiting has fallen behind.
 const LONG_OUTPUT: usize = 256 * 1024;
 
-/// A payload of so many bytes or more is not copied into the output, see [`WriteBuffer::put_bytes`].
+/// A payload of this many bytes or more is not copied into the output, see [`WriteBuffer::put_bytes`].
 ///
 /// [`WriteBuffer::put_bytes`]: mqt_proto::WriteBuffer::put_bytes
 const SHARED_PAYLOAD: usize = 16 * 1024;

@@ -60,7 +60,7 @@ impl Server {
         Self::bind_core(options, |options| Broker::new(options, seed, now)).await
     }
 
-    /// Begins to listen, and goes on with the sessions and retained messages of a broker that stopped.
+    /// Begins to listen, and continues with the sessions and retained messages of a broker that stopped.
     ///
     /// # Errors
     /// As [`Self::bind`].

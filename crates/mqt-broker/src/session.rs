@@ -18,7 +18,7 @@ const SESSION_COST: usize = 2 * size_of::<BrokerSession>() + size_of::<Connectio
 /// What a topic alias takes besides its topic, in bytes.
 const ALIAS_COST: usize = 2 * size_of::<(u16, TopicName)>() + 32;
 
-/// Output is counted in steps of so many bytes: what is written at once never needs to be.
+/// Output is counted in steps of this many bytes: what is written at once never needs to be.
 const OUTPUT_STEP: usize = 16 * 1024;
 
 /// A session expiry interval that never passes (3.1.2.11.2), in seconds.
@@ -53,7 +53,7 @@ pub(crate) struct BrokerSession {
     pub client_id: ByteString,
     /// The connection that it has now.
     pub connection: Option<ConnectionId>,
-    /// How long it outlives its connection, in seconds; [`NEVER`]: for ever.
+    /// How long it outlives its connection, in seconds; [`NEVER`]: forever.
     pub expiry: u32,
     /// When it ends, while it has no connection; `None`: never.
     pub ends_at: Option<Instant>,

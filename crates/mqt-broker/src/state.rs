@@ -25,7 +25,7 @@ use super::topics::{Matches, SubscriptionTree};
 /// The largest packet that MQTT allows, fixed header included, in bytes.
 pub(crate) const LARGEST_PACKET: u32 = 268_435_460;
 
-/// When there is no room in the memory, no more than so many bytes wait for a client that reads slowly.
+/// When there is no room in the memory, no more than this many bytes wait for a client that reads slowly.
 const LEAST_OUTPUT: usize = 64 * 1024;
 
 /// What a connection is to do after its output was fetched.

@@ -50,7 +50,7 @@ impl Stored {
     }
 }
 
-/// A message on its way to those who subscribed to it.
+/// A message on its way to its subscribers.
 #[derive(Debug)]
 pub(crate) struct Routed {
     /// The message; while it is encoded for a subscriber, QoS and RETAIN are that subscriber's.

@@ -10,7 +10,7 @@ use mqt_proto::{QoS, Subscription};
 use super::holdings::{Held, Holdings};
 use super::slab::{GroupKey, NodeKey, SessionKey, Slab};
 
-/// A topic filter may have so many levels; mosquitto has the same limit.
+/// A topic filter may have this many levels; mosquitto has the same limit.
 pub(crate) const MAX_FILTER_LEVELS: usize = 200;
 
 /// What a node takes with its place among the children of another, in bytes.

@@ -21,15 +21,15 @@ use mqt_proto::{Version, WriteBuffer};
 use super::Stream;
 use super::tls::speaks_tls;
 
-/// The first read asks for so many bytes.
+/// The first read asks for this many bytes.
 const READ_AT_FIRST: usize = 4 * 1024;
 /// A read never asks for more than this beyond what a packet needs, in bytes.
 const READ_AT_MOST: usize = 128 * 1024;
-/// So many of the first bytes tell which protocol they belong to.
+/// This many of the first bytes tell which protocol they belong to.
 const OPENING: usize = 8;
-/// While so many bytes wait to be written nothing more is read: the peer has to take its answers first.
+/// While this many bytes wait to be written nothing more is read: the peer has to take its answers first.
 const READ_PAUSES_ABOVE: usize = 4 * 1024 * 1024;
-/// A connection without keep alive counts as stalled when no byte could be written for so long.
+/// A connection without keep alive counts as stalled when no byte could be written for this long.
 const WRITE_STALL: Duration = Duration::from_secs(30);
 
 /// Why a connection ended.
@@ -322,7 +322,7 @@ impl Driver {
                 return Poll::Pending;
             };
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
-            // A deadline mostly moves away: the timer may fire too early and is set anew then.
+            // A deadline mostly moves away: the timer may fire too early and is set again then.
             if self.armed.is_none_or(|armed| armed > next) {
                 self.armed = Some(next);
                 timer.as_mut().reset(next);
@@ -367,7 +367,7 @@ impl Driver {
         }
         self.stream.flush().await?;
         self.stream.shutdown().await?;
-        // What still comes is of no use: many connections that end together need no buffers for it.
+        // What still comes is useless: many connections that end together need no buffers for it.
         self.read = BytesMut::new();
         let mut rest = [0; 256];
         loop {

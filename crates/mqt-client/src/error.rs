@@ -200,7 +200,7 @@ impl SetupError {
     }
 }
 
-/// What a file holds, in place of what was wanted of it.
+/// What a file holds, instead of what was wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     /// Nothing.

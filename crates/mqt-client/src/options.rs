@@ -21,7 +21,7 @@ pub enum VersionChoice {
 /// How often to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempts {
-    /// At most so many further tries in a row without success.
+    /// At most this many further tries in a row without success.
     AtMost(u32),
     /// For ever.
     Unlimited,
@@ -43,9 +43,9 @@ pub enum Patience {
     /// After a few times the request counts as refused, and the client identifier as taken over.
     #[default]
     Limited,
-    /// Try for ever, and say what is going on.
+    /// Try forever, and say what is going on.
     Endless,
-    /// Try for ever as the mosquitto clients do: everything at once, and without a word.
+    /// Try forever as the mosquitto clients do: everything at once, and without a word.
     Mosquitto,
 }
 
@@ -90,7 +90,7 @@ pub struct ClientOptions {
     pub pace: ReconnectPace,
     /// When a broker that closes each time has refused.
     pub patience: Patience,
-    /// How long the broker may leave a request without an answer; zero: for ever.
+    /// How long the broker may leave a request without an answer; zero: forever.
     pub ack_timeout: Duration,
 }
 

@@ -12,7 +12,7 @@ use super::ClientError;
 use super::thread::in_thread;
 use mqt_process::text_file::{self, FileError};
 
-/// A password command may print so many bytes.
+/// A password command may print this many bytes.
 const PASSWORD_AT_MOST: usize = 65_535;
 
 /// What a command did that gave no password or key before the deadline.
@@ -59,7 +59,7 @@ impl PasswordSource {
     }
 }
 
-/// Runs a command line in the shell and takes what it prints. Dropping the future ends the command. The error goes on
+/// Runs a command line in the shell and takes what it prints. Dropping the future ends the command. The error continues
 /// after the name of the command.
 pub(super) async fn output_of(command: &str) -> Result<Vec<u8>, String> {
     // Who asks on the terminal has to stay in the process group that the terminal listens to.

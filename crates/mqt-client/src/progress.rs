@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use mqt_proto::session::{Asked, Session};
 
-/// So many connections in a row that end with the same oldest request are a refusal.
+/// This many connections in a row that end with the same oldest request are a refusal.
 const FUTILE_LIVES: u32 = 3;
 /// A connection that was lost sooner than this after CONNACK may have been taken over.
 const TAKEOVER_BELOW: Duration = Duration::from_secs(5);
-/// So many of them in a row are suspicious.
+/// This many of them in a row are suspicious.
 const TAKEOVERS_SUSPECTED_FROM: u32 = 3;
-/// So many are a take-over.
+/// This many are a take-over.
 const TAKEOVERS: u32 = 6;
 
 /// What follows from the end of a connection.

@@ -270,7 +270,7 @@ mod tests {
         let mut message = id.to_vec();
         message.extend([0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0]);
         message.extend_from_slice(b"\x05_mqtt\x04_tcp\x07example\x03org\x00\x00\x21\x00\x01");
-        // example.org stands at 12 + 6 + 5 = 23.
+        // example.org is at 12 + 6 + 5 = 23.
         message.extend_from_slice(
             b"\xc0\x0c\x00\x21\x00\x01\x00\x00\x00\x3c\x00\x0b\x00\x0a\x00\x05\x07\x5b\x02b2\xc0\x17",
         );

@@ -8,10 +8,10 @@ use std::time::Duration;
 #[cfg(unix)]
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// So many bytes a pipe takes without blocking once it says that it takes any.
+/// This many bytes a pipe takes without blocking once it says that it takes any.
 #[cfg(target_os = "linux")]
 pub const PIECE: usize = 4096;
-/// So many bytes a pipe takes without blocking once it says that it takes any.
+/// This many bytes a pipe takes without blocking once it says that it takes any.
 #[cfg(not(target_os = "linux"))]
 pub const PIECE: usize = 512;
 

@@ -1,7 +1,7 @@
 //! Signals that end the process, and when they do so by themselves.
 //!
 //! A command that [listens](attend) gets a first signal as an event, finishes what it has begun and then
-//! [dies](die) by it. Whoever calls something that may block for ever does so [interruptibly](interruptible): until the
+//! [dies](die) by it. Whoever calls something that may block forever does so [interruptibly](interruptible): until the
 //! call returns, a signal ends the process at once, as if nobody listened.
 //!
 //! A signal that was ignored when the program started stays ignored (`nohup`, `trap ''`, a job in the background of a

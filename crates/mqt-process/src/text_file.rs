@@ -36,7 +36,7 @@ enum TextFault {
     NotUtf8 { line: usize },
 }
 
-/// What goes on after the name of the file.
+/// What continues after the name of the file.
 impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

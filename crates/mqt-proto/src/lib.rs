@@ -55,7 +55,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The protocol level as it stands in CONNECT.
+    /// The protocol level as it is in CONNECT.
     #[must_use]
     pub const fn level(self) -> u8 {
         match self {
@@ -90,7 +90,7 @@ pub enum QoS {
 }
 
 impl QoS {
-    /// The number that stands on the wire.
+    /// The number on the wire.
     #[must_use]
     pub const fn level(self) -> u8 {
         self as u8

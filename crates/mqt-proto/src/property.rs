@@ -116,7 +116,7 @@ impl PropertyValue<'_> {
     }
 }
 
-/// A value as it stands in a [`PropertyValue`]: numbers by value, the rest by reference.
+/// A value as it is in a [`PropertyValue`]: numbers by value, the rest by reference.
 macro_rules! property_value {
     (Text, $value:ident) => {
         PropertyValue::Text($value)
@@ -193,7 +193,7 @@ macro_rules! properties {
                 }
             }
 
-            /// Whether it may stand there (table 2-4).
+            /// Whether it may be there (table 2-4).
             #[must_use]
             pub const fn is_allowed_in(self, place: Place) -> bool {
                 let places: u16 = match self {
@@ -346,7 +346,7 @@ impl Property {
     }
 }
 
-/// The properties of a packet, in the order in which they stand on the wire. Empty costs nothing.
+/// The properties of a packet, in the order in which they are on the wire. Empty costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Properties(Vec<Property>);
 

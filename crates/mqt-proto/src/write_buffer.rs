@@ -1,4 +1,4 @@
-//! Bytes on their way out: small packets packed together, large payloads shared and not copied.
+//! Bytes on the way out: small packets packed together, large payloads shared and not copied.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -60,7 +60,7 @@ impl WriteBuffer {
         self.shared.push_back(bytes.clone());
     }
 
-    /// Makes room for so many bytes at once.
+    /// Makes room for this many bytes at once.
     pub fn reserve(&mut self, additional: usize) {
         self.tail.reserve(additional);
     }

@@ -6,7 +6,7 @@ use crate::error::Failure;
 
 /// Open files that a run needs besides its connections.
 const OTHER_FILES: u64 = 64;
-/// What a connection takes in this process and in the kernel, in bytes, without messages on their way.
+/// What a connection takes in this process and in the kernel, in bytes, without messages in flight.
 const BYTES_PER_CONNECTION: u64 = 12 * 1024;
 
 /// What a run needs.

@@ -34,7 +34,7 @@ pub trait Observer {
     fn second(&mut self, second: &Second);
 }
 
-/// Nobody wants to know.
+/// An observer that ignores everything.
 impl Observer for () {
     fn progress(&mut self, _: &LoadProgress) {}
     fn second(&mut self, _: &Second) {}

@@ -34,7 +34,7 @@ const LEAD_OF_ALL: Duration = Duration::from_secs(1);
 const LONGEST_GRACE: Duration = Duration::from_millis(500);
 /// A second signal so soon after the first is the same one.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
-/// So long an answer about the clock is waited for after the load.
+/// How long to wait for an answer about the clock after the load.
 const CLOCK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A run that is over.
@@ -60,7 +60,7 @@ fn millis(nanoseconds: u64) -> u64 {
     nanoseconds.saturating_add(500_000) / 1_000_000
 }
 
-/// A run that goes on.
+/// A run in progress.
 pub(crate) struct LoadRun<'a> {
     pub shared: Arc<SharedRun>,
     /// The other processes, if there are any.
@@ -106,14 +106,14 @@ struct LoadCourse {
 }
 
 /// A run goes through these steps. Each is waited for with [`LoadRun::until`], which shows how far it is, takes what the
-/// threads report, and ends early when a signal comes; the step is then what it is, and the run goes on to its end.
+/// threads report, and ends early when a signal comes; the step is then what it is, and the run continues to its end.
 ///
 /// ```text
 /// connect ─► common start ─► ramp, warm-up ─► measured ─► drain ─► end ─► clocks ─► tally
 ///                              └─ retained: publish ─► subscribe, receive ─► clear ─┘
 /// ```
 impl LoadRun<'_> {
-    /// Makes them all.
+    /// Goes through all the steps.
     ///
     /// # Errors
     /// No client could connect, another process of the run is missing, or a thread could not do its work.
@@ -426,7 +426,7 @@ impl LoadRun<'_> {
         }
     }
 
-    /// Waits for what is on its way: acknowledgements, and deliveries if asked for.
+    /// Waits for what is in flight: acknowledgements, and deliveries if asked for.
     async fn drain(&mut self, timeline: Timeline, deliveries: bool) {
         let shared = Arc::clone(&self.shared);
         if shared.publishers == 0 {

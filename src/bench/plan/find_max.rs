@@ -7,7 +7,7 @@ const LOWEST: f64 = 1.0;
 /// More steps are not taken.
 const STEPS: u32 = 40;
 
-/// A search that goes on.
+/// A search in progress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateSearch {
     /// The highest rate that has held.

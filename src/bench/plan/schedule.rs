@@ -131,7 +131,7 @@ pub struct Schedule {
     profile: Arc<Profile>,
     segment: usize,
     publishers: f64,
-    /// Where the next message stands among those of all publishers.
+    /// Where the next message is among those of all publishers.
     position: f64,
     /// Exponential gaps, if any.
     random: Option<Random>,

@@ -30,7 +30,7 @@ impl StampPhase {
     }
 }
 
-/// The stamp of one message. Numbers stand on the wire with their high byte first: the run in 4 bytes, the
+/// The stamp of one message. Numbers are on the wire with their high byte first: the run in 4 bytes, the
 /// publisher in 4, the sequence in 8, the intended time in 8, and 4 bytes with the phase in the upper two
 /// bits and the delay in the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

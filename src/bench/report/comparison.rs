@@ -4,7 +4,7 @@ use crate::bench::result::compare::{Comparison, Difference, Judgement, Row};
 use crate::output::sanitize::escape;
 use crate::output::style::{Role, Style};
 
-/// Of a value of a configuration so many characters are shown.
+/// How many characters of a configuration value are shown.
 const LONGEST_VALUE: usize = 60;
 
 /// The comparison as a table, at most 80 columns wide.

@@ -1,4 +1,4 @@
-//! The view of a run that goes on, on stderr: a line that changes on a terminal, a line now and then in a log.
+//! The view of a run in progress, on stderr: a line that changes on a terminal, a line now and then in a log.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use crate::bench::result::snapshot::{RunPhase, Snapshot};
 use crate::output::units::{Count, Latency, Many, Rate, Span};
 use crate::ui::{LiveLine, Ui};
 
-/// In a log, so many seconds have a line each.
+/// In a log, this many seconds have a line each.
 const OFTEN: u64 = 10;
-/// After that, only every so many seconds have one.
+/// After that, only every this many seconds have one.
 const SELDOM: u64 = 10;
 
 /// Shows snapshots. Dropping it clears the line.

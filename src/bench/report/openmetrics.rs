@@ -1,4 +1,4 @@
-//! Metrics of a run that goes on, for Prometheus and the like: the OpenMetrics text, and a listener that
+//! Metrics of a run in progress, for Prometheus and the like: the OpenMetrics text, and a listener that
 //! hands it out.
 
 use std::fmt::Write as _;

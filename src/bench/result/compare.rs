@@ -140,7 +140,7 @@ const GRAVEST: [&str; 28] = [
 ];
 
 impl Difference {
-    /// Where it stands among others: the gravest first.
+    /// Where it is among others: the gravest first.
     pub(crate) fn rank(&self) -> usize {
         let mut words = self.place.split(['.', '[', ']']);
         let first = words.next().unwrap_or_default();

@@ -113,7 +113,7 @@ pub struct Phases {
     pub warmup_ms: u64,
     /// The measured phase. Where a number of messages ended it: until the last of them had come in.
     pub measured_ms: u64,
-    /// Waiting for what was on its way.
+    /// Waiting for what was in flight.
     pub drain_ms: u64,
 }
 

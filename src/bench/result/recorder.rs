@@ -35,7 +35,7 @@ impl Interval {
         self.measured.merge(other.measured);
     }
 
-    /// Begins anew and keeps the memory.
+    /// Begins again and keeps the memory.
     pub fn clear(&mut self) {
         self.response.clear();
         for count in

@@ -16,7 +16,7 @@ pub enum RunPhase {
     WarmUp,
     /// What is sent counts.
     Measuring,
-    /// What is on its way is waited for.
+    /// What is in flight is waited for.
     Draining,
 }
 

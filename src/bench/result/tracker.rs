@@ -1,6 +1,6 @@
 //! Lost, duplicate and out-of-order messages of one publisher at one subscription, exactly.
 //!
-//! Memory is bounded: what is kept are the gaps, and only so many. When there are more, the oldest gap is
+//! Memory is bounded: what is kept are the gaps, and only this many. When there are more, the oldest gap is
 //! closed; a message that comes later from below it is told apart no more and counted as unjudged.
 
 use std::collections::BTreeMap;

@@ -33,9 +33,9 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(50);
 /// However little there is to ask, so often it is asked: whoever is not heard for long is gone.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// A process that was not heard for so long is not waited for.
+/// A process that was not heard for this long is not waited for.
 const GONE_AFTER: Duration = Duration::from_secs(5);
-/// The first process goes on answering until every other one has ended, or nobody has asked for so long.
+/// The first process continues answering until every other one has ended, or nobody has asked for this long.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// So long the other processes of the run are waited for: they may be started by hand, or by a scheduler.

@@ -39,7 +39,7 @@ Examples:
     mqt bench merge r0.json r1.json r2.json r3.json
 ";
 
-/// What was typed after `mqt bench`.
+/// The options of `mqt bench`.
 #[derive(Args, Debug, Clone)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -72,7 +72,7 @@ pub enum BenchAction {
     Merge(MergeArgs),
 }
 
-/// What was typed after `mqt bench compare`.
+/// The options of `mqt bench compare`.
 #[derive(Args, Debug, Clone)]
 pub struct CompareArgs {
     /// Compare this result
@@ -94,7 +94,7 @@ pub struct CompareArgs {
     pub color: Option<ColorChoice>,
 }
 
-/// What was typed after `mqt bench merge`.
+/// The options of `mqt bench merge`.
 #[derive(Args, Debug, Clone)]
 pub struct MergeArgs {
     /// Merge these results

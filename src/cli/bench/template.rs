@@ -17,7 +17,7 @@ pub enum PayloadPiece {
     Sequence,
     /// `{client}`: the client identifier.
     Client,
-    /// `{rand:N}`: so many random hexadecimal digits, others in each message.
+    /// `{rand:N}`: this many random hexadecimal digits, others in each message.
     Random(NonZeroU8),
     /// `{now}`: milliseconds since 1970.
     Now,
@@ -35,7 +35,7 @@ pub enum PayloadTemplateError {
     Unknown {
         /// Its place, counted in characters from 1.
         at: usize,
-        /// What stands between the braces.
+        /// What is between the braces.
         name: String,
     },
     /// Something else than 1 to 255 digits asked of `{rand:N}`.
@@ -80,7 +80,7 @@ impl PayloadTemplate {
         self.pieces.iter().any(|piece| matches!(piece, PayloadPiece::Index | PayloadPiece::Client))
     }
 
-    /// The same text with another piece in place of each placeholder that `replace` knows, as text.
+    /// The same text with another piece instead of each placeholder that `replace` knows, as text.
     #[must_use]
     pub fn fill(&self, mut replace: impl FnMut(&PayloadPiece) -> Option<String>) -> String {
         let mut out = String::with_capacity(self.source.len());
@@ -100,7 +100,7 @@ impl fmt::Display for PayloadTemplate {
     }
 }
 
-/// What stands in braces at the beginning of `rest`, if it is a word as placeholders are.
+/// What is in braces at the beginning of `rest`, if it is a word as placeholders are.
 fn word_in_braces(rest: &str) -> Option<&str> {
     let (word, _) = rest.strip_prefix('{')?.split_once('}')?;
     let (name, argument) = word.split_once(':').unwrap_or((word, "0"));

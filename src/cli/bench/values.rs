@@ -149,7 +149,7 @@ pub enum Arrival {
 pub struct LoadRate(f64);
 
 impl LoadRate {
-    /// So many a second; `None` unless finite and above 0.
+    /// This many a second; `None` unless finite and above 0.
     #[must_use]
     pub fn per_second(rate: f64) -> Option<Self> {
         (rate.is_finite() && rate > 0.0).then_some(Self(rate))
@@ -514,7 +514,7 @@ mod tests {
         assert!(["0", "-1", "inf", ""].iter().all(|text| text.parse::<Factor>().is_err()));
         assert_eq!("00000000000000ff".parse(), Ok(RunId(255)));
         assert_eq!(RunId(255).to_string(), "00000000000000ff");
-        // Of another text it is made: that of "foobar" stands in the description of FNV-1a.
+        // Of another text it is made: that of "foobar" is in the description of FNV-1a.
         assert_eq!("foobar".parse(), Ok(RunId(0x8594_4171_F739_67E8)));
         assert_ne!("+0000000000000ff".parse(), Ok(RunId(255)));
         assert_eq!("".parse::<RunId>(), Err(BenchValueError::RunId));

@@ -76,7 +76,7 @@ enum CallFault {
     Bare(String),
     /// Only the pointer to the help.
     Silent,
-    /// The whole usage stands on stdout.
+    /// The whole usage is on stdout.
     Usage(&'static str),
     /// `--help`
     Help,

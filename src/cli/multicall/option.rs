@@ -242,7 +242,7 @@ impl Definition {
         OPTIONS.iter().filter(move |definition| definition.tools.have(tool))
     }
 
-    /// The name that stands in messages: the short one, wherever there is one.
+    /// The name that is in messages: the short one, wherever there is one.
     pub fn flag(&self) -> &'static str {
         match (self.option, self.short) {
             (Opt::ProtocolVersion, _) | (_, "") => self.long,

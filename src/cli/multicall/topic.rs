@@ -4,10 +4,10 @@ use mqt_proto::{TopicFilter, TopicName};
 
 use super::CallFault;
 
-/// A topic has at most so many `/`.
+/// The most `/` that a topic may contain.
 const MOST_SEPARATORS: usize = 200;
 
-/// A text of MQTT has at most so many bytes.
+/// A text of MQTT has at most this many bytes.
 const LONGEST: usize = 65_535;
 
 /// Strict UTF-8: no control characters and no non-characters ([MQTT-1.5.4-1] and what it advises against). What is too

@@ -362,7 +362,7 @@ impl FromStr for RequestRate {
     }
 }
 
-/// What stands between topic and payload in a line; `\t` is a tab and `\\` a backslash.
+/// What is between topic and payload in a line; `\t` is a tab and `\\` a backslash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Separator(pub String);
 
@@ -373,7 +373,7 @@ impl FromStr for Separator {
         if text.is_empty() {
             return Err(ValueError::Separator);
         }
-        // The second replacement cannot meet what the first one made: NUL cannot stand in an argument.
+        // The second replacement cannot meet what the first one made: NUL cannot be in an argument.
         Ok(Self(text.replace("\\\\", "\0").replace("\\t", "\t").replace('\0', "\\")))
     }
 }

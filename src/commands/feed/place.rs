@@ -15,7 +15,7 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// One more, after so many publishes.
+    /// One more, after this many publishes.
     pub fn add(&mut self, published: u64) {
         match self.runs.back_mut() {
             Some((before, count)) if *before == published => *count += 1,

@@ -24,7 +24,7 @@ pub(super) enum Content {
 /// Records, and what each of them is.
 pub(super) struct RecordSource {
     records: Records,
-    /// What stands between topic and payload; `None` where a record is a payload.
+    /// What is between topic and payload; `None` where a record is a payload.
     separator: Option<Bytes>,
     /// A carriage return at the end of a record belongs to the line end.
     crlf: bool,

@@ -25,7 +25,7 @@ pub enum Load {
         /// The distances between intended times.
         arrival: Arrival,
     },
-    /// Closed loop: a publisher sends the next message when fewer than so many of its own are unconfirmed.
+    /// Closed loop: a publisher sends the next message when fewer than this many of its own are unconfirmed.
     Closed {
         /// At least 1. At QoS 0, where nothing is confirmed: as fast as the connection takes it.
         inflight: u16,
@@ -133,7 +133,7 @@ pub struct LoadTiming {
     pub duration: Option<Duration>,
     /// Messages to send in the measured phase, over all publishers and shards.
     pub count: Option<NonZeroU64>,
-    /// How long to wait at the end for what is on its way.
+    /// How long to wait at the end for what is in flight.
     pub drain: Duration,
     /// How much of the connections drops (`churn`).
     pub churn_share: Share,

@@ -47,7 +47,7 @@ pub(super) struct Emitter<'a> {
     look: &'a Look,
     layout: Layout,
     depth: usize,
-    /// Nothing stands in the open object or array yet.
+    /// Nothing is in the open object or array yet.
     empty: bool,
 }
 
@@ -207,7 +207,7 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// What stands after the backslash for each byte; 0: the byte needs none.
+/// What is after the backslash for each byte; 0: the byte needs none.
 const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;

@@ -165,7 +165,7 @@ pub(super) const fn base64_name(kind: PropertyKind) -> &'static str {
 /// The key of the array that holds the user properties.
 pub(super) const USER_PROPERTIES: &str = "user-properties";
 
-/// The user properties as the array that stands under their key, in order: `[{"name":"value"}]`.
+/// The user properties as the array that is under their key, in order: `[{"name":"value"}]`.
 #[must_use]
 pub fn user_properties(properties: &Properties) -> String {
     let mut out = Vec::new();

@@ -48,7 +48,7 @@ pub enum JsonMessageError {
         /// Those that are known.
         known: &'static str,
     },
-    /// A key stands twice, or two keys say the same.
+    /// A key occurs twice, or two keys mean the same.
     #[error("\"{key}\" is given twice")]
     Twice {
         /// The second of them, escaped.

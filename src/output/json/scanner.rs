@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// Objects and arrays may stand in one another so deep.
+/// How deep objects and arrays may be nested.
 pub(super) const MAX_DEPTH: usize = 1_000;
 
-/// So many bytes of a string are looked at one by one: a search takes longer than that to get going.
+/// This many bytes of a string are looked at one by one: a search takes longer than that to get going.
 const LONG: usize = 24;
 
 /// The text is not JSON.

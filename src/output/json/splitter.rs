@@ -104,7 +104,7 @@ enum Level {
     Element,
     /// After a comma.
     Comma,
-    /// Somewhere in an array after a fault: what stands between the objects is no longer known.
+    /// Somewhere in an array after a fault: what is between the objects is no longer known.
     Loose,
 }
 
@@ -167,7 +167,7 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// Finds objects of at most so many bytes.
+    /// Finds objects of at most this many bytes.
     #[must_use]
     pub fn new(largest: usize) -> Self {
         let start = InputPlace { line: 1, column: 1 };
@@ -230,7 +230,7 @@ impl Splitter {
         self.passed + self.at as u64
     }
 
-    /// The next object, or what stands in its place; `None` when the block has no more.
+    /// The next object, or what is in its place; `None` when the block has no more.
     #[inline]
     pub fn next<T>(
         &mut self,

@@ -34,14 +34,14 @@ pub enum TemplateError {
     TooWide,
 }
 
-/// What stands between `%` and the letter.
+/// What is between `%` and the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FieldSpec {
     /// `-`: fill up on the right. Wins over `zeros`.
     pub left: bool,
     /// `0`: fill up with zeros.
     pub zeros: bool,
-    /// At least so many bytes.
+    /// At least this many bytes.
     pub width: usize,
     /// `.N`
     pub precision: Option<usize>,

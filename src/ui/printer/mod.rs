@@ -256,7 +256,7 @@ impl Printer {
     }
 
     /// Lets no more messages in, and waits until all are written. Cancel-safe: dropping the future and calling
-    /// this again goes on waiting.
+    /// this again continues waiting.
     ///
     /// # Errors
     /// Nothing more can be written.

@@ -15,7 +15,7 @@ pub(super) const MAX_SPARE_ROOM: usize = 4096;
 /// As large is a buffer that messages are read into, in bytes: a message that shares it keeps all of it alive.
 const READ_BUFFER: usize = 128 * 1024;
 
-/// So many batches at most wait in the buffers that they were read into, when they do not fill them.
+/// This many batches at most wait in the buffers that they were read into, when they do not fill them.
 const MAX_LOOSE: usize = 32;
 
 /// How much may wait before [`Printer::is_full`](super::Printer::is_full) says so.

@@ -13,7 +13,7 @@ use crate::output::Formatter;
 use crate::ui::{Ui, lock};
 use mqt_proto::QoS;
 
-/// The buffer is written when it has so many bytes.
+/// The buffer is written when it has this many bytes.
 const WRITE_SIZE: usize = 64 * 1024;
 /// A buffer that a large message has blown up beyond this shrinks again.
 const KEEP_SIZE: usize = 1024 * 1024;
@@ -27,7 +27,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(1);
 struct PrintedRecords {
     /// Where each ends in the buffer.
     ends: Vec<usize>,
-    /// How many messages were dropped behind so many records, ascending.
+    /// How many messages were dropped behind this many records, ascending.
     dropped: Vec<(usize, u64)>,
     /// What the records take in the queue.
     backlog: Backlog,
@@ -82,7 +82,7 @@ enum Next {
     Closed,
 }
 
-/// So many bytes were written before this happened.
+/// This many bytes were written before this happened.
 struct WriterStopped {
     written: usize,
     error: io::Error,

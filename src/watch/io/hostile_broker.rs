@@ -17,9 +17,9 @@ use crate::watch::view::summary;
 use mqt_client::{Client, SessionChoices};
 use mqt_proto::{Message, QoS, TopicName};
 
-/// So many times a watcher runs, each with as many sequences as it connects.
+/// This many times a watcher runs, each with as many sequences as it connects.
 const RUNS: u64 = 2_100;
-/// A run gets so many looks at its connection.
+/// A run gets this many looks at its connection.
 const ROUNDS: u32 = 2_000;
 /// After so long the user has seen enough.
 const ENOUGH: Duration = Duration::from_secs(20);

@@ -26,7 +26,7 @@ use crate::watch::view::Theme;
 /// Buttons and wheel, but not each movement; with coordinates of any size.
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
-/// At the end a terminal that takes no bytes is waited for so long.
+/// At the end a terminal that takes no bytes is waited for this long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// More than this is not given to the clipboard, in bytes: terminals take no more.
 pub const CLIPBOARD: usize = 74_994;
@@ -104,7 +104,7 @@ impl Screen {
         let _ = disable_raw_mode();
     }
 
-    /// Gives the terminal back and stops this process, as Ctrl-Z does; goes on when it is continued.
+    /// Gives the terminal back and stops this process, as Ctrl-Z does; continues when it is continued.
     pub fn suspend(&mut self) -> io::Result<()> {
         self.leave();
         #[cfg(unix)]
@@ -121,7 +121,7 @@ impl Screen {
         self.enter()
     }
 
-    /// Draws everything anew with the next frame.
+    /// Draws everything again with the next frame.
     ///
     /// # Errors
     /// None that can happen: it is written to memory.
@@ -207,7 +207,7 @@ impl Drop for Screen {
     }
 }
 
-/// Waits for a terminal that takes bytes, but not for ever.
+/// Waits for a terminal that takes bytes, but not forever.
 fn wait_until_written() {
     let until = Instant::now() + LAST_WORDS;
     while WAITING.load(Ordering::SeqCst) > 0 && Instant::now() < until {

@@ -26,10 +26,10 @@ use mqt_process::random;
 use mqt_proto::session::Event;
 use mqt_proto::{Message, ReasonCode, Subscription, Version};
 
-/// A recording is taken in pieces of so many messages, between which keys are looked at.
+/// A recording is taken in pieces of this many messages, between which keys are looked at.
 const PIECE: usize = 1_000;
 
-/// What is watched, the state of the screen, and what is on its way between them.
+/// What is watched, the state of the screen, and what is in flight between them.
 pub(crate) struct Watcher<'a> {
     pub(crate) settings: WatchSettings,
     pub(crate) ui: &'a Ui,

@@ -15,9 +15,9 @@ use crate::watch::state::store::{KeptMessage, Store, Topic};
 use crate::watch::state::tree::{NodeId, ROOT};
 use mqt_proto::{Property, PropertyValue};
 
-/// The preview of a payload is made from at most so many bytes.
+/// The preview of a payload is made from at most this many bytes.
 const PREVIEW: usize = 512;
-/// Statistics and the chart look at so many of the last messages.
+/// Statistics and the chart look at this many of the last messages.
 const SAMPLE: usize = 2_000;
 
 /// What the right half shows.
@@ -106,7 +106,7 @@ pub struct Detail {
     /// The message that another one is to be compared with.
     marked: Option<u64>,
     at: usize,
-    /// Where the number of the chart stands in a payload.
+    /// Where the number of the chart is in a payload.
     field: Option<String>,
     made: Option<Made>,
     document: Document,
@@ -125,7 +125,7 @@ impl Detail {
         }
     }
 
-    /// Begins anew with another topic.
+    /// Begins again with another topic.
     pub fn turn_to_topic(&mut self) {
         (self.at, self.top) = (0, 0);
         (self.looked_at, self.marked, self.made) = (None, None, None);

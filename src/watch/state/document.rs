@@ -12,9 +12,9 @@ use crate::output::sanitize::escape_bytes;
 use crate::output::units::Many;
 use crate::watch::cells::{TextRole, TextSpan, wrap};
 
-/// Values stand in one another at most so deep; what is deeper is left out.
+/// How deep values may be nested; what is deeper is left out.
 const MAX_DEPTH: usize = 64;
-/// A document has at most so many lines; what follows is left out.
+/// A document has at most this many lines; what follows is left out.
 const MAX_LINES: usize = 20_000;
 
 /// A line of a document.
@@ -24,7 +24,7 @@ pub struct DocumentLine {
     pub depth: usize,
     /// What it says.
     pub spans: Vec<TextSpan>,
-    /// Where its value stands in a tree, as a JSON pointer (RFC 6901).
+    /// Where its value is in a tree, as a JSON pointer (RFC 6901).
     pub path: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub struct Document {
     pub lines: Vec<DocumentLine>,
 }
 
-/// Lays a payload out in lines of so many columns.
+/// Lays a payload out in lines of this many columns.
 #[must_use]
 pub fn read(payload: &[u8], content_type: Option<&str>, choice: Decode, columns: usize) -> Document {
     let wanted = match choice {
@@ -367,7 +367,7 @@ fn cbor_scalar(value: &ciborium::Value) -> (String, TextRole) {
     }
 }
 
-/// The number that a payload is, or that stands at this place in it.
+/// The number that a payload is, or that is at this place in it.
 #[must_use]
 pub fn number_at(
     payload: &[u8],

@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// More than this is not taken, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// A text and the place in it where typing goes on.
+/// A text and the place in it where typing continues.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
     text: String,

@@ -4,7 +4,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use mqt_proto::TopicFilter;
 
-/// Compiled, a regular expression may take so many bytes.
+/// Compiled, a regular expression may take this many bytes.
 const REGEX_SIZE: usize = 1 << 20;
 
 /// One word of a filter.

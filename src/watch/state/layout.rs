@@ -1,4 +1,4 @@
-//! Where things stand on the screen, for drawing and for the mouse.
+//! Where things are on the screen, for drawing and for the mouse.
 
 use ratatui::layout::{Rect, Size};
 
@@ -72,7 +72,7 @@ impl Areas {
 /// What is between the names of the tabs.
 pub(crate) const TAB_GAP: u16 = 1;
 
-/// The tab whose name stands in this column.
+/// The tab whose name is in this column.
 #[must_use]
 pub fn tab_at(area: Rect, column: u16) -> Option<Tab> {
     let mut at = area.x;

@@ -298,7 +298,7 @@ impl Store {
         &self.filter
     }
 
-    /// Filters anew. What matches appears as [`Self::work`] finds it.
+    /// Filters again. What matches appears as [`Self::work`] finds it.
     pub fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
         self.tree.hide_all();
@@ -329,7 +329,7 @@ impl Store {
         self.unfiltered = (end < self.tree.len() as NodeId).then_some(end);
     }
 
-    /// Orders siblings anew.
+    /// Orders siblings again.
     pub fn set_order(&mut self, order: SortOrder) {
         self.tree.set_order(order);
     }

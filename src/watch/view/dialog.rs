@@ -1,4 +1,4 @@
-//! What stands in front of the two halves for a while: the form for a message, questions, the help.
+//! What precedes the two halves for a while: the form for a message, questions, the help.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -181,7 +181,7 @@ pub(crate) fn help(top: usize, theme: Theme, body: Rect, buffer: &mut Buffer) {
     const WIDE: u16 = 78;
     const NARROW: u16 = 50;
     let names = HELP.iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| width(key)).max();
-    // Where it is narrow, what a key does stands below it.
+    // Where it is narrow, what a key does is below it.
     let is_narrow = body.width < NARROW;
     let names = if is_narrow { 0 } else { names.unwrap_or(0) as u16 + 2 };
     let columns = WIDE.min(body.width).saturating_sub(names + 5);

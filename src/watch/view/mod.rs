@@ -159,7 +159,7 @@ fn status(app: &App, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The name of what is watched keeps so many columns.
+/// The name of what is watched keeps this many columns.
 const SOURCE: usize = 24;
 
 /// `1 topic`, `2 topics`.

@@ -59,7 +59,7 @@ fn a_million_hostile_messages_drive_no_terminal() {
     assert_eq!(shares.iter().sum::<usize>(), MESSAGES);
 }
 
-/// Draws so many messages, a screen full at a time, and returns how many were found on a screen.
+/// Draws this many messages, a screen full at a time, and returns how many were found on a screen.
 fn draw_all(count: usize, seed: u64) -> usize {
     let mut hostile = Hostile::new(seed);
     let mut terminal = Terminal::default();

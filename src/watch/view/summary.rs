@@ -44,7 +44,7 @@ fn own_rate(app: &App, id: NodeId) -> f64 {
     node.rate(app.now) * (own as f64 / node.messages.max(1) as f64)
 }
 
-/// A table of at most so many lines and columns: a line about all, the heads, a line a topic.
+/// A table of at most this many lines and columns: a line about all, the heads, a line a topic.
 #[must_use]
 pub fn plain(app: &App, top: Option<usize>, columns: usize) -> String {
     let root = app.store.tree.node(ROOT);

@@ -16,7 +16,7 @@ const MESSAGES: u16 = 6;
 const RATE: u16 = 7;
 const AGE: u16 = 4;
 const COLUMNS: u16 = RETAINED + MESSAGES + RATE + AGE;
-/// The name keeps so many columns when the value is long.
+/// The name keeps this many columns when the value is long.
 const NAME: u16 = 12;
 /// What is between a name and its value.
 const BETWEEN: u16 = 3;

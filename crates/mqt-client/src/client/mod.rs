@@ -29,7 +29,7 @@ pub use error::ClientError;
 
 /// How long [`Client::close`] waits for the broker to take the last bytes and to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// After a connection without a fault for so long, one that breaks the protocol is the first again.
+/// After a connection without a fault for this long, one that breaks the protocol is the first again.
 const FAULTLESS_FOR: Duration = Duration::from_secs(60);
 
 /// What happens to the connection while a client lives; for status lines.
@@ -77,7 +77,7 @@ type Attempt = Pin<Box<dyn Future<Output = Result<(Connected, Credentials), Clie
 enum State {
     Idle,
     Connecting(Attempt),
-    /// CONNECT is out; so many CONNACK packets came on earlier streams.
+    /// CONNECT is out; this many CONNACK packets came on earlier streams.
     Handshake(Box<Driver>, u64),
     Online(Box<Driver>, Online),
     Waiting,

@@ -404,7 +404,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// A host as it stands in a URL.
+/// A host as it is in a URL.
 pub(super) struct Bracketed<'a>(pub(super) &'a str);
 
 impl fmt::Display for Bracketed<'_> {

@@ -280,7 +280,7 @@ pub(super) fn name(name: &[u8]) -> String {
         };
         format!("{key}={}", String::from_utf8_lossy(value.content))
     });
-    // The most telling part stands last in the certificate.
+    // The most telling part is last in the certificate.
     let parts: Vec<String> = parts.rev().collect();
     if parts.is_empty() { "no name".to_owned() } else { parts.join(", ") }
 }

@@ -53,7 +53,7 @@ pub struct TlsOptions {
     pub cert: Option<PathBuf>,
     /// The PEM file of the client's private key; needs `cert`.
     pub key: Option<PathBuf>,
-    /// The command that prints the client's private key (PEM), run by the shell at the first connect; in place of `key`.
+    /// The command that prints the client's private key (PEM), run by the shell at the first connect; instead of `key`.
     pub key_command: Option<String>,
     /// The password of the private key, if it is encrypted.
     pub key_password: Option<Secret>,
@@ -73,7 +73,7 @@ pub struct TlsOptions {
     pub pins: Vec<TlsPin>,
     /// Append the session secrets to this file, in the format of NSS.
     pub key_log: Option<PathBuf>,
-    /// The name to send (SNI) and to verify in place of the host.
+    /// The name to send (SNI) and to verify instead of the host.
     pub server_name: Option<String>,
 }
 

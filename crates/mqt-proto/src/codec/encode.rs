@@ -1,4 +1,4 @@
-//! Packets on their way out: checked first, then written.
+//! Packets on the way out: checked first, then written.
 
 use super::super::packet::{Ack, Auth, ConnAck, Disconnect, SubAck, Subscribe, Unsubscribe};
 use super::super::{

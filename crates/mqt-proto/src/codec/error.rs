@@ -1,4 +1,4 @@
-//! Why a packet was refused on its way in or out.
+//! Why a packet was refused on the way in or out.
 
 use std::borrow::Cow;
 
@@ -132,7 +132,7 @@ pub enum EncodeError {
         /// Its length without the fixed header, in bytes.
         size: usize,
     },
-    /// The property may not stand in this packet (table 2-4).
+    /// The property may not be in this packet (table 2-4).
     #[error("{place} has no property {}", property.name())]
     PropertyNotAllowed {
         /// The property.
@@ -140,7 +140,7 @@ pub enum EncodeError {
         /// The packet, or the will.
         place: &'static str,
     },
-    /// The property stands in this packet already (2.2.2.2).
+    /// The property is in this packet already (2.2.2.2).
     #[error("the property {} is given twice for {place}, where it may stand once", property.name())]
     PropertyTwice {
         /// The property.

@@ -110,7 +110,7 @@ pub(super) fn check_properties_of(
     check_properties(properties, place)
 }
 
-/// Checks that every property may stand there, as often as it does, with the value that it has.
+/// Checks that every property is allowed there, as often as it occurs, with the value that it has.
 pub(super) fn check_properties(properties: &Properties, place: Place) -> Result<(), EncodeError> {
     let mut seen = SeenKinds::default();
     for property in properties {

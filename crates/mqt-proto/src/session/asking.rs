@@ -3,7 +3,7 @@
 //!
 //! Closing is the only way in which a server of 3.1.1 can refuse a PUBLISH or a SUBSCRIBE ([MQTT-3.3.5-2] of 3.1.1), and many
 //! servers of MQTT 5 do the same. To find out which packet it was, [`Session::isolate`] has everything that is open sent
-//! one at a time; [`Session::refuse_asked`] goes on without it.
+//! one at a time; [`Session::refuse_asked`] continues without it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! CONNECT and CONNACK: how a connection begins, and what of the session goes on with it.
+//! CONNECT and CONNACK: how a connection begins, and what of the session continues with it.
 
 use std::time::Instant;
 

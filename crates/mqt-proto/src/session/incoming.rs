@@ -19,7 +19,7 @@ struct Unacknowledged {
     connection: u64,
 }
 
-/// Where a QoS 2 message stands between PUBLISH and PUBREL.
+/// Where a QoS 2 message is between PUBLISH and PUBREL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Received {
     /// It is safe: PUBREC may be sent.
@@ -63,7 +63,7 @@ fn violation(what: impl Into<String>, reason: ReasonCode) -> SessionError {
 }
 
 impl Incoming {
-    /// A new network connection: aliases and counts begin anew ([MQTT-3.3.2-7]).
+    /// A new network connection: aliases and counts begin again ([MQTT-3.3.2-7]).
     pub(super) fn connect(&mut self, receive_maximum: u16, alias_maximum: u16) {
         self.connection = self.connection.saturating_add(1);
         self.aliases.clear();

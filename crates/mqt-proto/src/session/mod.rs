@@ -60,7 +60,7 @@ pub struct SessionOptions {
     /// The will.
     pub will: Option<Will>,
     /// Further CONNECT properties, in order. Receive maximum, maximum packet size and topic alias maximum are
-    /// enforced as they stand here.
+    /// enforced as they are here.
     pub connect_properties: Properties,
     /// Properties of our DISCONNECT.
     pub disconnect_properties: Properties,
@@ -68,7 +68,7 @@ pub struct SessionOptions {
     pub max_inflight: u16,
     /// How long the server may leave a request without an answer: PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK, and the
     /// PINGRESP that proves QoS 0 messages. The clock starts again with each byte of a request that the server takes and each
-    /// answer that it gives. Zero: for ever.
+    /// answer that it gives. Zero: forever.
     pub ack_timeout: Duration,
     /// A server that closes the connection after our DISCONNECT proves with it that it has read everything before. It
     /// need not have: a proxy closes like this, too.
@@ -317,7 +317,7 @@ impl Session {
     /// Takes a packet from the server.
     ///
     /// # Errors
-    /// Why the connection has to end. Where the server is to be told, DISCONNECT is in the outbox already.
+    /// Why the connection has to end. Where the server is to be reported, DISCONNECT is already in the outbox.
     pub fn handle(&mut self, packet: Packet, now: Instant) -> Result<(), SessionError> {
         if self.options.trace {
             self.events.push_back(Event::Received(Box::new(packet.clone())));

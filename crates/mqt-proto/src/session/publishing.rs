@@ -14,7 +14,7 @@ use crate::{MAX_REMAINING_LENGTH, Message, PacketId, QoS, ReasonCode, TopicName}
 
 use super::Phase;
 
-/// Beyond so many bytes in the outbox no further publish is wanted, in bytes.
+/// Beyond this many bytes in the outbox no further publish is wanted, in bytes.
 pub(super) const OUTBOX_HIGH_WATER: usize = 256 * 1024;
 
 impl Session {
@@ -184,7 +184,7 @@ impl Session {
         self.finish_publish(ack.packet_id);
     }
 
-    /// Gives the place of a publish that was on its way to the next.
+    /// Gives the place of a publish that was in flight to the next.
     fn finish_publish(&mut self, packet_id: PacketId) {
         self.flows.finish(packet_id);
         self.inflight = self.inflight.saturating_sub(1);
@@ -227,7 +227,7 @@ impl Session {
 
     // ---- After a reconnect ---------------------------------------------------------------------------
 
-    /// The server has kept its session: what is open goes on ([MQTT-4.4.0-1]). Everything but PUBLISH is sent
+    /// The server has kept its session: what is open continues ([MQTT-4.4.0-1]). Everything but PUBLISH is sent
     /// again here, since no full window may hold it up ([MQTT-4.9.0-3]); PUBLISH follows in [`Self::pump`].
     pub(super) fn resume(&mut self) {
         self.violated = false;
@@ -267,7 +267,7 @@ impl Session {
         self.asked(false);
     }
 
-    /// The server has no session: every publish without an outcome is published anew, in order.
+    /// The server has no session: every publish without an outcome is published again, in order.
     pub(super) fn requeue(&mut self) {
         self.inflight = 0;
         let violated = std::mem::take(&mut self.violated);

@@ -397,7 +397,7 @@ impl LoadClient {
     /// Connects; `due` is when it was to begin.
     async fn connect(&mut self, is_first: bool, due: u64) -> Result<Driver, ClientError> {
         let worker = &*self.worker;
-        // So many at once that the queue of the broker's listener takes them.
+        // This many at once that the queue of the broker's listener takes them.
         let permit = worker.connecting.acquire().await;
         let shared = &*worker.shared;
         // By a schedule, waiting for earlier connects counts; otherwise the broker sets the pace.

@@ -11,7 +11,7 @@ use crate::commands::hostile_peer::{Seen, transport, within};
 use crate::config::{Environment, bench};
 use mqt_proto::Version;
 
-/// So many clients, each with at most two connections.
+/// This many clients, each with at most two connections.
 const CLIENTS: u64 = 3_100;
 
 fn settings(line: &str) -> BenchSettings {

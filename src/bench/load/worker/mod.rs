@@ -56,7 +56,7 @@ pub(crate) enum WorkerStep {
     Connect,
     /// They publish.
     Run,
-    /// They receive what is on its way.
+    /// They receive what is in flight.
     Drain,
     /// Subscribers of retained messages subscribe.
     Collect,

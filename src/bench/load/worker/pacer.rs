@@ -28,7 +28,7 @@ struct PacerState {
 }
 
 impl Pacer {
-    /// For so many clients.
+    /// For this many clients.
     pub fn new(clock: Clock, clients: usize) -> io::Result<Self> {
         let state = PacerState {
             queue: BinaryHeap::new(),
@@ -137,7 +137,7 @@ mod timer {
         pub(crate) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
             match self.0.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
-                    // Setting it anew makes it unreadable: there is nothing to read out.
+                    // Setting it again makes it unreadable: there is nothing to read out.
                     ready.clear_ready();
                     Poll::Ready(())
                 }

@@ -21,7 +21,7 @@ use mqt_proto::codec::publish_len;
 use mqt_proto::session::{Series, Session};
 use mqt_proto::{Message, QoS, TopicName};
 
-/// After so many messages of one go the clock is read again.
+/// After this many messages of one go the clock is read again.
 const CLOCK_EVERY: u32 = 16;
 /// The same for messages that are copied from one that is encoded.
 const SERIES_CLOCK_EVERY: u64 = 64;
@@ -63,11 +63,11 @@ enum Pacing {
     /// By the schedule: what is due, and what is to be sent next. The first runs ahead while the connection
     /// takes nothing.
     Open { due: Box<Peekable<Times>>, send: Box<Peekable<Times>> },
-    /// As the window allows; so many may be sent in the measured phase.
+    /// As the window allows; this many may be sent in the measured phase.
     Closed { left: u64 },
 }
 
-/// A message that is on its way to the broker.
+/// A message that is in flight to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Flight {
     intended: u64,
@@ -295,7 +295,7 @@ impl LoadPublisher {
         }
     }
 
-    /// So many messages of `length` bytes each have been given to the session.
+    /// This many messages of `length` bytes each have been given to the session.
     fn count_sent(&self, worker: &Worker, now: u64, phase: StampPhase, count: u64, length: usize) {
         let recorder = &mut *worker.recorder();
         recorder.interval.sent += count;
@@ -388,7 +388,7 @@ impl LoadPublisher {
         !self.has_no_series
     }
 
-    /// Sends at most so many messages that are all meant for now.
+    /// Sends at most this many messages that are all meant for now.
     fn send_series(
         &mut self,
         session: &mut Session,
@@ -527,7 +527,7 @@ impl LoadPublisher {
         }
     }
 
-    /// So many publishes with the same times are confirmed.
+    /// This many publishes with the same times are confirmed.
     fn record(&self, flight: Flight, count: u64, now: u64, worker: &Worker) {
         let recorder = &mut *worker.recorder();
         recorder.open = recorder.open.saturating_sub(count);

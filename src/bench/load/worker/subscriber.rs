@@ -49,7 +49,7 @@ impl GroupTracker {
 }
 
 /// Messages that are numbered one after the other. Publishers of other runs have the same numbers, and each begins
-/// anew when its warm-up is over.
+/// again when its warm-up is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct MessageStream {
     run: u32,

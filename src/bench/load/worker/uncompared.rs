@@ -7,7 +7,7 @@ use crate::bench::plan::stamp::Stamp;
 use crate::bench::result::recorder::{Recorder, micros};
 use crate::bench::together::clocks::Ahead;
 
-/// So many messages wait in a thread.
+/// This many messages wait in a thread.
 const MOST: usize = 1 << 18;
 
 /// When a message came, and what its stamp says.

@@ -443,7 +443,7 @@ impl TextPage<'_> {
     }
 }
 
-/// Messages on their way: how many, and how many of whichever phase within the measured time.
+/// Messages in flight: how many, and how many of whichever phase within the measured time.
 pub(crate) struct TextFlow {
     pub name: &'static str,
     pub count: u64,
@@ -477,7 +477,7 @@ pub(crate) fn flows(run: &RunResult) -> Vec<TextFlow> {
     rows
 }
 
-/// A step of the search in one line, as it is shown while the search goes on.
+/// A step of the search in one line, as it is shown while the search continues.
 #[must_use]
 pub fn step_line(step: &SearchStep) -> String {
     let p99 = step.p99_us.map_or_else(String::new, |micros| format!(", p99 {}", Latency(micros)));

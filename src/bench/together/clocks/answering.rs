@@ -19,9 +19,9 @@ use mqt_process::random;
 use mqt_proto::session::Event;
 use mqt_proto::{Message, ReasonCode, TopicName};
 
-/// So many processes may ask one.
+/// This many processes may ask one.
 const ASKERS: usize = 1_000;
-/// At its end a publisher waits for those who have asked it, until none of them was heard for so long.
+/// At its end a publisher waits for those who have asked it, until none of them was heard for this long.
 const QUIET: Duration = Duration::from_secs(2);
 /// And at most so long.
 const LONGEST_END: Duration = Duration::from_secs(5);

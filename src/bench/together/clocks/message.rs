@@ -1,4 +1,4 @@
-//! What is asked and answered about clocks, as it stands in payloads.
+//! What is asked and answered about clocks, as it is in payloads.
 
 use bytes::Bytes;
 

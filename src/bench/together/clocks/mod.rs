@@ -36,9 +36,9 @@ pub(crate) use answering::Answering;
 const QUESTIONS: u32 = 16;
 /// How long an answer may take before the question comes again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
-/// Whoever has not answered so many questions does not answer.
+/// A process that has left this many questions unanswered is taken to be gone.
 const SILENT_AFTER: u32 = 20;
-/// So many publishing processes are told apart; of further ones nothing is known.
+/// This many publishing processes are told apart; of further ones nothing is known.
 const SOURCES: usize = 1_000;
 /// Connecting and subscribing may take so long: the load does not depend on it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// What is known of the clock by which a message was stamped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ahead {
-    /// It is so many microseconds ahead of the own one.
+    /// It is this many microseconds ahead of the own one.
     By(i64),
     /// It is being asked for.
     Asked,
@@ -140,7 +140,7 @@ impl ClockSource {
         self.is_one_less();
     }
 
-    /// It is to be asked for the last time, unless that goes on already.
+    /// It is to be asked for the last time, unless that is happening already.
     const fn end(&mut self) {
         self.is_ending = true;
         if self.questions == 0 && !self.is_settled {

@@ -25,13 +25,13 @@ use crate::watch::state::tree::{FADE, NodeId, ROOT, SortOrder};
 use mqt_proto::packet::Publish;
 use mqt_proto::{Message, TopicFilter, TopicName, Version};
 
-/// So many messages wait at most while the screen is paused.
+/// This many messages wait at most while the screen is paused.
 const PENDING: usize = 50_000;
-/// One call of [`App::work`] takes in so many waiting messages, filters so many topics, moves so many of them.
+/// One call of [`App::work`] takes in this many waiting messages, filters this many topics, moves this many of them.
 const STEP: usize = 2_000;
-/// A notice stays in the last line for so long at most, in microseconds.
+/// A notice stays in the last line for this long at most, in microseconds.
 const NOTICE_TIME: u64 = 8_000_000;
-/// Topics are put into their order anew so often where it changes, in microseconds: rows that jump all the time
+/// Topics are put into their order again so often where it changes, in microseconds: rows that jump all the time
 /// cannot be read.
 const REORDER: u64 = 1_000_000;
 
@@ -125,7 +125,7 @@ pub enum Action {
     Link(LinkState),
     /// Something to tell.
     Notice(Gravity, String),
-    /// So many messages were published, so many of them are confirmed.
+    /// This many messages were published, this many of them are confirmed.
     Published {
         /// Taken by the session.
         asked: u64,
@@ -143,7 +143,7 @@ pub enum Effect {
     Quit,
     /// Stop until somebody wants it in the foreground again.
     Suspend,
-    /// Draw everything anew.
+    /// Draw everything again.
     Redraw,
     /// Publish this.
     Publish(Message),
@@ -307,7 +307,7 @@ impl App {
         self.pending.len()
     }
 
-    /// What is kept takes so many bytes, about.
+    /// What is kept takes this many bytes, about.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.store.cost() + self.pending_cost

@@ -9,7 +9,7 @@ use crate::watch::state::form::{FormOutcome, PublishForm};
 use crate::watch::state::tree::ROOT;
 use mqt_proto::{Message, Properties, QoS, TopicName};
 
-/// So many messages that were sent can be recalled.
+/// This many messages that were sent can be recalled.
 const SENT: usize = 50;
 
 impl App {

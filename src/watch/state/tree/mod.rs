@@ -429,7 +429,7 @@ impl TopicTree {
         }
     }
 
-    /// Moves nodes to their new places, at most so many. Returns whether some are left.
+    /// Moves nodes to their new places, at most this many. Returns whether some are left.
     pub fn settle(&mut self, at_most: usize) -> bool {
         for _ in 0..at_most {
             let Some(id) = self.moved.pop() else { return false };

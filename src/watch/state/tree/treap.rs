@@ -15,7 +15,7 @@ impl TopicTree {
         self.sum(self.node(ROOT).children) as usize
     }
 
-    /// What stands in a visible row.
+    /// What is in a visible row.
     #[must_use]
     pub fn at_row(&self, row: usize) -> Option<NodeId> {
         let mut row = u32::try_from(row).ok()?;
@@ -41,7 +41,7 @@ impl TopicTree {
         None
     }
 
-    /// The row that a node stands in, if it shows.
+    /// The row that a node is in, if it shows.
     #[must_use]
     pub fn row_of(&self, id: NodeId) -> Option<usize> {
         if id == ROOT || !self.node(id).is_shown() {
@@ -141,7 +141,7 @@ impl TopicTree {
         }
     }
 
-    /// Counts all visible rows anew.
+    /// Counts all visible rows again.
     pub(crate) fn recount_all(&mut self) {
         // Children have larger numbers than their parents.
         for id in (0..self.nodes.len() as NodeId).rev() {

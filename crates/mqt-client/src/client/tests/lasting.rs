@@ -1,4 +1,4 @@
-//! What goes on from one connection to the next.
+//! What continues from one connection to the next.
 
 use super::*;
 

@@ -396,7 +396,7 @@ fn is_authority_as_server(error: &Error) -> bool {
     )
 }
 
-/// Why a list of revoked certificates is of no use.
+/// Why a list of revoked certificates is useless.
 fn crl_reason(error: &CertRevocationListError) -> String {
     match error {
         CertRevocationListError::BadSignature => "its signature is not by that CA".to_owned(),

@@ -292,7 +292,7 @@ fn a_server_beyond_our_receive_maximum_is_not_read_until_its_messages_are_safe()
 
 #[test]
 fn a_release_of_an_earlier_connection_gives_the_server_its_place() {
-    // 4.9: the quota of the server begins anew, and grows with every PUBCOMP.
+    // 4.9: the quota of the server begins again, and grows with every PUBCOMP.
     let v5 = Version::V5;
     let connect_properties = vec![Property::ReceiveMaximum(1)].into();
     let mut bench = Bench::new(v5, SessionOptions { connect_properties, ..persistent() });

@@ -1,4 +1,4 @@
-//! Publishes across connections: sent again with DUP, identifier and order, or anew.
+//! Publishes across connections: sent again with DUP, identifier and order, or again.
 
 use super::*;
 
