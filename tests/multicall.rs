@@ -295,7 +295,7 @@ fn a_command_that_hangs_gives_its_place_back() {
     }
     for topic in ["ask/a", "ask/b"] {
         serving.wait_for_stderr(&format!(
-            "warning[exec]: the command for \"{topic}\" was ended: it took longer than 100ms (--exec-timeout); no \
+            "warning[exec]: the command for \"{topic}\" was killed: it took longer than 100ms (--exec-timeout); no \
              answer is sent"
         ));
     }

@@ -474,7 +474,7 @@ fn stray_word(error: &clap::Error, command: &Command, args: &[OsString], shown: 
     if below.is_some()
         && let Some(word) = command_below()
     {
-        let what = format!("{word} stands in front of its options and does not go with others");
+        let what = format!("{word} comes before its options and does not go with others");
         let mut usage = WrongUsage::new(what, shown);
         usage.hints.insert(0, format!("write `{shown} {word} …`"));
         return Some(usage);

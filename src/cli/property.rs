@@ -37,7 +37,7 @@ pub enum PropertyError {
     #[error("there are words left over after the value of {0}")]
     Rest(&'static str),
     /// No packet of the client has properties of the user's choice under this name.
-    #[error("'{0}' is no packet that takes properties; it is {known}", known = place_names())]
+    #[error("'{0}' is not a packet that takes properties; it is {known}", known = place_names())]
     Place(String),
     /// No such property.
     #[error("MQTT 5 has no property '{0}'{meant}", meant = similar(.0))]
@@ -69,7 +69,7 @@ pub enum PropertyError {
         rule: &'static str,
     },
     /// Given twice, where once is all.
-    #[error("{name} is given twice for {place}; it may stand there once")]
+    #[error("{name} is given twice for {place}; it is allowed there once")]
     Twice {
         /// The property.
         name: &'static str,
@@ -427,7 +427,7 @@ mod tests {
         for (line, expected) in [
             ("publish content-type", "it takes PACKET NAME VALUE"),
             ("publish user-property k", "it takes PACKET NAME VALUE"),
-            ("puback reason-string x", "'puback' is no packet that takes properties"),
+            ("puback reason-string x", "'puback' is not a packet that takes properties"),
             ("publish contenttype x", "MQTT 5 has no property 'contenttype'; did you mean content-type?"),
             ("publish expiry x", "no property 'expiry'; did you mean message-expiry-interval?"),
             ("connect content-type x", "content-type does not go with connect; it goes with publish, will"),

@@ -225,7 +225,7 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt profile lst", "unknown command 'lst'", "did you mean 'list'?"),
         ("mqt bench connect -n 10 foo", "'foo' belongs to no option", "one scenario is run"),
         ("mqt bench connect foo", "'foo' belongs to no option", "one scenario is run"),
-        ("mqt bench -n 10 compare a b", "compare stands in front", "write `mqt bench compare …`"),
+        ("mqt bench -n 10 compare a b", "compare comes before its options", "write `mqt bench compare …`"),
         ("mqt bench connect -c 100", "'100' belongs to no option", "-n N is the number of connections"),
         ("mqt bench --preset p2p-1k e2e", "--preset does not go with SCENARIO", ""),
         ("mqt sub --payload x", "unknown option '--payload'", "`mqt pub -t TOPIC -m TEXT`"),

@@ -114,7 +114,7 @@ impl WrongUsage {
             usage.hints.insert(0, "`mqt --version` prints the version".to_owned());
         }
         if error.kind() == ErrorKind::InvalidValue && value.is_empty() && named == "--topic" {
-            usage.hints.insert(0, "quote '#' and '+': to the shell a bare # begins a comment".to_owned());
+            usage.hints.insert(0, "in a shell, an unquoted # starts a comment: quote '#' and '+'".to_owned());
         }
         usage
     }

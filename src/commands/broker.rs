@@ -111,7 +111,7 @@ pub(super) fn from_broker(error: &BrokerError) -> Failure {
                     failure.hint("is another broker running there? -p takes another port, -p 0 a free one")
                 }
                 ErrorKind::AddrNotAvailable => {
-                    failure.hint("it is no address of this machine; 0.0.0.0 is all that it has")
+                    failure.hint("it is not an address of this machine; 0.0.0.0 means all of them")
                 }
                 ErrorKind::PermissionDenied => {
                     failure.hint("ports below 1024 are not for every user; -p takes another port")

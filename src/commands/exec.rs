@@ -50,13 +50,13 @@ impl Exec {
         let (printed, status) = match self.time {
             Some(limit) => tokio::time::timeout(limit, talk).await.map_err(|_| {
                 let limit = humantime::format_duration(limit);
-                format!("was ended: it took longer than {limit} (--exec-timeout)")
+                format!("was killed: it took longer than {limit} (--exec-timeout)")
             })?,
             None => talk.await,
         }
         .map_err(|error| format!("could not be heard: {error}"))?;
         match status {
-            None => Err(format!("was ended: it printed more than {} bytes (--max-message)", self.output)),
+            None => Err(format!("was killed: it printed more than {} bytes (--max-message)", self.output)),
             Some(status) if status.success() => Ok(printed),
             Some(status) => Err(format!("failed: {status}")),
         }
@@ -393,7 +393,7 @@ mod tests {
     async fn a_command_that_takes_too_long_is_no_answer() {
         let limited = Exec { time: Some(Duration::from_millis(10)), ..exec("echo x; sleep 600") };
         let failed = limited.answer(&request(Vec::new()), None).await;
-        assert_eq!(failed, Err("was ended: it took longer than 10ms (--exec-timeout)".to_owned()));
+        assert_eq!(failed, Err("was killed: it took longer than 10ms (--exec-timeout)".to_owned()));
     }
 
     #[cfg(unix)]
@@ -413,7 +413,7 @@ mod tests {
     async fn a_command_that_prints_without_an_end_is_ended() {
         let publish = request(Vec::new());
         let failed = exec("exec yes").answer(&publish, None).await;
-        let why = "was ended: it printed more than 1000000 bytes (--max-message)";
+        let why = "was killed: it printed more than 1000000 bytes (--max-message)";
         assert_eq!(failed, Err(why.to_owned()));
         let exact = exec("head -c 1000000 /dev/zero").answer(&publish, None).await.unwrap();
         assert_eq!(exact.len(), 1_000_000);

@@ -74,11 +74,11 @@ pub(crate) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
         // The network took no byte for longer than the keep alive: TCP has given up before the driver did.
         ClientError::Lost { source: Some(source) } if source.kind() == io::ErrorKind::TimedOut => {
             let what = format!("{endpoint}: takes no more bytes, or does not answer any more");
-            with_io(Failure::new(Kind::Stalled, what), Some(source)).hint("--retry keeps trying")
+            with_io(Failure::new(Kind::Stalled, what), Some(source)).hint("use --retry to keep trying")
         }
         ClientError::Lost { source } => {
             with_io(Failure::new(Kind::Lost, format!("{endpoint}: the connection was lost")), source.as_ref())
-                .hint("--retry keeps trying")
+                .hint("use --retry to keep trying")
         }
         ClientError::WriteStalled { after } => {
             Failure::new(Kind::Stalled, format!("{endpoint}: took no byte for {} s", after.as_secs()))
@@ -91,7 +91,7 @@ pub(crate) fn from_client(error: &ClientError, endpoint: &Endpoint, client_id: &
         }
         ClientError::TakenOver => taken_over(client_id)
             .cause(format!("{endpoint}: the connection is closed again and again right after CONNACK"))
-            .hint("--retry keeps trying"),
+            .hint("use --retry to keep trying"),
         ClientError::Unencodable(what) => Failure::usage(format!("CONNECT cannot be sent: {}", escape(what))),
         ClientError::PasswordFile(_) => Failure::usage(escape(&error.to_string())).keyword("file"),
         ClientError::PasswordCommand(what) => Failure::usage(format!("the password command {}", escape(what)))
@@ -196,7 +196,7 @@ fn from_session(error: &SessionError, endpoint: &Endpoint, client_id: &str) -> F
             Kind::Stalled,
             format!("{endpoint}: no answer to {} within {} s", asked_for(asked), after.as_secs_f64()),
         )
-        .hint("--ack-timeout waits longer; 0 waits for ever"),
+        .hint("--ack-timeout waits longer; 0 waits forever"),
         SessionError::Stalled { keep_alive } => Failure::new(
             Kind::Stalled,
             format!("{endpoint}: no answer within the keep alive of {} s", keep_alive.as_secs()),

@@ -126,8 +126,8 @@ fn further_sections(command: &Command, name: &str) -> String {
         }
         for (variable, meaning) in [
             ("NO_COLOR", "no colours, whatever its value"),
-            ("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust in place of those of this system"),
-            ("XDG_CONFIG_HOME", "where mqt/config.toml is, in place of ~/.config"),
+            ("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust instead of those of this system"),
+            ("XDG_CONFIG_HOME", "where mqt/config.toml is, instead of ~/.config"),
         ] {
             push(&mut text, &format!(".TP\n.B {}\n{}\n", escape(variable), escape(meaning)));
         }

@@ -87,7 +87,7 @@ fn page(tool: Tool) -> String {
     );
     page.section("ENVIRONMENT");
     page.term("XDG_CONFIG_HOME, HOME", "where the options file is");
-    page.term("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust in place of those of this system");
+    page.term("SSL_CERT_FILE, SSL_CERT_DIR", "CA certificates to trust instead of those of this system");
     page.term("TZ", "the time zone of times in -F");
     page.section("EXAMPLES");
     page.raw(".nf");

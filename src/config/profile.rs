@@ -90,7 +90,7 @@ impl ProfileFile {
         match table.keys().find(|key| !known.contains(&key.as_ref().as_str())) {
             Some(key) => {
                 known.retain(|option| !HIDDEN.contains(option));
-                Err(Failure::usage(format!("{} is no connection option", self.place(key)))
+                Err(Failure::usage(format!("{} is not a connection option", self.place(key)))
                     .keyword("config")
                     .hint(format!("the keys are {}", known.join(", "))))
             }
@@ -177,7 +177,7 @@ pub(super) fn options(
 pub fn missing_file(environment: &Environment<'_>, name: &str) -> Failure {
     Failure::usage(format!("there is no profile '{name}': {}", no_file(environment)))
         .keyword("config")
-        .hint("`mqt help profile` shows what stands in it")
+        .hint("`mqt help profile` shows what it contains")
 }
 
 /// Says which file is not there.
@@ -291,7 +291,7 @@ ws-header = [\"Authorization: Bearer hunter2\"]
     #[test]
     fn faults_name_file_and_line() {
         for (text, expected) in [
-            ("[profile.a]\nhots = \"x\"\n", "config.toml:2: hots is no connection option"),
+            ("[profile.a]\nhots = \"x\"\n", "config.toml:2: hots is not a connection option"),
             ("[profile.a]\n\nport = \"x\"\n", "config.toml:3: port: 'x': not a whole number"),
             ("[profile.a]\nretry = []\n", "config.toml:2: retry: invalid type"),
             ("[profiles.a]\n", "config.toml:1: unknown field `profiles`"),

@@ -19,7 +19,7 @@ pub fn suspect(topic: &str) -> Option<String> {
     }
     if topic.split('/').any(|level| level == "*") {
         return Some(format!(
-            "{topic:?}: * is no wildcard of MQTT: + stands for a level, and # at the end for all that follow"
+            "{topic:?}: * is not an MQTT wildcard: + matches one level, and a final # everything below"
         ));
     }
     None
@@ -61,8 +61,8 @@ mod tests {
             ("/broker/uptime", Some("write '$SYS/broker/uptime'")),
             ("'a/b'", Some("write a/b")),
             ("\"a/b\"", Some("write a/b")),
-            ("a/*/b", Some("* is no wildcard")),
-            ("*", Some("* is no wildcard")),
+            ("a/*/b", Some("* is not an MQTT wildcard")),
+            ("*", Some("* is not an MQTT wildcard")),
             ("C:/Program Files/Git/home/lamp", Some("write //home/lamp,")),
             ("C:/msys64/home", Some("write //home,")),
             ("D:/data/x", None),

@@ -346,7 +346,7 @@ fn odd_topics_are_told_of_on_a_terminal() {
     };
     for (line, text) in [
         ("mqt sub /#", "write '$SYS/#'"),
-        ("mqt sub -t a/*", "* is no wildcard"),
+        ("mqt sub -t a/*", "* is not an MQTT wildcard"),
         ("mqt pub -t 'a' -m x", "the quotes are part of the topic; write a"),
     ] {
         let warnings = told(line, true);

@@ -156,7 +156,7 @@ fn results_are_compared_and_files_that_are_none_are_refused() {
         ("", "line 1, column 0: the file is truncated"),
         ("{\"format\":7}", "the file has format 7, this mqt reads format 1"),
         ("[1]", "line 1, column "),
-        ("{}", "no result of mqt bench"),
+        ("{}", "not a result of mqt bench"),
     ] {
         fs::write(&cut, content).unwrap();
         compare(&cut).assert_code(1).assert_stdout("").assert_stderr_has(why).assert_stderr_has("cut.json: ");

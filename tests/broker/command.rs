@@ -79,7 +79,7 @@ fn it_says_why_it_does_not_start() {
     // Of the documentation (RFC 5737), so of no machine.
     let outcome = Mqt::new(["broker", "--port", "0", "--bind", "192.0.2.1", "--allow-anonymous"]).run();
     outcome.assert_code(14);
-    outcome.assert_stderr_has("hint: it is no address of this machine");
+    outcome.assert_stderr_has("hint: it is not an address of this machine");
     outcome.assert_stderr_lacks("another broker");
 
     let outcome = Mqt::new(["broker", "--listen", "1884"]).run();

@@ -516,7 +516,7 @@ pub enum ResultFileError {
         found: u32,
     },
     /// JSON, but something else.
-    #[error("the file is no result of mqt bench")]
+    #[error("the file is not a result of mqt bench")]
     NoResult,
 }
 

@@ -235,10 +235,10 @@ fn other_files_are_refused_with_the_place() {
     let text = ResultFile::new(vec![run()]).to_json().unwrap();
     for (text, why) in [
         (text.replacen("\"format\":1", "\"format\":2", 1), "the file has format 2, this mqt reads format 1"),
-        ("{}".to_owned(), "no result"),
+        ("{}".to_owned(), "not a result"),
         ("[]".to_owned(), "line 1, column"),
         ("hello".to_owned(), "line 1, column 1: expected value"),
-        ("{\"format\":1,\"tool\":\"x\",\"runs\":[]}".to_owned(), "no result"),
+        ("{\"format\":1,\"tool\":\"x\",\"runs\":[]}".to_owned(), "not a result"),
         (text.replacen("\"offered\":10000", "\"offered\":-1", 1), "line 1, column"),
         (text.replacen("\"offered\"", "\"xx\"", 1), "missing field `offered`"),
     ] {

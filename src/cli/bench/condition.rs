@@ -24,13 +24,13 @@ pub enum ConditionError {
     )]
     Metric(String),
     /// A latency without its unit, or another text.
-    #[error("'{0}' is no latency; write it with its unit, as in 500us, 50ms or 2s")]
+    #[error("'{0}' is not a latency; write it with a unit, such as 500us, 50ms or 2s")]
     Latency(String),
     /// No number of messages and no percentage.
     #[error("'{0}' is neither a count nor a percentage, as in 0, 100 or 0.1%")]
     Count(String),
     /// No number of messages per second.
-    #[error("'{0}' is no rate; write messages a second, as in 500, 10k or 10k/s")]
+    #[error("'{0}' is not a rate; write messages per second, such as 500, 10k or 10k/s")]
     Rate(String),
 }
 
@@ -316,15 +316,15 @@ mod tests {
             ("p99.9999<5ms", "unknown figure"),
             ("latency<5ms", "unknown figure 'latency'"),
             ("service.loss=0", "unknown figure 'service.loss'"),
-            ("p99<50", "'50' is no latency"),
-            ("p99<", "'' is no latency"),
-            ("p99<fast", "no latency"),
-            ("p99<-1ms", "no latency"),
+            ("p99<50", "'50' is not a latency"),
+            ("p99<", "'' is not a latency"),
+            ("p99<fast", "not a latency"),
+            ("p99<-1ms", "not a latency"),
             ("loss=x", "neither a count nor a percentage"),
             ("errors>1%", "neither a count"),
             ("loss>-1", "neither a count"),
             ("loss>nan%", "neither a count"),
-            ("rate>fast", "no rate"),
+            ("rate>fast", "not a rate"),
         ] {
             let error = text.parse::<Condition>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

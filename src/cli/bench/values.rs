@@ -216,8 +216,8 @@ impl FromStr for LoadStage {
         let wrong = |why: &str| BenchValueError::Stage(why.to_owned());
         let (duration, rate) = text.split_once('@').ok_or_else(|| wrong("there is no @"))?;
         let TimeSpan(duration) =
-            duration.parse().map_err(|_| wrong("what stands before @ is no duration"))?;
-        let rate = rate.parse().map_err(|_| wrong("what stands behind @ is no rate"))?;
+            duration.parse().map_err(|_| wrong("the part before @ is not a duration"))?;
+        let rate = rate.parse().map_err(|_| wrong("the part after @ is not a rate"))?;
         if duration.is_zero() {
             return Err(wrong("it lasts no time"));
         }
@@ -453,10 +453,10 @@ mod tests {
         assert_eq!((stage.duration, stage.rate.get()), (Duration::from_secs(10), 1_000.0));
         for (text, why) in [
             ("10s", "no @"),
-            ("x@1k", "no duration"),
-            ("10s@x", "no rate"),
+            ("x@1k", "not a duration"),
+            ("10s@x", "not a rate"),
             ("0s@1k", "lasts no time"),
-            ("10s@", "no rate"),
+            ("10s@", "not a rate"),
         ] {
             let error = text.parse::<LoadStage>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

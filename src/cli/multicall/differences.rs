@@ -35,11 +35,11 @@ pub const EXIT_STATUSES: &[DialectDifference] = &[
     row("TLS fails", "1, 8 or 14, by chance", "8", "one reason, one number"),
     row(
         "The broker ends the connection (MQTT 5 DISCONNECT), as for a take-over",
-        "0, or reconnecting for ever",
+        "0, or reconnecting forever",
         "7",
         "two clients of one identifier throw each other out without an end",
     ),
-    row("The broker breaks the protocol", "reconnecting for ever", "2", "it will do so again"),
+    row("The broker breaks the protocol", "reconnecting forever", "2", "it will do so again"),
     row("-o names a file that cannot be read", "not told, 0", "1", "its options are missing"),
     row("A defect of the program", "134 or 139", "70", "it is told as what it is"),
 ];
@@ -50,7 +50,7 @@ pub const BEHAVIOUR: &[DialectDifference] = &[
         "When a QoS 1 or 2 message is acknowledged",
         "when it arrives",
         "once it is written to standard output",
-        "no message is lost to a full disk or a crash; under -d its line stands before that of the acknowledgement",
+        "no message is lost to a full disk or a crash; under -d its line precedes that of the acknowledgement",
     ),
     row(
         "pub -l while there is no connection",
@@ -67,7 +67,7 @@ pub const BEHAVIOUR: &[DialectDifference] = &[
     row(
         "%j with a payload that is not UTF-8",
         "no valid JSON",
-        "payload_base64 in place of payload",
+        "payload_base64 instead of payload",
         "a reader of JSON can go on",
     ),
     row(

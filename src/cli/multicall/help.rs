@@ -100,7 +100,7 @@ fn about(tool: Tool, definition: &Definition, command: &Command) -> String {
         Opt::Debug => "Show packets as they go by",
         Opt::Port => "Connect to this port [default: 1883, with --cafile or --capath 8883]",
         Opt::Url => "Connect to mqtt://, mqtts://, ws:// or wss://[USER[:PASSWORD]@]HOST[:PORT]/TOPIC",
-        Opt::Timeout if tool == Tool::Request => "Wait so long for the answer",
+        Opt::Timeout if tool == Tool::Request => "Wait this long for the answer",
         Opt::MaxInflight => "Have at most this many QoS 1 and 2 messages on the way [default: 20]",
         _ => "",
     };

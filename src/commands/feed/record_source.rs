@@ -106,8 +106,8 @@ fn split(record: &Bytes, separator: &Bytes, line: u64) -> Content {
         .and_then(|topic| TopicName::new(topic).map_err(|error| error.to_string()));
     match topic {
         Ok(topic) => Content::Message(topic, record.slice(at + separator.len()..)),
-        Err(why) => {
-            Content::Bad(Failure::usage(format!("line {line}: no topic name: {why}")).keyword("topic"))
-        }
+        Err(why) => Content::Bad(
+            Failure::usage(format!("line {line}: not a valid topic name: {why}")).keyword("topic"),
+        ),
     }
 }

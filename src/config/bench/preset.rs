@@ -99,6 +99,6 @@ impl PresetShape {
 
     /// The pace as a rate.
     pub(super) fn rate(self) -> Result<LoadRate, Failure> {
-        LoadRate::per_second(self.rate).ok_or_else(|| Failure::usage("--scale makes a rate of nothing"))
+        LoadRate::per_second(self.rate).ok_or_else(|| Failure::usage("--scale reduces a rate to nothing"))
     }
 }

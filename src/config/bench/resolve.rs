@@ -193,9 +193,9 @@ fn binds(list: Option<String>) -> Result<Vec<String>, Failure> {
 
 fn shard(choice: ShardChoice, environment: &Environment<'_>) -> Result<Shard, Failure> {
     let index = match environment.text(SHARD_INDEX).transpose()? {
-        Some(text) if choice.index.is_none() => {
-            Some(text.parse().map_err(|_| Failure::usage(format!("{SHARD_INDEX}: '{text}' is no number")))?)
-        }
+        Some(text) if choice.index.is_none() => Some(
+            text.parse().map_err(|_| Failure::usage(format!("{SHARD_INDEX}: '{text}' is not a number")))?,
+        ),
         _ => None,
     };
     choice.shard(index).map_err(|_| {
@@ -578,7 +578,7 @@ fn check(settings: &BenchSettings) -> Result<(), Failure> {
     if !settings.stamp
         && let Some(condition) = thresholds.slo.iter().chain(&thresholds.fail_if).find(measured)
     {
-        return Err(Failure::usage(format!("'{condition}' cannot be told with --no-stamp")));
+        return Err(Failure::usage(format!("'{condition}' cannot be measured with --no-stamp")));
     }
     let stdout = [&settings.outputs.json, &settings.outputs.csv, &settings.outputs.html];
     if stdout.into_iter().flatten().filter(|path| path.as_os_str() == "-").count() > 1 {

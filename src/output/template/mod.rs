@@ -27,7 +27,7 @@ pub enum TemplateError {
     #[error("the format ends after a backslash; '\\\\' prints one")]
     IncompleteEscape,
     /// No such escape.
-    #[error("'\\{0}' is no escape; there are \\\\ \\0 \\a \\e \\n \\r \\t \\v")]
+    #[error("'\\{0}' is not an escape; there are \\\\ \\0 \\a \\e \\n \\r \\t \\v")]
     InvalidEscape(char),
     /// A width or a precision beyond [`FieldSpec::MAX_WIDTH`].
     #[error("a width or a precision is at most 65535")]

@@ -173,7 +173,7 @@ const HELP: &[(&str, &str)] = &[
     ("Delete, D", "clear retained messages of this topic and below"),
     ("r", "record to a file, on and off"),
     ("This program", ""),
-    ("Ctrl-L  Ctrl-Z", "draw anew, suspend"),
+    ("Ctrl-L  Ctrl-Z", "redraw, suspend"),
     ("q, Ctrl-C", "quit"),
 ];
 

@@ -199,7 +199,7 @@ fn every_view_looks_as_it_should() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{}\n{REFRESH}=1 writes them anew", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}\n{REFRESH}=1 writes them again", wrong.join("\n"));
 }
 
 #[test]

@@ -93,7 +93,7 @@ const fn is_acceptable(place: Place, reason: ReasonCode, decoder: &Decoder) -> b
 fn reason(reader: &mut Reader, place: Place, decoder: &Decoder) -> Result<ReasonCode, DecodeError> {
     let reason = ReasonCode(reader.u8()?);
     if !is_acceptable(place, reason, decoder) {
-        let what = format!("the reason code 0x{:02X} is none of this packet", reason.0);
+        let what = format!("the reason code 0x{:02X} is not allowed in this packet", reason.0);
         return Err(reader.protocol(what, "table 2-6"));
     }
     Ok(reason)
@@ -128,7 +128,7 @@ fn conn_ack(mut reader: Reader, decoder: &Decoder) -> Result<ConnAck, DecodeErro
         }
         let reason = ReasonCode(code);
         if !is_acceptable(Place::ConnAck, reason, decoder) {
-            let what = format!("the reason code 0x{code:02X} is none of this packet");
+            let what = format!("the reason code 0x{code:02X} is not allowed in this packet");
             return Err(reader.protocol(what, "MQTT-3.2.2-8"));
         }
         (reason, read_properties(&mut reader, Place::ConnAck)?)
@@ -218,7 +218,7 @@ fn reasons(
         return Err(reader.protocol("it has no reason code", clause));
     }
     if let Some(code) = codes.iter().find(|code| !is_listed(**code)) {
-        return Err(reader.protocol(format!("the code 0x{code:02X} is none of this packet"), clause));
+        return Err(reader.protocol(format!("the code 0x{code:02X} is not allowed in this packet"), clause));
     }
     Ok(codes.iter().copied().map(ReasonCode).collect())
 }

@@ -141,7 +141,7 @@ pub enum EncodeError {
         place: &'static str,
     },
     /// The property is in this packet already (2.2.2.2).
-    #[error("the property {} is given twice for {place}, where it may stand once", property.name())]
+    #[error("the property {} is given twice for {place}, where it is allowed once", property.name())]
     PropertyTwice {
         /// The property.
         property: PropertyKind,

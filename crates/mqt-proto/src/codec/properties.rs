@@ -38,11 +38,11 @@ pub(super) fn read_properties(reader: &mut Reader, place: Place) -> Result<Prope
         let kind = PropertyKind::from_id(id)
             .ok_or_else(|| reader.malformed(format!("there is no property 0x{id:02X}"), "2.2.2.2"))?;
         if !kind.is_allowed_in(place) {
-            let what = format!("the property {} may not stand in {}", kind.name(), place.name());
+            let what = format!("the property {} is not allowed in {}", kind.name(), place.name());
             return Err(reader.malformed(what, "2.2.2.2"));
         }
         if !seen.insert(kind) && !kind.is_repeatable_in(place) {
-            let what = format!("the property {} stands twice", kind.name());
+            let what = format!("the property {} occurs twice", kind.name());
             return Err(reader.protocol(what, "2.2.2.2"));
         }
         if properties.len() >= MAX_PROPERTIES {

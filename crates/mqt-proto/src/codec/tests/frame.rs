@@ -120,11 +120,11 @@ fn a_property_stands_where_it_may_and_once() {
     let (malformed, protocol) = (ReasonCode::MALFORMED_PACKET, ReasonCode::PROTOCOL_ERROR);
     let client = Receiver::Client;
     for (bytes, reason, why) in [
-        ("30 07 0001 61 03 21 0001", malformed, "receive-maximum may not stand in publish"),
+        ("30 07 0001 61 03 21 0001", malformed, "receive-maximum is not allowed in publish"),
         ("30 06 0001 61 02 00 01", malformed, "no property 0x00"),
         ("30 06 0001 61 02 2B 01", malformed, "no property 0x2B"),
         ("30 06 0001 61 02 81 01", malformed, "no property 0x81"),
-        ("30 08 0001 61 04 01 01 01 01", protocol, "payload-format-indicator stands twice"),
+        ("30 08 0001 61 04 01 01 01 01", protocol, "payload-format-indicator occurs twice"),
         ("30 06 0001 61 02 01 02", protocol, "must be 0 or 1"),
         // the list is shorter than its property: the rest of the property must not be taken from the payload
         ("30 09 0001 61 03 02 00000001", malformed, "ends in the middle"),

@@ -69,7 +69,7 @@ fn wrong_subscriptions_are_refused() {
     // 5:3.8.2.1.2
     refused(server, Version::V5, "82 09 0001 02 0B 00 0001 61 00", protocol, "must not be 0");
     let twice = "82 0B 0001 04 0B 01 0B 02 0001 61 00";
-    refused(server, Version::V5, twice, protocol, "stands twice");
+    refused(server, Version::V5, twice, protocol, "occurs twice");
     // 311:4.7.1-2 311:4.7.1-3 5:4.7.1-1 5:4.7.1-2 5:4.8.2-1 5:4.8.2-2
     let invalid = ReasonCode::TOPIC_FILTER_INVALID;
     refused(server, Version::V5, "82 08 0001 00 0002 6123 00", invalid, "'#' must be the last");
