@@ -11,6 +11,9 @@ use mqt_proto::session::{Asked, Session};
 
 /// This many connections in a row that end with the same oldest request are a refusal.
 const FUTILE_LIVES: u32 = 3;
+/// The same, where the broker had a session to continue and did so: what it had kept comes before the answer, and a
+/// connection that breaks often may end in the middle of it.
+const FUTILE_LIVES_RESUMED: u32 = 3 * FUTILE_LIVES;
 /// A connection that was lost sooner than this after CONNACK may have been taken over.
 const TAKEOVER_BELOW: Duration = Duration::from_secs(5);
 /// This many of them in a row are suspicious.
@@ -65,7 +68,8 @@ impl ProgressRecord {
         }
         let same = self.oldest.as_ref().is_some_and(|oldest| oldest.is_same(&asked));
         self.futile = if same { self.futile.saturating_add(1) } else { 1 };
-        if self.futile >= FUTILE_LIVES {
+        let enough = if life.achieved && session.resumed() { FUTILE_LIVES_RESUMED } else { FUTILE_LIVES };
+        if self.futile >= enough {
             (self.oldest, self.futile) = (None, 0);
             return ProgressVerdict::Refused(asked);
         }
@@ -127,19 +131,30 @@ mod tests {
 
     /// A session that is connected and waits for the acknowledgement of one publish.
     fn waiting(answered_before: bool) -> Session {
+        waiting_in(answered_before, false)
+    }
+
+    fn waiting_in(answered_before: bool, session_present: bool) -> Session {
         use mqt_proto::packet::{Ack, ConnAck};
         use mqt_proto::session::Credentials;
         use mqt_proto::{Message, Packet, PacketId, Properties, QoS, ReasonCode, TopicName, Version};
 
         let now = std::time::Instant::now();
-        let mut session = session();
-        session.connect(Version::V311, Credentials::default(), now).unwrap();
-        let accepted = ConnAck {
-            session_present: false,
-            reason: ReasonCode::SUCCESS,
-            code: 0,
-            properties: Properties::new(),
+        let mut session = if session_present {
+            Session::new(
+                mqt_proto::session::SessionOptions {
+                    clean_start: false,
+                    client_id: "a".into(),
+                    ..Default::default()
+                },
+                std::time::Instant::now(),
+            )
+        } else {
+            session()
         };
+        session.connect(Version::V311, Credentials::default(), now).unwrap();
+        let accepted =
+            ConnAck { session_present, reason: ReasonCode::SUCCESS, code: 0, properties: Properties::new() };
         session.handle(Packet::ConnAck(accepted), now).unwrap();
         let message = Message {
             topic: TopicName::new("a").unwrap(),
@@ -170,5 +185,17 @@ mod tests {
             assert!(matches!(three, ProgressVerdict::Refused(_)), "{three:?}");
             assert_eq!(four, first, "it begins again");
         }
+    }
+
+    #[test]
+    fn a_resumed_session_that_delivers_has_more_lives() {
+        let lives = |achieved| {
+            let mut progress = ProgressRecord::default();
+            (1..20).find(|_| {
+                let verdict = progress.closed(&waiting_in(false, true), life(1, achieved));
+                matches!(verdict, ProgressVerdict::Refused(_))
+            })
+        };
+        assert_eq!((lives(false), lives(true)), (Some(3), Some(9)));
     }
 }
