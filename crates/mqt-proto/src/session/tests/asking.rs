@@ -335,3 +335,71 @@ fn dup_at_qos_0_is_no_reason_to_lose_a_message() {
         assert!(!publish.dup);
     }
 }
+
+#[test]
+fn the_oldest_request_and_the_answers_are_told_apart() {
+    for version in BOTH {
+        let mut bench = Bench::connected(version);
+        assert_eq!((bench.session.answers(), bench.session.oldest_unanswered()), (0, None));
+        bench.publish(QoS::AtLeastOnce, "a");
+        bench.publish(QoS::ExactlyOnce, "b");
+        bench.take();
+        assert_eq!(ticket_of(bench.session.oldest_unanswered()), Some(1));
+        bench.take_in("40 02 0001");
+        assert_eq!((bench.session.answers(), ticket_of(bench.session.oldest_unanswered())), (1, Some(2)));
+        bench.take_in("50 02 0002");
+        bench.take();
+        bench.take_in("70 02 0002");
+        assert_eq!((bench.session.answers(), bench.session.oldest_unanswered()), (3, None));
+    }
+}
+
+#[test]
+fn a_publish_is_the_same_request_before_and_after_pubrec() {
+    let publish =
+        |ticket, released| Asked::Publish { ticket, topic: "a".into(), qos: QoS::ExactlyOnce, released };
+    let filters = |text: &str| vec![TopicFilter::new(text).unwrap()];
+    let subscribe = |text| Asked::Subscribe { filters: filters(text) };
+    assert!(publish(1, false).is_same(&publish(1, true)));
+    assert!(!publish(1, false).is_same(&publish(2, false)));
+    assert!(subscribe("a").is_same(&subscribe("a")));
+    assert!(!subscribe("a").is_same(&subscribe("b")));
+    assert!(!subscribe("a").is_same(&Asked::Unsubscribe { filters: filters("a") }));
+    assert!(!Asked::Ping.is_same(&publish(1, false)));
+}
+
+#[test]
+fn what_was_granted_once_is_remembered() {
+    let mut bench = Bench::connected(Version::V311);
+    let filters =
+        |texts: &[&str]| texts.iter().map(|text| TopicFilter::new(*text).unwrap()).collect::<Vec<_>>();
+    let both = ["a", "b"].map(|text| filter(text, QoS::AtMostOnce)).to_vec();
+    bench.session.subscribe(both, Properties::new());
+    bench.take();
+    assert!(!bench.session.was_granted(&filters(&["a"])));
+    bench.take_in("90 04 0001 00 80");
+    assert!(bench.session.was_granted(&filters(&["a"])));
+    assert!(!bench.session.was_granted(&filters(&["b"])));
+    assert!(!bench.session.was_granted(&filters(&["a", "b"])));
+}
+
+#[test]
+fn one_at_a_time_lasts_until_everything_open_is_answered() {
+    let mut bench = Bench::persistent(Version::V311);
+    assert!(!bench.session.is_isolated());
+    bench.publish(QoS::AtLeastOnce, "a");
+    bench.publish(QoS::AtLeastOnce, "b");
+    bench.take();
+    bench.session.lost();
+    bench.session.isolate();
+    assert!(bench.session.is_isolated());
+    bench.connect();
+    bench.accept(true, "");
+    // Only the first is out, so it is the one without an answer.
+    bench.sent("3A 06 0001 't' 0001 'a'");
+    assert_eq!(ticket_of(bench.session.oldest_unanswered()), Some(1));
+    bench.take_in("40 02 0001");
+    assert_eq!(ticket_of(bench.session.oldest_unanswered()), Some(2));
+    bench.take_in("40 02 0002");
+    assert!(!bench.session.is_isolated());
+}
