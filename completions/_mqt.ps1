@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
         'mqt' {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             [CompletionResult]::new('pub', 'pub', [CompletionResultType]::ParameterValue, 'Publish messages')
             [CompletionResult]::new('sub', 'sub', [CompletionResultType]::ParameterValue, 'Subscribe and print messages')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Load-test a broker')
@@ -155,7 +155,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings, notes and progress')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;sub' {
@@ -287,7 +287,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings, notes and progress')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;bench' {
@@ -428,7 +428,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings, notes and progress')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Show what differs between two results')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Merge the results of all shards into one')
             break
@@ -436,7 +436,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
         'mqt;bench;compare' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colours: auto, always or never [default: auto]')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;bench;merge' {
@@ -448,7 +448,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--max-skew', '--max-skew', [CompletionResultType]::ParameterName, 'Accept shards that started this far apart [default: 1s]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Use colours: auto, always or never [default: auto]')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;rr' {
@@ -578,7 +578,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings, notes and progress')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;watch' {
@@ -691,7 +691,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings, notes and progress')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;broker' {
@@ -718,53 +718,53 @@ Register-ArgumentCompleter -Native -CommandName 'mqt' -ScriptBlock {
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Log every packet')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Suppress errors, warnings and notes')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;profile' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a profile')
             break
         }
         'mqt;profile;list' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;profile;show' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;install-links' {
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Remove the links instead')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;generate' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print completions for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages into a folder')
             break
         }
         'mqt;generate;completions' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;generate;man' {
             [CompletionResult]::new('--mosquitto', '--mosquitto', [CompletionResultType]::ParameterName, 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
         'mqt;help' {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print the full help')
-            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, 'Print a short help')
+            [CompletionResult]::new('-?', '-?', [CompletionResultType]::ParameterName, '?')
             break
         }
     })

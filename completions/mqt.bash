@@ -728,7 +728,7 @@ _mqt() {
             return 0
             ;;
         mqt__subcmd__help)
-            opts="-? --help pub sub bench rr watch broker profile install-links generate exit-codes"
+            opts="-? --help pub sub bench rr watch broker profile install-links generate connection login tls session will output exit-codes"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -20,7 +20,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
         &'mqt'= {
             cand --version 'Print the version'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
             cand pub 'Publish messages'
             cand sub 'Subscribe and print messages'
             cand bench 'Load-test a broker'
@@ -151,7 +151,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings, notes and progress'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;sub'= {
             cand -t 'Subscribe to this topic filter; repeatable'
@@ -282,7 +282,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings, notes and progress'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;bench'= {
             cand --preset 'Run a case of the Open MQTT Benchmark Suite'
@@ -422,14 +422,14 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings, notes and progress'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
             cand compare 'Show what differs between two results'
             cand merge 'Merge the results of all shards into one'
         }
         &'mqt;bench;compare'= {
             cand --color 'Use colours: auto, always or never [default: auto]'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;bench;merge'= {
             cand --json 'Write the result to this file as JSON'
@@ -440,7 +440,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --max-skew 'Accept shards that started this far apart [default: 1s]'
             cand --color 'Use colours: auto, always or never [default: auto]'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;rr'= {
             cand -t 'Topic to send the request to; with --serve, the filter to answer requests from'
@@ -569,7 +569,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings, notes and progress'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;watch'= {
             cand -t 'Watch this topic filter; repeatable [default: all topics]'
@@ -681,7 +681,7 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings, notes and progress'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;broker'= {
             cand -p 'Listen on this TCP port [default: 1883]'
@@ -707,45 +707,45 @@ set edit:completion:arg-completer[mqt] = {|@words|
             cand --debug 'Log every packet'
             cand --quiet 'Suppress errors, warnings and notes'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;profile'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
             cand list 'List the profiles'
             cand show 'Show a profile'
         }
         &'mqt;profile;list'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;profile;show'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;install-links'= {
             cand --remove 'Remove the links instead'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;generate'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
             cand completions 'Print completions for a shell'
             cand man 'Write the manual pages into a folder'
         }
         &'mqt;generate;completions'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;generate;man'= {
             cand --mosquitto 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead'
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
         &'mqt;help'= {
             cand --help 'Print the full help'
-            cand -? 'Print a short help'
+            cand -? '?'
         }
     ]
     $completions[$command]

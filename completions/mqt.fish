@@ -26,7 +26,7 @@ end
 
 complete -c mqt -n "__fish_mqt_needs_command" -l version -d 'Print the version'
 complete -c mqt -n "__fish_mqt_needs_command" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_needs_command" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_needs_command" -s ?
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "pub" -d 'Publish messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "sub" -d 'Subscribe and print messages'
 complete -c mqt -n "__fish_mqt_needs_command" -f -a "bench" -d 'Load-test a broker'
@@ -137,7 +137,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand pub" -l will-retain -d 'Retain t
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l quiet -d 'Suppress errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand pub" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand pub" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand pub" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s t -l topic -d 'Subscribe to this topic filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s T -l filter-out -d 'Discard messages whose topic matches this filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s U -l unsubscribe -d 'Unsubscribe from this filter; repeatable' -r
@@ -250,7 +250,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand sub" -l will-retain -d 'Retain t
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l quiet -d 'Suppress errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand sub" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand sub" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand sub" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l preset -d 'Run a case of the Open MQTT Benchmark Suite' -r -f -a "connect-10k\t'10,000 connections, 100 a second'
 connect-1m\t'1,000,000 connections, 5,000 a second'
 fan-out-1\t'1 publisher, 1,000 subscribers, 1,000 deliveries a second'
@@ -382,14 +382,14 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subco
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l quiet -d 'Suppress errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -a "compare" -d 'Show what differs between two results'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and not __fish_seen_subcommand_from compare merge" -a "merge" -d 'Merge the results of all shards into one'
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Use colours: auto, always or never [default: auto]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from compare" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l json -d 'Write the result to this file as JSON' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l csv -d 'Write per-second figures to this file as CSV' -r -F
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l html -d 'Write an HTML report with charts to this file' -r -F
@@ -400,7 +400,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcomman
 always\t'Always'
 never\t'Never'"
 complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand bench; and __fish_seen_subcommand_from merge" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s t -l topic -d 'Topic to send the request to; with --serve, the filter to answer requests from' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s e -l response-topic -d 'Topic for the response' -r
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s m -l message -d 'Send this text' -r
@@ -507,7 +507,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand rr" -l will-retain -d 'Retain th
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l quiet -d 'Suppress errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand rr" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand rr" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s t -l topic -d 'Watch this topic filter; repeatable [default: all topics]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s T -l filter-out -d 'Discard messages whose topic matches this filter; repeatable' -r
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s q -l qos -d 'Request this QoS level: 0, 1 or 2 [default: 0]' -r -f -a "0\t''
@@ -610,7 +610,7 @@ complete -c mqt -n "__fish_mqt_using_subcommand watch" -l will-retain -d 'Retain
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l quiet -d 'Suppress errors, warnings, notes and progress'
 complete -c mqt -n "__fish_mqt_using_subcommand watch" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand watch" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand watch" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -s p -l port -d 'Listen on this TCP port [default: 1883]' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l ws-port -d 'Listen for WebSocket on this port' -r
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l tls-port -d 'Listen for TLS on this port' -r
@@ -632,26 +632,26 @@ complete -c mqt -n "__fish_mqt_using_subcommand broker" -s v -l verbose -d 'Log 
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -s d -l debug -d 'Log every packet'
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l quiet -d 'Suppress errors, warnings and notes'
 complete -c mqt -n "__fish_mqt_using_subcommand broker" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand broker" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand broker" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'List the profiles'
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Show a profile'
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from list" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand profile; and __fish_seen_subcommand_from show" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand install-links" -l remove -d 'Remove the links instead'
 complete -c mqt -n "__fish_mqt_using_subcommand install-links" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand install-links" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand install-links" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "completions" -d 'Print completions for a shell'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and not __fish_seen_subcommand_from completions man" -f -a "man" -d 'Write the manual pages into a folder'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from completions" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -l mosquitto -d 'Write those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead'
 complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand generate; and __fish_seen_subcommand_from man" -s ?
 complete -c mqt -n "__fish_mqt_using_subcommand help" -l help -d 'Print the full help'
-complete -c mqt -n "__fish_mqt_using_subcommand help" -s ? -d 'Print a short help'
+complete -c mqt -n "__fish_mqt_using_subcommand help" -s ?

@@ -137,8 +137,13 @@ impl FailedCommand {
 // Every command has its way here: one copy will do.
 #[inline(never)]
 fn plain_ui() -> Ui {
+    Ui::new(PROGRAM, asked_ui())
+}
+
+/// Colours as the command line and the environment ask for them, whatever else is said.
+fn asked_ui() -> UiSettings {
     let color = cli::asked_color(std::env::args_os(), std::env::var_os("MQT_COLOR"));
-    Ui::new(PROGRAM, UiSettings { color, ..UiSettings::default() })
+    UiSettings { color, ..UiSettings::default() }
 }
 
 fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), FailedCommand> {
@@ -183,7 +188,11 @@ fn dispatch(request: Request, environment: &Environment<'_>) -> Result<(), Faile
         Request::ExitCodes => {
             with_ui(UiSettings::default(), |ui| ui.out(commands::generate::exit_codes().as_bytes()))
         }
-        Request::Text(text) => with_ui(UiSettings::default(), |ui| ui.out(text.as_bytes())),
+        Request::Text(text) => with_ui(asked_ui(), |ui| {
+            let colored = ui.style().is_colored();
+            let text = if colored { text.ansi().to_string() } else { text.to_string() };
+            ui.out(text.as_bytes())
+        }),
     }
 }
 

@@ -15,8 +15,18 @@ fn closed_port() -> String {
 
 #[test]
 fn help_goes_to_stdout_and_is_success() {
-    for line in ["--help", "-?", "-h", "help", "pub --help", "pub -?", "pub -h", "help sub", "broker --help"]
-    {
+    for line in [
+        "--help",
+        "-?",
+        "-h",
+        "help",
+        "help broker",
+        "pub --help",
+        "pub -?",
+        "pub -h",
+        "help sub",
+        "broker --help",
+    ] {
         let outcome = mqt(line).run();
         outcome.assert_code(0);
         assert!(outcome.stdout().contains("Usage: mqt"), "{outcome}");
@@ -27,13 +37,36 @@ fn help_goes_to_stdout_and_is_success() {
 
 #[test]
 fn the_help_of_a_command_is_the_same_however_it_is_asked_for() {
-    assert_eq!(mqt("help pub").run().stdout(), mqt("pub --help").run().stdout());
+    assert_eq!(mqt("help pub").run().stdout(), mqt("pub -h").run().stdout());
+    assert_eq!(Mqt::new([""; 0]).run().assert_code(0).stdout(), mqt("help").run().stdout());
     assert_eq!(mqt("pub -h").run().stdout(), mqt("pub -?").run().stdout());
     let long = mqt("sub --help").run();
     assert!(
         long.stdout().contains("[env: MQT_URL]") && long.stdout().contains("[env: MQT_PASSWORD]"),
         "{long}"
     );
+}
+
+#[test]
+fn help_has_a_page_for_each_group_of_options_and_colours_where_they_are_asked_for() {
+    for (page, option) in [
+        ("connection", "--proxy <URL>"),
+        ("login", "--password-file <FILE>"),
+        ("tls", "--tls-pin"),
+        ("session", "--session-expiry"),
+        ("will", "--will-topic"),
+        ("output", "--format <FORMAT>"),
+    ] {
+        let outcome = mqt(&format!("help {page}")).run();
+        outcome.assert_code(0);
+        assert!(outcome.stdout().contains(option), "{outcome}");
+        assert!(
+            !outcome.stdout().contains("Usage:") && !outcome.stdout().contains("--retained-only"),
+            "{outcome}"
+        );
+    }
+    assert!(!mqt("pub -h").run().stdout().contains('\u{1b}'));
+    assert!(mqt("pub -h").env("MQT_COLOR", "always").run().stdout().contains('\u{1b}'));
 }
 
 #[test]

@@ -146,5 +146,5 @@ pub(super) fn command() -> Command {
              and runs until it is interrupted.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt broker --port 0\n  mqt broker --help     everything, with more examples")
+        .after_help("Examples:\n  mqt broker --port 0")
 }

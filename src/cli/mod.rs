@@ -9,6 +9,7 @@ pub mod connection;
 pub mod dialect;
 mod foreign;
 pub mod generate;
+mod help;
 pub mod install_links;
 pub mod multicall;
 pub mod options_file;
@@ -24,7 +25,7 @@ pub mod watch;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
@@ -32,6 +33,7 @@ pub use bench::BenchArgs;
 pub use broker::BrokerArgs;
 pub use connection::ConnectionArgs;
 pub use generate::{GenerateArgs, GenerateTarget};
+use help::{pages, with_help, with_short_help};
 pub use install_links::InstallLinksArgs;
 pub use profile::{ProfileAction, ProfileArgs};
 use property::{PlacedProperty, WordShape};
@@ -67,7 +69,7 @@ pub enum Request {
     /// `mqt help exit-codes`
     ExitCodes,
     /// A help text or the version, to be printed on stdout.
-    Text(String),
+    Text(StyledStr),
 }
 
 impl Request {
@@ -217,7 +219,7 @@ pub fn command() -> Command {
         .subcommand_help_heading("Commands")
         .after_help(EXAMPLES);
     for row in COMMANDS {
-        command = command.subcommand(with_variables(with_help((row.define)())));
+        command = command.subcommand(with_short_help(with_variables(with_help((row.define)()))));
     }
     with_help(command)
 }
@@ -269,7 +271,7 @@ fn help_command() -> Command {
         .after_help("Examples:\n  mqt help sub\n  mqt help exit-codes")
         .arg(
             Arg::new("topic")
-                .value_name("COMMAND|exit-codes")
+                .value_name("COMMAND|PAGE")
                 .value_parser(PossibleValuesParser::new(topics()))
                 .hide_possible_values(true)
                 .help("Explain this")
@@ -280,43 +282,7 @@ fn help_command() -> Command {
 /// What `mqt help` explains.
 fn topics() -> impl Iterator<Item = &'static str> {
     let commands = COMMANDS.iter().map(|row| row.name).filter(|name| *name != "help");
-    commands.chain(["exit-codes"])
-}
-
-/// `-h` is the host, as in mosquitto: the help is `--help` and `-?`.
-fn with_help(command: Command) -> Command {
-    let subcommands: Vec<String> =
-        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    let mut command = command
-        .disable_help_flag(true)
-        .disable_help_subcommand(true)
-        .args_override_self(true)
-        .max_term_width(100)
-        .next_help_heading("Help")
-        .arg(
-            Arg::new("help")
-                .long("help")
-                .action(ArgAction::HelpLong)
-                .help("Print the full help")
-                .long_help("Print the full help.\n\nOn standard output."),
-        )
-        .arg(
-            Arg::new("short-help")
-                .short('?')
-                .action(ArgAction::HelpShort)
-                .help("Print a short help")
-                .long_help("Print a short help.\n\nOne line per option. -h alone does the same."),
-        );
-    for name in subcommands {
-        command = command.mut_subcommand(name, |command| {
-            if command.get_arguments().any(|arg| arg.get_id() == "help") {
-                command
-            } else {
-                with_help(command)
-            }
-        });
-    }
-    command
+    commands.chain(pages()).chain(["exit-codes"])
 }
 
 /// Understands the arguments, the name of the program first.
@@ -338,7 +304,10 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Request, WrongU
         return parse_command(row, args, &format!("mqt {name}"));
     }
     if args.is_empty() {
-        return Err(WrongUsage::new("a command is missing", "mqt"));
+        return Ok(Request::Text(command().render_help()));
+    }
+    if matches!(name.as_str(), "-V" | "version") && args.len() == 1 {
+        return Ok(Request::Text(command().render_version().into()));
     }
     let short_help = is_lone_host(&args);
     let whole = command();
@@ -394,7 +363,7 @@ fn once_name(name: &str, args: Vec<OsString>) -> impl Iterator<Item = OsString> 
 
 fn stop(error: &clap::Error, definition: &Command, shown: &str) -> Result<Request, WrongUsage> {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Text(error.render().to_string())),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Request::Text(error.render())),
         _ => Err(WrongUsage::of_clap(error, definition, shown)),
     }
 }
@@ -550,16 +519,19 @@ fn explain(topic: Option<&str>) -> Request {
     match topic {
         Some("exit-codes") => Request::ExitCodes,
         Some(name) => Request::Text(help_of(name)),
-        None => Request::Text(command().render_long_help().to_string()),
+        None => Request::Text(command().render_help()),
     }
 }
 
-fn help_of(name: &str) -> String {
+/// The page of this name, or the short help of this command.
+fn help_of(name: &str) -> StyledStr {
     let mut command = command();
     command.build();
-    command
-        .find_subcommand_mut(OsStr::new(name))
-        .map_or_else(String::new, |command| command.render_long_help().to_string())
+    if let Some(page) = command.find_subcommand(OsStr::new("sub")).and_then(|sub| help::page(name, sub)) {
+        return page;
+    }
+    let found = command.find_subcommand_mut(OsStr::new(name));
+    found.map_or_else(StyledStr::new, Command::render_help)
 }
 
 #[cfg(test)]

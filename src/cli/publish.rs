@@ -198,5 +198,5 @@ pub(super) fn command() -> Command {
              `mqt help exit-codes` lists the others.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt pub -t mqtt/test/hello -m 'Hello World'\n  mqt pub --help        everything, with more examples")
+        .after_help("Examples:\n  mqt pub -t mqtt/test/hello -m 'Hello World'")
 }

@@ -237,5 +237,5 @@ pub(super) fn command() -> Command {
              The exit status is 0 only when every request was answered; `mqt help exit-codes` lists the others.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt rr -t service/time -e reply/me -m now -W 2\n  mqt rr --help         everything, with more examples")
+        .after_help("Examples:\n  mqt rr -t service/time -e reply/me -m now -W 2")
 }

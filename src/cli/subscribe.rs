@@ -250,5 +250,5 @@ pub(super) fn command() -> Command {
              exit statuses.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt sub --with-broker -t 'mqtt/test/#' -v\n  mqt sub --help        everything, with more examples")
+        .after_help("Examples:\n  mqt sub --with-broker -t 'mqtt/test/#' -v")
 }

@@ -22,7 +22,7 @@ fn subscribe(line: &str) -> SubscribeArgs {
 
 fn text(line: &str) -> String {
     match parse_line(line) {
-        Ok(Request::Text(text)) => text,
+        Ok(Request::Text(text)) => text.to_string(),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -65,7 +65,7 @@ fn all() -> Vec<Command> {
 #[test]
 fn every_option_has_a_short_and_a_full_help() {
     for command in all() {
-        for arg in command.get_arguments() {
+        for arg in command.get_arguments().filter(|arg| arg.get_id() != "short-help") {
             let place = format!("{} {}", command.get_name(), arg.get_id());
             let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
             let long = arg.get_long_help().map(ToString::to_string).unwrap_or_default();
@@ -102,10 +102,13 @@ fn h_is_the_host_and_alone_it_is_help() {
     assert_eq!(short, text("mqt pub -?"));
     assert!(short.len() < text("mqt pub --help").len());
     assert_eq!(text("mqt -h"), text("mqt -?"));
-    assert_eq!(text("mqt help pub"), text("mqt pub --help"));
-    assert_eq!(text("mqt help"), text("mqt --help"));
+    assert_eq!(text("mqt help pub"), short);
+    assert_eq!(text("mqt help"), text("mqt"));
+    assert_eq!(text("mqt"), text("mqt -h"));
     assert!(wrong("mqt pub -t a -h").what.contains("--host needs a value"));
-    assert_eq!(text("mqt --version"), concat!("mqt ", env!("CARGO_PKG_VERSION"), "\n"));
+    for line in ["mqt --version", "mqt -V", "mqt version"] {
+        assert_eq!(text(line), concat!("mqt ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
 }
 
 #[test]
@@ -176,7 +179,6 @@ fn options_with_an_optional_value_take_it_behind_an_equals_sign() {
 #[test]
 fn wrong_lines_are_told_in_one_line_with_a_hint() {
     for (line, what, hint) in [
-        ("mqt", "a command is missing", "`mqt --help`"),
         ("mqt pubb", "unknown command 'pubb'", "did you mean 'pub'?"),
         ("mqt sub --topc x", "unknown option '--topc'", "did you mean '--topic'?"),
         ("mqt sub -Z", "unknown option '-Z'", "`mqt sub --help` lists the options"),
@@ -214,8 +216,6 @@ fn wrong_lines_are_told_in_one_line_with_a_hint() {
         ("mqt profile", "a command is missing", "`mqt profile --help`"),
         ("mqt profile show", "<NAME> is missing", "`mqt profile show --help`"),
         ("mqt bench compare --x", "unknown option '--x'", "`mqt bench compare --help`"),
-        ("mqt -V", "unknown option '-V'", "`mqt --version`"),
-        ("mqt version", "unknown command 'version'", "`mqt --version`"),
         ("mqt generate completions tcsh", "does not know the value 'tcsh'", "it is one of bash, "),
         ("mqt help watc", "'watc' is not known here", "it is one of pub, sub"),
         ("mqt wach", "unknown command 'wach'", "did you mean 'watch'?"),
@@ -316,4 +316,31 @@ fn what_may_hold_a_secret_is_not_repeated() {
     }
     let args = publish("mqt pub -t a -n -P hunter2 -L mqtt://me:hunter2@host");
     assert!(!format!("{args:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_short_help_of_a_command_is_one_screen() {
+    for definition in command().get_subcommands() {
+        let text = definition.clone().term_width(80).render_help().to_string();
+        let lines = text.lines().count();
+        assert!(lines <= 40, "{}: {lines} lines", definition.get_name());
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
+
+#[test]
+fn every_shared_option_is_on_a_page_and_every_rare_one_exists() {
+    let whole = command();
+    let sub = whole.find_subcommand("sub").unwrap();
+    let pages: String = pages().map(|page| help::page(page, sub).unwrap().to_string()).collect();
+    for name in connection_option_names().iter().filter(|name| !connection::HIDDEN.contains(&name.as_str())) {
+        assert!(pages.contains(&format!("--{name}")), "--{name} is on no page");
+    }
+    for (name, rare) in help::RARE {
+        let definition = whole.find_subcommand(name).unwrap();
+        for long in *rare {
+            let there = definition.get_arguments().any(|arg| arg.get_long() == Some(*long));
+            assert!(there, "mqt {name} has no --{long}");
+        }
+    }
 }

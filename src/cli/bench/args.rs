@@ -511,7 +511,7 @@ pub(in crate::cli) fn command() -> Command {
              that failed.",
         )
         .after_long_help(EXAMPLES)
-        .after_help("Examples:\n  mqt bench --with-broker\n  mqt bench --help       everything, with more examples")
+        .after_help("Examples:\n  mqt bench --with-broker")
         .mut_arg("bind", |arg| {
             arg.value_name("ADDRESS,…").help("Connect from these local addresses in turn").long_help(
                 "Connect from these local addresses in turn.\n\nNames or addresses of this machine, \
