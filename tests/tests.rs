@@ -1,5 +1,10 @@
 //! The one integration test binary: a module per subject.
 
+#![cfg_attr(
+    not(unix),
+    expect(dead_code, reason = "much of what tests stand on is used by those for unix only")
+)]
+
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What standard output may do: F-65 to F-67.
 
+#[cfg(target_os = "linux")]
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 

@@ -1,13 +1,16 @@
 //! Signals: taken, ignored, repeated, and as the first process of a container.
 
+#[cfg(target_os = "linux")]
 use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::{End, MQT, ROWS, Row, Stage};
-use crate::support::mqt::{Mqt, Outcome, Running};
+#[cfg(target_os = "linux")]
+use crate::support::mqt::Running;
+use crate::support::mqt::{Mqt, Outcome};
 use crate::support::scripted::Scripted;
+#[cfg(target_os = "linux")]
 use crate::support::skip::skipped;
 use crate::support::wait_until;
 
@@ -125,8 +128,10 @@ fn child_of(running: &Running) -> u32 {
     child.unwrap()
 }
 
+#[cfg(target_os = "linux")]
 fn send(id: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(id).unwrap()), signal).unwrap();
+    let id = nix::unistd::Pid::from_raw(i32::try_from(id).unwrap());
+    nix::sys::signal::kill(id, signal).unwrap();
 }
 
 /// A broker that reads the DISCONNECT and does not close: the first signal waits for it, the second does not.

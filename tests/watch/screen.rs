@@ -273,7 +273,7 @@ fn a_failure_is_told_after_the_terminal_is_given_back() {
 
 #[test]
 fn ctrl_z_stops_it_and_it_comes_back() {
-    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     let broker = TestBroker::start();
     publish(&broker, &["-t", "a", "-m", "x", "-r"]);
     let mut tty = watch(&broker, &[]);
@@ -284,8 +284,9 @@ fn ctrl_z_stops_it_and_it_comes_back() {
         } else {
             tty.signal(Signal::SIGTSTP);
         }
-        let id = || Id::Pid(nix::unistd::Pid::from_raw(i32::try_from(tty.id()).unwrap()));
-        waitid(id(), WaitPidFlag::WSTOPPED).unwrap();
+        let id = nix::unistd::Pid::from_raw(i32::try_from(tty.id()).unwrap());
+        let status = waitpid(id, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert!(matches!(status, WaitStatus::Stopped(..)), "{status:?}");
         tty.assert_restored();
         tty.signal(Signal::SIGCONT);
         tty.wait_for("screen that is back", |screen| {

@@ -114,15 +114,27 @@ pub fn without_line_end(mut bytes: Vec<u8>) -> Secret {
 /// A command line for the shell of this system. With `own_group` it has on unix a process group of its own: what it has
 /// started ends with it (see [`ProcessGroup`]), and Ctrl-C leaves it alone.
 #[must_use]
-#[cfg_attr(not(unix), expect(unused_variables, reason = "there are no process groups"))]
+#[cfg(not(windows))]
 pub fn run_in_shell(command: &str, own_group: bool) -> tokio::process::Command {
-    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let mut process = tokio::process::Command::new(shell);
-    process.arg(option).arg(command);
+    let mut process = tokio::process::Command::new("sh");
+    process.arg("-c").arg(command);
     #[cfg(unix)]
     if own_group {
         process.process_group(0);
     }
+    process
+}
+
+/// A command line for cmd.exe, which sees it as it was written: `/s` takes away the outer quotes and nothing else, `/d`
+/// leaves out what the registry says to run first. There are no process groups.
+///
+/// The caller must not put text of others into the line, and neither may the line expand a variable (`%NAME%`) with such
+/// text in it: cmd.exe does that before it looks for `&` and `|`.
+#[must_use]
+#[cfg(windows)]
+pub fn run_in_shell(command: &str, _own_group: bool) -> tokio::process::Command {
+    let mut process = tokio::process::Command::new("cmd");
+    process.raw_arg("/d /s /c \"").raw_arg(command).raw_arg("\"");
     process
 }
 

@@ -1,12 +1,9 @@
 //! What the handlers of signals look at, and calls during which a signal ends the process at once.
 
-#[cfg(unix)]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-#[cfg(unix)]
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// What the handlers look at.
-#[cfg(unix)]
 pub(super) struct Handlers {
     /// A signal ends the process at once.
     pub(super) deadly: Arc<AtomicBool>,
@@ -15,7 +12,6 @@ pub(super) struct Handlers {
     pub(super) state: Mutex<HandlerState>,
 }
 
-#[cfg(unix)]
 #[derive(Default)]
 pub(super) struct HandlerState {
     /// A command listens.
@@ -23,10 +19,10 @@ pub(super) struct HandlerState {
     /// How many calls may block.
     blocking: usize,
     /// Signals with a handler.
+    #[cfg(unix)]
     pub(super) taken_over: Vec<i32>,
 }
 
-#[cfg(unix)]
 pub(super) static HANDLERS: LazyLock<Handlers> = LazyLock::new(|| Handlers {
     deadly: Arc::new(AtomicBool::new(true)),
     pending: Arc::default(),
@@ -34,20 +30,17 @@ pub(super) static HANDLERS: LazyLock<Handlers> = LazyLock::new(|| Handlers {
 });
 
 /// Says that signals are attended to from now on, or no longer.
-#[cfg(unix)]
 pub fn attend(attended: bool) {
     change(|state| state.attended = attended);
     taken();
 }
 
 /// Says that a signal which has arrived was taken.
-#[cfg(unix)]
 pub fn taken() {
     HANDLERS.pending.store(0, Ordering::SeqCst);
 }
 
 /// Changes the state, and tells the handlers. Returns whether signals were attended to before, by nobody interrupted.
-#[cfg(unix)]
 fn change(change: impl FnOnce(&mut HandlerState)) -> bool {
     let mut state = HANDLERS.state.lock().unwrap_or_else(PoisonError::into_inner);
     let before = state.attended && state.blocking == 0;
@@ -58,15 +51,12 @@ fn change(change: impl FnOnce(&mut HandlerState)) -> bool {
 
 /// Calls something that may block for as long as it likes: until it returns, a signal ends the process at once.
 pub fn interruptible<T>(call: impl FnOnce() -> T) -> T {
-    #[cfg(unix)]
     let _guard = Blocking::enter();
     call()
 }
 
-#[cfg(unix)]
 struct Blocking;
 
-#[cfg(unix)]
 impl Blocking {
     fn enter() -> Self {
         let attended = change(|state| state.blocking += 1);
@@ -79,7 +69,6 @@ impl Blocking {
     }
 }
 
-#[cfg(unix)]
 impl Drop for Blocking {
     fn drop(&mut self) {
         change(|state| state.blocking = state.blocking.saturating_sub(1));
@@ -87,14 +76,32 @@ impl Drop for Blocking {
 }
 
 /// Ends the process by a signal, so that a shell sees 128 and its number. The first process of a container, to which
-/// no default action applies, exits with that status.
-#[cfg(unix)]
+/// no default action applies, exits with that status, and so does a process where there are no signals.
+#[cfg_attr(
+    not(unix),
+    expect(clippy::exit, reason = "nothing is left to be done: it stands for the end by a signal")
+)]
 pub fn die(signal: i32) -> ! {
-    if !is_first_process() {
-        // It fails for numbers that are not signals.
-        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    #[cfg(unix)]
+    {
+        if !is_first_process() {
+            // It fails for numbers that are not signals.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+        signal_hook::low_level::exit(status(signal))
     }
-    signal_hook::low_level::exit(status(signal))
+    #[cfg(not(unix))]
+    std::process::exit(status(signal))
+}
+
+/// Hands in a console event, under the number of the signal that it corresponds to: it ends the process at once
+/// whenever nobody [attends](attend) to signals or a call may block.
+#[cfg(not(unix))]
+pub fn arrived(signal: i32) {
+    if HANDLERS.deadly.load(Ordering::SeqCst) {
+        die(signal);
+    }
+    HANDLERS.pending.store(usize::try_from(signal).unwrap_or_default(), Ordering::SeqCst);
 }
 
 #[cfg(unix)]
@@ -103,7 +110,6 @@ pub(super) fn is_first_process() -> bool {
 }
 
 /// What a shell reports for the end by a signal.
-#[cfg(unix)]
 pub(super) const fn status(signal: i32) -> i32 {
     128 + signal
 }

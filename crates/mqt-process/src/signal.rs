@@ -5,7 +5,10 @@
 //! call returns, a signal ends the process at once, as if nobody listened.
 //!
 //! A signal that was ignored when the program started stays ignored (`nohup`, `trap ''`, a job in the background of a
-//! script): it is not [taken over](take_over).
+//! script): it is not taken over.
+//!
+//! Windows has no signals. Whoever hears of a console event there (Ctrl-C, the window is closed) hands it in with
+//! `arrived`, under the number that the signal has on unix, and the process exits with the status that a shell shows there.
 
 #[cfg(unix)]
 use std::io;
@@ -15,11 +18,11 @@ use std::sync::{Arc, LazyLock, PoisonError};
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-pub use super::handlers::interruptible;
+#[cfg(not(unix))]
+pub use super::handlers::arrived;
 #[cfg(unix)]
 use super::handlers::{HANDLERS, is_first_process, status};
-#[cfg(unix)]
-pub use super::handlers::{attend, die, taken};
+pub use super::handlers::{attend, die, interruptible, taken};
 
 /// The signals that are ignored, as Linux tells them: bit 0 is signal 1.
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Wakes each client when its next message is due, to the microsecond where the system can.
 //!
 //! The timers of the runtime count in milliseconds, which is longer than a broker in the same rack takes to
-//! answer. On Linux a timer of the kernel is used instead, one for each thread.
+//! answer. On Linux a timer of the kernel is used instead, one for each thread, elsewhere a thread that sleeps.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -149,44 +149,87 @@ mod timer {
 
 #[cfg(not(target_os = "linux"))]
 mod timer {
-    use std::cell::RefCell;
     use std::io;
-    use std::pin::Pin;
+    use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::task::{Context, Poll, Waker};
-
-    use tokio::time::{Instant, Sleep, sleep_until};
+    use std::time::{Duration, Instant};
 
     use crate::bench::clock::{Clock, RunTime};
 
-    /// A timer of the runtime.
-    pub(crate) struct Timer(RefCell<(Option<Pin<Box<Sleep>>>, Option<Waker>)>);
+    /// How long the thread sleeps before it looks whether it was set to an earlier time.
+    const NAP: Duration = Duration::from_millis(1);
+
+    /// A thread that sleeps: on Windows the standard library takes a timer of high resolution for that, on macOS the
+    /// clock of the kernel. The timers of the runtime, and every wait with a limit, are coarser there.
+    pub(crate) struct Timer {
+        wanted: Sender<Option<Instant>>,
+        wake_up: Arc<Mutex<WakeUp>>,
+    }
+
+    /// What the thread and the one who waits tell each other.
+    #[derive(Default)]
+    struct WakeUp {
+        has_expired: bool,
+        waker: Option<Waker>,
+    }
 
     impl Timer {
         pub(crate) fn new() -> io::Result<Self> {
-            Ok(Self(RefCell::new((None, None))))
+            let (wanted, received) = channel();
+            let wake_up = Arc::<Mutex<WakeUp>>::default();
+            let told = Arc::clone(&wake_up);
+            std::thread::Builder::new().name("pacer".into()).spawn(move || run(&received, &told))?;
+            Ok(Self { wanted, wake_up })
         }
 
         /// Sets it to a time, or to none.
         pub(crate) fn set(&self, clock: Clock, time: RunTime) {
-            let (sleep, waker) = &mut *self.0.borrow_mut();
-            let timer = |time| Box::pin(sleep_until(Instant::from_std(clock.instant(time))));
-            *sleep = time.known().map(timer);
-            // It has to be asked again.
-            if let Some(waker) = waker.take() {
-                waker.wake();
-            }
+            // The thread lives as long as this. Should it go off for the time before, that wakes once too often.
+            let _ = self.wanted.send(time.known().map(|time| clock.instant(time)));
         }
 
         /// Ready when it has gone off since it was last asked.
         pub(crate) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
-            let (sleep, waker) = &mut *self.0.borrow_mut();
-            *waker = Some(cx.waker().clone());
-            match sleep {
-                Some(timer) if timer.as_mut().poll(cx).is_ready() => {
-                    *sleep = None;
-                    Poll::Ready(())
+            let mut wake_up = self.wake_up.lock().unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut wake_up.has_expired) {
+                return Poll::Ready(());
+            }
+            wake_up.waker = Some(cx.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    /// Sleeps until each time that it is told, until nobody can tell it one any more.
+    fn run(received: &Receiver<Option<Instant>>, told: &Mutex<WakeUp>) {
+        let mut wanted: Option<Instant> = None;
+        loop {
+            let Some(time) = wanted else {
+                match received.recv() {
+                    Ok(time) => wanted = time,
+                    Err(_) => return,
                 }
-                _ => Poll::Pending,
+                continue;
+            };
+            match received.try_recv() {
+                // The last one counts.
+                Ok(time) => {
+                    wanted = time;
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {}
+            }
+            let left = time.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                std::thread::sleep(left.min(NAP));
+                continue;
+            }
+            wanted = None;
+            let mut wake_up = told.lock().unwrap_or_else(PoisonError::into_inner);
+            wake_up.has_expired = true;
+            if let Some(waker) = wake_up.waker.take() {
+                waker.wake();
             }
         }
     }
