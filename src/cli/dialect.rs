@@ -28,7 +28,8 @@ impl Tool {
         }
     }
 
-    /// The tool that a program was called as: the last part of `argv[0]`, without `.exe`.
+    /// The tool that a program was called as: the last part of `argv[0]`, without `.exe`. On Windows, where the names of
+    /// files have no case, in any case.
     #[must_use]
     pub fn of(program: &OsStr) -> Option<Self> {
         let name = Path::new(program).file_name()?.to_str()?;
@@ -36,7 +37,11 @@ impl Tool {
             Some((stem, end)) if end.eq_ignore_ascii_case(".exe") => stem,
             _ => name,
         };
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
+        let is_called = |tool: &Self| match cfg!(windows) {
+            true => tool.name().eq_ignore_ascii_case(name),
+            false => tool.name() == name,
+        };
+        Self::ALL.into_iter().find(is_called)
     }
 }
 

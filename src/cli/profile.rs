@@ -12,7 +12,7 @@ Examples:
     mqt sub --profile office -t '#' -v
 
 A profile is a table in ~/.config/mqt/config.toml, or $XDG_CONFIG_HOME/mqt/config.toml where that is
-set; its keys are the long names of the connection options. The profile named default is used when no other one is named:
+set, and in %APPDATA%\\mqt\\config.toml on Windows; its keys are the long names of the connection options. The profile named default is used when no other one is named:
   [profile.default]
   url = \"mqtts://broker.example\"
   username = \"me\"

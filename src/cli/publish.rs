@@ -122,7 +122,7 @@ pub struct PublishArgs {
 
     /// Remove a carriage return from the end of each line
     ///
-    /// With -l, for input with CR LF line endings.
+    /// With -l, for input with CR LF line endings. On Windows this is always done; -0 keeps every byte.
     #[arg(long, conflicts_with_all = ["message", "file", "stdin_file", "null_message", "json", "stdin_null"])]
     pub crlf: bool,
 

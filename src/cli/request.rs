@@ -142,7 +142,8 @@ pub struct RequestArgs {
     /// It is run by the shell with the payload on standard input and these variables: MQT_TOPIC, MQT_QOS, MQT_RETAIN,
     /// MQT_RESPONSE_TOPIC, MQT_CORRELATION_DATA (hexadecimal), MQT_CONTENT_TYPE, and MQT_USER_PROPERTIES, a JSON array such as
     /// [{"site":"hall"}]. MQT_USER_SITE is the user property site; when two names map to the same variable, the second is
-    /// in the array only.
+    /// in the array only. On Windows, where the shell is cmd.exe, a value that it would read as more than text is left out:
+    /// one with & | < > ^ % ! ( ) or a quotation mark in it, and so MQT_USER_PROPERTIES.
     ///
     /// The response is what was printed by the time the command exits, at most 1 MiB, or as much as --max-message allows. On Unix
     /// all processes left in its process group are killed then, and also when mqt itself is killed; one that called

@@ -40,7 +40,9 @@ async fn serve(settings: BrokerSettings, ui: &Ui) -> Result<Exit, Failure> {
     if let Some(first) = endpoints.first() {
         ui.status(&format!("mqt: dev broker on {first}, until Ctrl-C. In other terminals:"));
         let at = reaching(first, settings.clients_go_elsewhere);
-        ui.status(&format!("  mqt sub{at} -t 'mqtt/test/#' -v"));
+        // cmd.exe knows no other quotes, and does not ask for any here; a unix shell expands nothing between these.
+        let quote = if cfg!(windows) { '"' } else { '\'' };
+        ui.status(&format!("  mqt sub{at} -t {quote}mqtt/test/#{quote} -v"));
         ui.status(&format!("  mqt pub{at} -t mqtt/test/hello -m \"Hello World\""));
     }
     let (stop, stopped) = oneshot::channel::<()>();

@@ -239,13 +239,32 @@ fn variables(publish: &Publish, topic: Option<&str>) -> HashMap<String, String> 
     add("MQT_CONTENT_TYPE", properties.content_type().map(ByteString::to_string));
     let hexadecimal = |data: &Bytes| data.iter().map(|byte| format!("{byte:02x}")).collect();
     add("MQT_CORRELATION_DATA", properties.correlation_data().map(hexadecimal));
+    if cfg!(windows) {
+        variables.retain(|_, value| is_plain_text_to_cmd(value));
+    }
     variables
+}
+
+/// Whether cmd.exe reads a value as nothing but text. It puts variables into the line before it looks for the characters
+/// that have a meaning in it: whoever sends a request could add a command of his own to `echo %MQT_TOPIC%`.
+fn is_plain_text_to_cmd(value: &str) -> bool {
+    !value.chars().any(|letter| letter.is_control() || "&|<>^%!()\"".contains(letter))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use mqt_proto::{Message, TopicName};
+
+    #[test]
+    fn what_cmd_reads_as_more_than_text_is_found() {
+        for plain in ["house/door 1", "größe", "a=b;c,d'e", ""] {
+            assert!(is_plain_text_to_cmd(plain), "{plain}");
+        }
+        for more in ["a&calc", "a|b", "<a", ">a", "^", "%PATH%", "!PATH!", ")&(", "\"", "a\nb", "a\rb"] {
+            assert!(!is_plain_text_to_cmd(more), "{more}");
+        }
+    }
 
     fn request(properties: Vec<Property>) -> Publish {
         let message = Message {

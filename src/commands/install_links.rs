@@ -31,11 +31,20 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::new(Kind::Output, format!("{} cannot be {what}", path.display())).source(error)
 }
 
+/// Whether the names are copies of the program, where the system has no links for everybody.
+const COPIES: bool = cfg!(not(unix));
+/// What a copy of any version of this program is known by: it is in each of them, since it is here.
+const MARK: &[u8] = b"mqt install-links knows its own copies by these words";
+
 /// What is at a path.
 enum LinkStanding {
     Nothing,
-    /// A link to this program, or on Windows a copy of it.
+    /// A link to this program.
     Ours,
+    /// On Windows: a copy of this program, of this version or another.
+    Copy {
+        is_current: bool,
+    },
     Foreign,
 }
 
@@ -44,15 +53,17 @@ fn standing(path: &Path, program: &Path) -> io::Result<LinkStanding> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(LinkStanding::Nothing),
         metadata => metadata?,
     };
-    let ours = if metadata.is_symlink() {
-        // A link whose program is gone is nobody's: it is left alone.
-        path.canonicalize().is_ok_and(|target| target == program)
-    } else {
-        cfg!(windows)
-            && metadata.len() == fs::metadata(program)?.len()
-            && fs::read(path)? == fs::read(program)?
-    };
-    Ok(if ours { LinkStanding::Ours } else { LinkStanding::Foreign })
+    // A link whose program is gone is nobody's: it is left alone.
+    if metadata.is_symlink() && path.canonicalize().is_ok_and(|target| target == program) {
+        return Ok(LinkStanding::Ours);
+    }
+    if COPIES && metadata.is_file() {
+        let found = fs::read(path)?;
+        if memchr::memmem::find(&found, MARK).is_some() {
+            return Ok(LinkStanding::Copy { is_current: found == fs::read(program)? });
+        }
+    }
+    Ok(LinkStanding::Foreign)
 }
 
 fn install(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -61,8 +72,8 @@ fn install(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
     // Looked at first: either all are made or none.
     for path in paths(dir) {
         match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
-            LinkStanding::Nothing => missing.push(path),
-            LinkStanding::Ours => {}
+            LinkStanding::Nothing | LinkStanding::Copy { is_current: false } => missing.push(path),
+            LinkStanding::Ours | LinkStanding::Copy { is_current: true } => {}
             LinkStanding::Foreign => {
                 return Err(Failure::usage(format!(
                     "{} is there already, and is no link to mqt",
@@ -82,7 +93,7 @@ fn remove(dir: &Path, program: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut removed = Vec::new();
     for path in paths(dir) {
         match standing(&path, program).map_err(|error| failed("looked at", &path, &error))? {
-            LinkStanding::Ours => {
+            LinkStanding::Ours | LinkStanding::Copy { .. } => {
                 fs::remove_file(&path).map_err(|error| failed("removed", &path, &error))?;
                 removed.push(path);
             }
@@ -97,10 +108,10 @@ fn link(program: &Path, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(program, path)
 }
 
-/// A symbolic link needs a right that few users have here.
+/// A symbolic link needs a right that few users have here, and a hard link to a program that runs cannot be removed.
 #[cfg(not(unix))]
 fn link(program: &Path, path: &Path) -> io::Result<()> {
-    fs::hard_link(program, path).or_else(|_| fs::copy(program, path).map(|_| ()))
+    fs::copy(program, path).map(drop)
 }
 
 #[cfg(all(test, unix))]

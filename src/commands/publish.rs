@@ -40,7 +40,8 @@ async fn publish(mut settings: PublishSettings, ui: &Ui) -> Result<Exit, Failure
     let broker = local_broker(settings.with_broker.take(), &mut settings.client).await?;
     let mut signals = Signals::listen().map_err(|error| super::shortage(&error))?;
     if settings.source.reads_stdin() && std::io::stdin().is_terminal() {
-        ui.note("stdin", "reading from the terminal; Ctrl-D at the beginning of a line ends it");
+        let keys = if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D" };
+        ui.note("stdin", &format!("reading from the terminal; {keys} at the beginning of a line ends it"));
     }
     let deadline = settings.timeout.map(|timeout| Instant::now() + timeout);
     // Standard input may take its time: nothing has been sent before it ends.

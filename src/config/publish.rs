@@ -85,7 +85,8 @@ fn source(args: &PublishArgs) -> MessageSource {
     } else if args.stdin_null {
         MessageSource::Lines { delimiter: 0, crlf: false }
     } else if args.stdin_line || args.split_topic.is_some() {
-        MessageSource::Lines { delimiter: b'\n', crlf: args.crlf }
+        // On Windows lines end with CR LF, as standard input in text mode has it for other programs.
+        MessageSource::Lines { delimiter: b'\n', crlf: args.crlf || cfg!(windows) }
     } else if let Some(file) = &args.replay {
         MessageSource::Recording(Replay { file: file.clone(), speed: args.speed.unwrap_or(Speed::RECORDED) })
     } else if args.json {

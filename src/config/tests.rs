@@ -462,10 +462,11 @@ fn each_source_of_messages_has_its_option() {
     assert_eq!(source("-t a -m x"), MessageSource::Message("x".into()));
     assert_eq!(source("-t a -f x"), MessageSource::File("x".into()));
     assert_eq!(source("-t a -s"), MessageSource::StdinWhole);
-    assert_eq!(source("-t a -l"), MessageSource::Lines { delimiter: b'\n', crlf: false });
+    let crlf = cfg!(windows);
+    assert_eq!(source("-t a -l"), MessageSource::Lines { delimiter: b'\n', crlf });
     assert_eq!(source("-t a -l --crlf"), MessageSource::Lines { delimiter: b'\n', crlf: true });
     assert_eq!(source("-t a -0"), MessageSource::Lines { delimiter: 0, crlf: false });
-    assert_eq!(source("--split-topic"), MessageSource::Lines { delimiter: b'\n', crlf: false });
+    assert_eq!(source("--split-topic"), MessageSource::Lines { delimiter: b'\n', crlf });
     assert_eq!(source("--json"), MessageSource::JsonLines);
     assert_eq!(source("-t a -n"), MessageSource::Null);
 }

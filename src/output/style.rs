@@ -73,6 +73,9 @@ impl Style {
         // `colored` has one switch for the whole process. It is only asked here, for a stream that is
         // coloured; plain streams never come to it.
         colored::control::set_override(true);
+        // The console of Windows has to be asked for it; one that cannot shows no colours by itself.
+        #[cfg(windows)]
+        let _ = colored::control::set_virtual_terminal(true);
         let palette = Role::ALL.map(|role| {
             let painted = role.paint("|").to_string();
             painted.split_once('|').map_or_else(Brush::default, |(before, after)| Brush {
