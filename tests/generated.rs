@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mqt::commands::generate::{all_completions, manual};
+use mqt::commands::complete::scripts;
+use mqt::commands::generate::manual;
 use mqt::commands::mosquitto_manual::mosquitto_manual;
 
 use crate::support::mqt::Mqt;
@@ -45,32 +46,7 @@ fn assert_committed(dir: &str, files: Vec<(String, Vec<u8>)>) {
 
 #[test]
 fn completions_are_fresh() {
-    assert_committed("completions", all_completions());
-}
-
-#[test]
-fn a_shell_offers_values_and_no_files_where_none_are_meant() {
-    let completions = all_completions();
-    let (_, bash) = completions.iter().find(|(name, _)| name == "mqt.bash").unwrap();
-    let bash = std::str::from_utf8(bash).unwrap();
-    for (option, offered) in [
-        ("--qos", "compgen -W \"0 1 2\""),
-        ("-q", "compgen -W \"0 1 2\""),
-        ("--will-qos", "compgen -W \"0 1 2\""),
-        ("--subscribe-qos", "compgen -W \"0 1 2\""),
-        ("-V", "compgen -W \"auto 5 3.1.1 3.1\""),
-        ("-D", "\"${cur}\""),
-        ("--profile", "\"${cur}\""),
-        ("--cafile", "compgen -f"),
-    ] {
-        let cases: Vec<&str> = bash
-            .split(&format!(" {option})\n"))
-            .skip(1)
-            .map(|case| case.split(";;").next().unwrap())
-            .collect();
-        assert!(!cases.is_empty(), "{option}");
-        assert!(cases.iter().all(|case| case.contains(offered)), "{option}: {cases:?}");
-    }
+    assert_committed("completions", scripts());
 }
 
 #[test]
@@ -80,10 +56,14 @@ fn manual_pages_are_fresh() {
 
 #[test]
 fn the_program_prints_completions_and_writes_manual_pages() {
-    for (shell, (_, script)) in
-        ["bash", "elvish", "fish", "powershell", "zsh"].into_iter().zip(all_completions())
+    for (shell, both) in ["bash", "elvish", "fish", "powershell", "zsh"].into_iter().zip(scripts().chunks(2))
     {
-        Mqt::new(["generate", "completions", shell]).run().assert_code(0).assert_stdout(script);
+        let [(_, own), (_, mosquitto)] = both else { panic!("{both:?}") };
+        Mqt::new(["generate", "completions", shell]).run().assert_code(0).assert_stdout(own);
+        Mqt::new(["generate", "completions", shell, "--mosquitto"])
+            .run()
+            .assert_code(0)
+            .assert_stdout(mosquitto);
     }
     let mqt = Mqt::new(["generate", "man"]);
     let dir = mqt.home().join("made/man1");

@@ -8,6 +8,9 @@ mod certificates;
 #[cfg(test)]
 mod cli_help;
 #[cfg(test)]
+#[cfg(unix)]
+mod completions;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 #[cfg(unix)]

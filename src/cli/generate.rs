@@ -35,6 +35,12 @@ pub enum GenerateTarget {
         /// bash, elvish, fish, powershell or zsh.
         #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: Shell,
+
+        /// Print those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead
+        ///
+        /// For use with `mqt install-links`.
+        #[arg(long)]
+        mosquitto: bool,
     },
     /// Write the manual pages into a folder
     ///

@@ -6,14 +6,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::{Command, ValueHint};
-use clap_complete::{Generator, Shell};
+use clap::Command;
 use clap_mangen::Man;
 
 use crate::cli::{GenerateArgs, GenerateTarget, command, environment_variables};
 use crate::error::{EXIT_STATUS, Failure, Kind};
 use crate::ui::Ui;
 
+use super::complete;
 use super::mosquitto_manual::mosquitto_manual;
 use super::roff::escape;
 
@@ -23,40 +23,12 @@ use super::roff::escape;
 /// stdout or a file cannot be written.
 pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
     match args.target {
-        GenerateTarget::Completions { shell } => ui.out(&completions(shell).1),
+        GenerateTarget::Completions { shell, mosquitto } => ui.out(&complete::script(shell, mosquitto).1),
         GenerateTarget::Man { dir, mosquitto } => write_manual(&dir, mosquitto).map_err(|error| {
             Failure::new(Kind::Output, format!("the manual pages cannot be written to {}", dir.display()))
                 .source(&error)
         }),
     }
-}
-
-/// The file name and the content of the completions for a shell.
-#[must_use]
-pub fn completions(shell: Shell) -> (String, Vec<u8>) {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut completed(command()), "mqt", &mut script);
-    (shell.file_name("mqt"), script)
-}
-
-/// The command with the values that a shell offers, where it would offer names of files: those that are few, and
-/// else none.
-fn completed(command: Command) -> Command {
-    let command = command.mut_args(|arg| match arg.get_id().as_str() {
-        "qos" | "subscribe_qos" | "will_qos" => arg.value_parser(["0", "1", "2"]),
-        "protocol_version" => arg.value_parser(["auto", "5", "3.1.1", "3.1"]),
-        "property" | "profile" | "topic_word" | "message_word" | "filter_words" => {
-            arg.value_hint(ValueHint::Other)
-        }
-        _ => arg,
-    });
-    command.mut_subcommands(completed)
-}
-
-/// The completions for every shell, as [`completions`].
-#[must_use]
-pub fn all_completions() -> Vec<(String, Vec<u8>)> {
-    [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh].map(completions).into()
 }
 
 fn write_manual(dir: &Path, mosquitto: bool) -> io::Result<()> {
