@@ -70,7 +70,31 @@ fn the_program_prints_completions_and_writes_manual_pages() {
     let outcome = mqt.arg(&dir).run();
     outcome.assert_code(0).assert_stdout("");
     for (name, page) in manual().unwrap() {
-        assert_eq!(fs::read(outcome.home().join("made/man1").join(&name)).unwrap(), page, "{name}");
+        let folder = if name.ends_with(".7") { "made/man7" } else { "made/man1" };
+        assert_eq!(fs::read(outcome.home().join(folder).join(&name)).unwrap(), page, "{name}");
+    }
+}
+
+/// What man itself has to say about the pages.
+#[test]
+#[cfg(unix)]
+fn the_pages_are_read_without_warnings() {
+    if std::process::Command::new("man").arg("--version").output().is_err() {
+        return crate::support::skip::skipped("man is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, page) in manual().unwrap().into_iter().chain(mosquitto_manual()) {
+        let path = folder.path().join(&name);
+        fs::write(&path, page).unwrap();
+        let output = std::process::Command::new("man")
+            .args(["--warnings", "-Tutf8", "-l"])
+            .arg(&path)
+            .env("LC_ALL", "C.UTF-8")
+            .env("MANWIDTH", "80")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+        assert!(output.status.success() && output.stdout.len() > 500, "{name}");
     }
 }
 
@@ -78,10 +102,18 @@ fn the_program_prints_completions_and_writes_manual_pages() {
 fn every_command_has_a_page_with_what_a_page_needs() {
     let pages = manual().unwrap();
     let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["mqt.1", "mqt-pub.1", "mqt-sub.1", "mqt-broker.1", "mqt-profile.1", "mqt-generate.1"] {
+    for name in [
+        "mqt.1",
+        "mqt-pub.1",
+        "mqt-sub.1",
+        "mqt-broker.1",
+        "mqt-profile.1",
+        "mqt-generate.1",
+        "mqt-exit-codes.7",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
-    for (name, page) in &pages {
+    for (name, page) in pages.iter().filter(|(name, _)| name.ends_with(".1")) {
         let page = std::str::from_utf8(page).unwrap();
         for section in [".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXIT STATUS", ".SH EXAMPLES"] {
             assert!(page.contains(section), "{name} lacks {section}");

@@ -44,7 +44,8 @@ pub enum GenerateTarget {
     },
     /// Write the manual pages into a folder
     ///
-    /// mqt.1 and one page per command. The folder is created if needed.
+    /// mqt.1 and one page per command; pages of section 7 go to man7 beside a folder named man1. Folders are created if
+    /// needed.
     #[command(after_help = "Examples:\n  mqt generate man ~/.local/share/man/man1")]
     Man {
         /// The folder

@@ -32,9 +32,15 @@ pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
 }
 
 fn write_manual(dir: &Path, mosquitto: bool) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
     let pages = if mosquitto { mosquitto_manual() } else { manual()? };
-    pages.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
+    pages.into_iter().try_for_each(|(name, page)| {
+        let folder = match dir.file_name() {
+            Some(last) if last == "man1" && name.ends_with(".7") => dir.with_file_name("man7"),
+            _ => dir.to_owned(),
+        };
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), page)
+    })
 }
 
 /// The manual: file name and content of each page.
@@ -46,7 +52,61 @@ pub fn manual() -> io::Result<Vec<(String, Vec<u8>)>> {
     top.build();
     let mut pages = Vec::new();
     add_page(&top, &mut pages)?;
+    pages.push(exit_codes_page());
+    pages.extend(top.find_subcommand("sub").map(formats_page));
     Ok(pages)
+}
+
+/// A page of section 7, about something that several commands share.
+fn subject_page(name: &str, about: &str, body: &str) -> (String, Vec<u8>) {
+    let page = format!(
+        ".TH {} 7 \"\" \"mqt {}\" \"mqt manual\"\n.SH NAME\n{} \\- {about}\n{body}.SH SEE ALSO\n.BR mqt (1)\n",
+        escape(&name.to_uppercase()),
+        env!("CARGO_PKG_VERSION"),
+        escape(name),
+    );
+    (format!("{name}.7"), page.into_bytes())
+}
+
+fn exit_codes_page() -> (String, Vec<u8>) {
+    let mut body = String::from(
+        ".SH DESCRIPTION\n0 means that everything that was asked for is done and confirmed. Otherwise the gravest reason decides, \
+         and the line on standard error that begins with\n.B mqt: error[keyword]:\nnames it.\n.SH EXIT STATUS\n",
+    );
+    body.push_str(&statuses());
+    body.push_str(".SH EXAMPLES\n.nf\nmqt pub \\-t a \\-m x \\-q 1 || echo \"not confirmed: $?\"\n.fi\n");
+    subject_page("mqt-exit-codes", "exit statuses of mqt", &body)
+}
+
+fn formats_page(sub: &Command) -> (String, Vec<u8>) {
+    let mut body = String::from(".SH DESCRIPTION\nHow\n.B mqt sub\nprints messages.\n.SH OPTIONS\n");
+    for arg in sub.get_arguments().filter(|arg| arg.get_help_heading() == Some("Output")) {
+        let Some(long) = arg.get_long() else { continue };
+        let short = arg.get_short().map_or_else(String::new, |short| format!("-{short}, "));
+        let text =
+            arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        push(&mut body, &format!(".TP\n.B {}\n", escape(&format!("{short}--{long}"))));
+        for line in text.lines() {
+            push(
+                &mut body,
+                &if line.is_empty() { ".sp\n".to_owned() } else { format!("{}\n", escape(line)) },
+            );
+        }
+    }
+    body.push_str(
+        ".SH EXAMPLES\n.nf\nmqt sub \\-t home/lamp \\-F \\(aq%I %t is %p\\(aq\nmqt sub \\-t \\(aqhome/#\\(aq \\-\\-json | jq .payload\n.fi\n",
+    );
+    subject_page("mqt-formats", "how mqt prints messages", &body)
+}
+
+fn statuses() -> String {
+    let mut text = String::new();
+    for row in EXIT_STATUS {
+        let meaning = format!("{}: {}", row.keyword, row.meaning);
+        push(&mut text, &format!(".TP\n.B {}\n{}\n", row.code, escape(&meaning)));
+    }
+    text.push_str(".TP\n.B 128+n\nended by signal n\n");
+    text
 }
 
 fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
@@ -84,11 +144,7 @@ fn section(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Res
 
 fn further_sections(command: &Command, name: &str) -> String {
     let mut text = String::from(".SH EXIT STATUS\n");
-    for row in EXIT_STATUS {
-        let meaning = format!("{}: {}", row.keyword, row.meaning);
-        push(&mut text, &format!(".TP\n.B {}\n{}\n", row.code, escape(&meaning)));
-    }
-    text.push_str(".TP\n.B 128+n\nended by signal n\n");
+    text.push_str(&statuses());
     let variables = environment_variables(command);
     if !variables.is_empty() {
         text.push_str(".SH ENVIRONMENT\n");
@@ -119,9 +175,14 @@ fn further_sections(command: &Command, name: &str) -> String {
         }
         text.push_str(".fi\n");
     }
-    if name != "mqt" {
-        text.push_str(".SH SEE ALSO\n.BR mqt (1)\n");
-    }
+    let own = if name == "mqt" { ".BR mqt-sub (1),\n.BR mqt-pub (1),\n" } else { ".BR mqt (1),\n" };
+    push(
+        &mut text,
+        &format!(
+            ".SH SEE ALSO\n{}.BR mqt\\-exit\\-codes (7),\n.BR mqt\\-formats (7)\n",
+            own.replace("mqt-", "mqt\\-")
+        ),
+    );
     text
 }
 
