@@ -1,5 +1,7 @@
 //! The one integration test binary: a module per subject.
 
+#![cfg_attr(not(unix), expect(dead_code, reason = "what only tests for Unix use"))]
+
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]

@@ -138,44 +138,79 @@ async fn next_of(streams: &mut [(Signal, tokio::signal::unix::Signal)]) -> Signa
     .await
 }
 
-/// Listens for Ctrl-C.
-#[cfg(not(unix))]
+/// Listens for what the console says: Ctrl-C and Ctrl-Break, the window closed, log-off, shutdown. A second one ends the process
+/// at once, whatever it is doing.
+#[cfg(windows)]
 #[derive(Debug)]
-pub struct Signals;
+pub struct Signals {
+    /// One task waits for all of them: a listener that is made again for each look misses what comes between two looks.
+    arrived: tokio::sync::mpsc::Receiver<Signal>,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     /// Begins to listen.
     ///
     /// # Errors
-    /// None here.
+    /// The system refuses the handler.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        let (mut c, mut pause) = (ctrl_c()?, ctrl_break()?);
+        let (mut close, mut log_off, mut shutdown) = (ctrl_close()?, ctrl_logoff()?, ctrl_shutdown()?);
+        let (sender, arrived) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            let mut is_first = true;
+            loop {
+                let signal = tokio::select! {
+                    _ = c.recv() => Signal::Interrupt,
+                    _ = pause.recv() => Signal::Interrupt,
+                    _ = close.recv() => Signal::Hangup,
+                    _ = log_off.recv() => Signal::Hangup,
+                    _ = shutdown.recv() => Signal::Terminate,
+                };
+                if !std::mem::take(&mut is_first) {
+                    signal.die();
+                }
+                if sender.send(signal).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { arrived })
     }
 
     /// [`Self::listen`]: this system has no SIGALRM.
     ///
     /// # Errors
-    /// None here.
+    /// The system refuses the handler.
     pub fn listen_also_to_alarm(_: bool) -> io::Result<Self> {
         Self::listen()
     }
 
+    /// Signals that come from elsewhere than the system.
+    #[must_use]
+    pub const fn of(arrived: tokio::sync::mpsc::Receiver<Signal>) -> Self {
+        Self { arrived }
+    }
+
     /// The next signal.
     pub async fn next(&mut self) -> Signal {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        match self.arrived.recv().await {
+            Some(arrived) => arrived,
+            None => std::future::pending().await,
         }
-        Signal::Interrupt
     }
 }
 
 impl Signal {
-    /// Ends the process as the signal would have, so that the shell sees 130, 143 or 129. Returns only where
-    /// the system has no such end.
-    pub fn die(self) {
+    /// Ends the process as the signal would have, so that the shell sees 130, 143 or 129. Windows has no end by a signal: the
+    /// exit status is the same number there.
+    #[cfg_attr(windows, expect(clippy::exit, reason = "it is the end of the process"))]
+    pub fn die(self) -> ! {
         #[cfg(unix)]
         signal::die(self.number().into());
+        #[cfg(windows)]
+        std::process::exit(self.exit_code().into())
     }
 
     /// Its number, the same on every unix.

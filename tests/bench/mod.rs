@@ -8,5 +8,6 @@ mod faulty_broker;
 mod giving_up;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(unix)]
 mod mosquitto;
 mod stall;

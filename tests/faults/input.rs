@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{CONNACK, CONNACK_311, assert_packets, publish, sent, subscribe, summary};
 use crate::support::broker::TestBroker;
+#[cfg(unix)]
 use crate::support::mqt::Mqt;
 use crate::support::proxy::Seeded;
 use crate::support::scripted::Scripted;

@@ -1,6 +1,8 @@
 //! Passwords: where they may come from, that they reach the broker, and that they show nowhere.
 
-use super::{CONNACK, CONNACK_311, publish, subscribe};
+use super::CONNACK;
+#[cfg(unix)]
+use super::{CONNACK_311, publish, subscribe};
 use crate::support::mqt::{Mqt, Outcome};
 use crate::support::scripted::Scripted;
 use crate::support::wire::{bytes, hex};

@@ -7,7 +7,6 @@ pub mod foreign;
 #[cfg(unix)]
 pub mod mosquitto;
 pub mod mqt;
-#[cfg(unix)]
 pub mod port;
 pub mod proxy;
 pub mod scripted;

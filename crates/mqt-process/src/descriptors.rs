@@ -13,8 +13,8 @@ pub fn is_stdin_closed() -> bool {
         .is_ok_and(|flags| flags & rustix::fs::OFlags::RWMODE == rustix::fs::OFlags::RDWR);
     let is_null = || {
         let null = super::file::metadata("/dev/null".as_ref()).ok()?;
-        let found = rustix::fs::fstat(stdin).ok()?;
-        Some(null.dev() == found.st_dev && null.ino() == found.st_ino)
+        let found = std::fs::File::from(stdin.try_clone_to_owned().ok()?).metadata().ok()?;
+        Some(null.dev() == found.dev() && null.ino() == found.ino())
     };
     can_write && is_null() == Some(true)
 }

@@ -181,13 +181,12 @@ mod timer {
         pub(crate) fn poll_expired(&self, cx: &mut Context<'_>) -> Poll<()> {
             let (sleep, waker) = &mut *self.0.borrow_mut();
             *waker = Some(cx.waker().clone());
-            match sleep {
-                Some(timer) if timer.as_mut().poll(cx).is_ready() => {
-                    *sleep = None;
-                    Poll::Ready(())
-                }
-                _ => Poll::Pending,
+            let Some(timer) = sleep else { return Poll::Pending };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
             }
+            *sleep = None;
+            Poll::Ready(())
         }
     }
 }
