@@ -31,7 +31,7 @@
           # The tests talk to brokers that the sandbox does not have.
           doCheck = false;
           postInstall = ''
-            installManPage man/mqt*.1
+            installManPage man/mqt*.[1-8]
             installShellCompletion --bash --name mqt completions/mqt.bash
             installShellCompletion --zsh completions/_mqt
             installShellCompletion --fish completions/mqt.fish

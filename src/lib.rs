@@ -38,6 +38,17 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(report_defect));
     mqt_process::signal::prepare();
     let mut argv = argv.into_iter();
+    if let Some(shell) = std::env::var_os(commands::complete::VARIABLE).filter(|shell| !shell.is_empty()) {
+        let ui = Ui::new(PROGRAM, UiSettings::default());
+        return match commands::complete::answer(&shell, argv.collect(), &ui) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                ui.failure(&failure);
+                ui.close();
+                ExitCode::from(failure.kind.code())
+            }
+        };
+    }
     let program = argv.next().unwrap_or_default();
     let result = match Tool::of(&program) {
         Some(tool) => return run_as(tool, argv.collect()),

@@ -28,8 +28,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
 
 /// A crate and the places of the program that may name it.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("clap", &["cli/", "commands/generate.rs", "lib.rs"]),
-    ("clap_complete", &["cli/", "commands/generate.rs"]),
+    ("clap", &["cli/", "commands/complete.rs", "commands/generate.rs", "lib.rs"]),
+    ("clap_complete", &["cli/", "commands/complete.rs"]),
     ("clap_mangen", &["cli/", "commands/generate.rs"]),
     ("colored", &["output/style.rs"]),
     ("indicatif", &["ui/"]),

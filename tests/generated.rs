@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mqt::commands::generate::{all_completions, manual};
+use mqt::commands::complete::scripts;
+use mqt::commands::generate::manual;
 use mqt::commands::mosquitto_manual::mosquitto_manual;
 
 use crate::support::mqt::Mqt;
@@ -45,32 +46,7 @@ fn assert_committed(dir: &str, files: Vec<(String, Vec<u8>)>) {
 
 #[test]
 fn completions_are_fresh() {
-    assert_committed("completions", all_completions());
-}
-
-#[test]
-fn a_shell_offers_values_and_no_files_where_none_are_meant() {
-    let completions = all_completions();
-    let (_, bash) = completions.iter().find(|(name, _)| name == "mqt.bash").unwrap();
-    let bash = std::str::from_utf8(bash).unwrap();
-    for (option, offered) in [
-        ("--qos", "compgen -W \"0 1 2\""),
-        ("-q", "compgen -W \"0 1 2\""),
-        ("--will-qos", "compgen -W \"0 1 2\""),
-        ("--subscribe-qos", "compgen -W \"0 1 2\""),
-        ("-V", "compgen -W \"auto 5 3.1.1 3.1\""),
-        ("-D", "\"${cur}\""),
-        ("--profile", "\"${cur}\""),
-        ("--cafile", "compgen -f"),
-    ] {
-        let cases: Vec<&str> = bash
-            .split(&format!(" {option})\n"))
-            .skip(1)
-            .map(|case| case.split(";;").next().unwrap())
-            .collect();
-        assert!(!cases.is_empty(), "{option}");
-        assert!(cases.iter().all(|case| case.contains(offered)), "{option}: {cases:?}");
-    }
+    assert_committed("completions", scripts());
 }
 
 #[test]
@@ -80,17 +56,45 @@ fn manual_pages_are_fresh() {
 
 #[test]
 fn the_program_prints_completions_and_writes_manual_pages() {
-    for (shell, (_, script)) in
-        ["bash", "elvish", "fish", "powershell", "zsh"].into_iter().zip(all_completions())
+    for (shell, both) in ["bash", "elvish", "fish", "powershell", "zsh"].into_iter().zip(scripts().chunks(2))
     {
-        Mqt::new(["generate", "completions", shell]).run().assert_code(0).assert_stdout(script);
+        let [(_, own), (_, mosquitto)] = both else { panic!("{both:?}") };
+        Mqt::new(["generate", "completions", shell]).run().assert_code(0).assert_stdout(own);
+        Mqt::new(["generate", "completions", shell, "--mosquitto"])
+            .run()
+            .assert_code(0)
+            .assert_stdout(mosquitto);
     }
     let mqt = Mqt::new(["generate", "man"]);
     let dir = mqt.home().join("made/man1");
     let outcome = mqt.arg(&dir).run();
     outcome.assert_code(0).assert_stdout("");
     for (name, page) in manual().unwrap() {
-        assert_eq!(fs::read(outcome.home().join("made/man1").join(&name)).unwrap(), page, "{name}");
+        let folder = if name.ends_with(".7") { "made/man7" } else { "made/man1" };
+        assert_eq!(fs::read(outcome.home().join(folder).join(&name)).unwrap(), page, "{name}");
+    }
+}
+
+/// What man itself has to say about the pages.
+#[test]
+#[cfg(unix)]
+fn the_pages_are_read_without_warnings() {
+    if std::process::Command::new("man").arg("--version").output().is_err() {
+        return crate::support::skip::skipped("man is not installed");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (name, page) in manual().unwrap().into_iter().chain(mosquitto_manual()) {
+        let path = folder.path().join(&name);
+        fs::write(&path, page).unwrap();
+        let output = std::process::Command::new("man")
+            .args(["--warnings", "-Tutf8", "-l"])
+            .arg(&path)
+            .env("LC_ALL", "C.UTF-8")
+            .env("MANWIDTH", "80")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+        assert!(output.status.success() && output.stdout.len() > 500, "{name}");
     }
 }
 
@@ -98,10 +102,18 @@ fn the_program_prints_completions_and_writes_manual_pages() {
 fn every_command_has_a_page_with_what_a_page_needs() {
     let pages = manual().unwrap();
     let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["mqt.1", "mqt-pub.1", "mqt-sub.1", "mqt-broker.1", "mqt-profile.1", "mqt-generate.1"] {
+    for name in [
+        "mqt.1",
+        "mqt-pub.1",
+        "mqt-sub.1",
+        "mqt-broker.1",
+        "mqt-profile.1",
+        "mqt-generate.1",
+        "mqt-exit-codes.7",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
-    for (name, page) in &pages {
+    for (name, page) in pages.iter().filter(|(name, _)| name.ends_with(".1")) {
         let page = std::str::from_utf8(page).unwrap();
         for section in [".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXIT STATUS", ".SH EXAMPLES"] {
             assert!(page.contains(section), "{name} lacks {section}");

@@ -1,9 +1,6 @@
 //! The one integration test binary: a module per subject.
 
-#![cfg_attr(
-    not(unix),
-    expect(dead_code, reason = "much of what tests stand on is used by those for unix only")
-)]
+#![cfg_attr(not(unix), expect(dead_code, reason = "what only tests for Unix use"))]
 
 #[cfg(test)]
 mod architecture;
@@ -12,6 +9,9 @@ mod architecture;
 mod certificates;
 #[cfg(test)]
 mod cli_help;
+#[cfg(test)]
+#[cfg(unix)]
+mod completions;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]

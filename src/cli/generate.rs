@@ -35,10 +35,17 @@ pub enum GenerateTarget {
         /// bash, elvish, fish, powershell or zsh.
         #[arg(value_name = "SHELL", hide_possible_values = true)]
         shell: Shell,
+
+        /// Print those of mosquitto_pub, mosquitto_sub and mosquitto_rr instead
+        ///
+        /// For use with `mqt install-links`.
+        #[arg(long)]
+        mosquitto: bool,
     },
     /// Write the manual pages into a folder
     ///
-    /// mqt.1 and one page per command. The folder is created if needed.
+    /// mqt.1 and one page per command; pages of section 7 go to man7 beside a folder named man1. Folders are created if
+    /// needed.
     #[command(after_help = "Examples:\n  mqt generate man ~/.local/share/man/man1")]
     Man {
         /// The folder

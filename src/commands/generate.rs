@@ -6,14 +6,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::{Command, ValueHint};
-use clap_complete::{Generator, Shell};
+use clap::Command;
 use clap_mangen::Man;
 
 use crate::cli::{GenerateArgs, GenerateTarget, command, environment_variables};
 use crate::error::{EXIT_STATUS, Failure, Kind};
 use crate::ui::Ui;
 
+use super::complete;
 use super::mosquitto_manual::mosquitto_manual;
 use super::roff::escape;
 
@@ -23,7 +23,7 @@ use super::roff::escape;
 /// stdout or a file cannot be written.
 pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
     match args.target {
-        GenerateTarget::Completions { shell } => ui.out(&completions(shell).1),
+        GenerateTarget::Completions { shell, mosquitto } => ui.out(&complete::script(shell, mosquitto).1),
         GenerateTarget::Man { dir, mosquitto } => write_manual(&dir, mosquitto).map_err(|error| {
             Failure::new(Kind::Output, format!("the manual pages cannot be written to {}", dir.display()))
                 .source(&error)
@@ -31,38 +31,16 @@ pub fn run(args: GenerateArgs, ui: &Ui) -> Result<(), Failure> {
     }
 }
 
-/// The file name and the content of the completions for a shell.
-#[must_use]
-pub fn completions(shell: Shell) -> (String, Vec<u8>) {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut completed(command()), "mqt", &mut script);
-    (shell.file_name("mqt"), script)
-}
-
-/// The command with the values that a shell offers, where it would offer names of files: those that are few, and
-/// else none.
-fn completed(command: Command) -> Command {
-    let command = command.mut_args(|arg| match arg.get_id().as_str() {
-        "qos" | "subscribe_qos" | "will_qos" => arg.value_parser(["0", "1", "2"]),
-        "protocol_version" => arg.value_parser(["auto", "5", "3.1.1", "3.1"]),
-        "property" | "profile" | "topic_word" | "message_word" | "filter_words" => {
-            arg.value_hint(ValueHint::Other)
-        }
-        _ => arg,
-    });
-    command.mut_subcommands(completed)
-}
-
-/// The completions for every shell, as [`completions`].
-#[must_use]
-pub fn all_completions() -> Vec<(String, Vec<u8>)> {
-    [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh].map(completions).into()
-}
-
 fn write_manual(dir: &Path, mosquitto: bool) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
     let pages = if mosquitto { mosquitto_manual() } else { manual()? };
-    pages.into_iter().try_for_each(|(name, page)| fs::write(dir.join(name), page))
+    pages.into_iter().try_for_each(|(name, page)| {
+        let folder = match dir.file_name() {
+            Some(last) if last == "man1" && name.ends_with(".7") => dir.with_file_name("man7"),
+            _ => dir.to_owned(),
+        };
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(name), page)
+    })
 }
 
 /// The manual: file name and content of each page.
@@ -74,7 +52,61 @@ pub fn manual() -> io::Result<Vec<(String, Vec<u8>)>> {
     top.build();
     let mut pages = Vec::new();
     add_page(&top, &mut pages)?;
+    pages.push(exit_codes_page());
+    pages.extend(top.find_subcommand("sub").map(formats_page));
     Ok(pages)
+}
+
+/// A page of section 7, about something that several commands share.
+fn subject_page(name: &str, about: &str, body: &str) -> (String, Vec<u8>) {
+    let page = format!(
+        ".TH {} 7 \"\" \"mqt {}\" \"mqt manual\"\n.SH NAME\n{} \\- {about}\n{body}.SH SEE ALSO\n.BR mqt (1)\n",
+        escape(&name.to_uppercase()),
+        env!("CARGO_PKG_VERSION"),
+        escape(name),
+    );
+    (format!("{name}.7"), page.into_bytes())
+}
+
+fn exit_codes_page() -> (String, Vec<u8>) {
+    let mut body = String::from(
+        ".SH DESCRIPTION\n0 means that everything that was asked for is done and confirmed. Otherwise the gravest reason decides, \
+         and the line on standard error that begins with\n.B mqt: error[keyword]:\nnames it.\n.SH EXIT STATUS\n",
+    );
+    body.push_str(&statuses());
+    body.push_str(".SH EXAMPLES\n.nf\nmqt pub \\-t a \\-m x \\-q 1 || echo \"not confirmed: $?\"\n.fi\n");
+    subject_page("mqt-exit-codes", "exit statuses of mqt", &body)
+}
+
+fn formats_page(sub: &Command) -> (String, Vec<u8>) {
+    let mut body = String::from(".SH DESCRIPTION\nHow\n.B mqt sub\nprints messages.\n.SH OPTIONS\n");
+    for arg in sub.get_arguments().filter(|arg| arg.get_help_heading() == Some("Output")) {
+        let Some(long) = arg.get_long() else { continue };
+        let short = arg.get_short().map_or_else(String::new, |short| format!("-{short}, "));
+        let text =
+            arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        push(&mut body, &format!(".TP\n.B {}\n", escape(&format!("{short}--{long}"))));
+        for line in text.lines() {
+            push(
+                &mut body,
+                &if line.is_empty() { ".sp\n".to_owned() } else { format!("{}\n", escape(line)) },
+            );
+        }
+    }
+    body.push_str(
+        ".SH EXAMPLES\n.nf\nmqt sub \\-t home/lamp \\-F \\(aq%I %t is %p\\(aq\nmqt sub \\-t \\(aqhome/#\\(aq \\-\\-json | jq .payload\n.fi\n",
+    );
+    subject_page("mqt-formats", "how mqt prints messages", &body)
+}
+
+fn statuses() -> String {
+    let mut text = String::new();
+    for row in EXIT_STATUS {
+        let meaning = format!("{}: {}", row.keyword, row.meaning);
+        push(&mut text, &format!(".TP\n.B {}\n{}\n", row.code, escape(&meaning)));
+    }
+    text.push_str(".TP\n.B 128+n\nended by signal n\n");
+    text
 }
 
 fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
@@ -112,11 +144,7 @@ fn section(render: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Res
 
 fn further_sections(command: &Command, name: &str) -> String {
     let mut text = String::from(".SH EXIT STATUS\n");
-    for row in EXIT_STATUS {
-        let meaning = format!("{}: {}", row.keyword, row.meaning);
-        push(&mut text, &format!(".TP\n.B {}\n{}\n", row.code, escape(&meaning)));
-    }
-    text.push_str(".TP\n.B 128+n\nended by signal n\n");
+    text.push_str(&statuses());
     let variables = environment_variables(command);
     if !variables.is_empty() {
         text.push_str(".SH ENVIRONMENT\n");
@@ -147,9 +175,14 @@ fn further_sections(command: &Command, name: &str) -> String {
         }
         text.push_str(".fi\n");
     }
-    if name != "mqt" {
-        text.push_str(".SH SEE ALSO\n.BR mqt (1)\n");
-    }
+    let own = if name == "mqt" { ".BR mqt-sub (1),\n.BR mqt-pub (1),\n" } else { ".BR mqt (1),\n" };
+    push(
+        &mut text,
+        &format!(
+            ".SH SEE ALSO\n{}.BR mqt\\-exit\\-codes (7),\n.BR mqt\\-formats (7)\n",
+            own.replace("mqt-", "mqt\\-")
+        ),
+    );
     text
 }
 

@@ -1,6 +1,7 @@
 //! Glue: settings → client → formatter → exit status, one module a command.
 
 pub mod broker;
+pub mod complete;
 mod exec;
 pub(crate) mod failure;
 mod feed;

@@ -172,7 +172,7 @@ async fn forward(mut streams: Streams, sender: tokio::sync::mpsc::Sender<Signal>
     }
 }
 
-/// Waits for the next of some signals; for ever, where there are none.
+/// Waits for the next of some signals; forever, where there are none.
 async fn next_of(streams: &mut Streams) -> Signal {
     std::future::poll_fn(|context| {
         for (signal, poll_recv) in streams.iter_mut() {

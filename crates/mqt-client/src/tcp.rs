@@ -66,7 +66,7 @@ pub(super) struct TcpOptions {
     /// Only addresses of this kind.
     pub(super) family: Option<Family>,
     /// How long sent bytes may stay unacknowledged before the connection counts as lost (Linux).
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems have no such option"))]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has such a limit"))]
     pub(super) user_timeout: Option<Duration>,
     /// The head start of each address before the next one.
     pub(super) head_start: Duration,

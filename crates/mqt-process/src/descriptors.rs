@@ -13,7 +13,6 @@ pub fn is_stdin_closed() -> bool {
         .is_ok_and(|flags| flags & rustix::fs::OFlags::RWMODE == rustix::fs::OFlags::RDWR);
     let is_null = || {
         let null = super::file::metadata("/dev/null".as_ref()).ok()?;
-        // The standard library has one type for these on every system.
         let found = std::fs::File::from(stdin.try_clone_to_owned().ok()?).metadata().ok()?;
         Some(null.dev() == found.dev() && null.ino() == found.ino())
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::super::dialect::Tool;
 use super::MOSQUITTO_VERSION;
@@ -47,6 +47,50 @@ pub(super) fn option_texts(tool: Tool) -> Vec<(String, String)> {
         (names, about(tool, definition, &command))
     });
     texts.collect()
+}
+
+/// The options as clap knows them, for shells that complete them.
+pub(super) fn definition(tool: Tool) -> Command {
+    let own = match tool {
+        Tool::Publish => publish::command(),
+        Tool::Subscribe => subscribe::command(),
+        Tool::Request => request::command(),
+    };
+    let mut command = Command::new(tool.name()).disable_help_flag(true).disable_version_flag(true);
+    for (number, definition) in Definition::of_tool(tool).enumerate() {
+        let mut arg = Arg::new(format!("option-{number}")).help(about(tool, definition, &own));
+        if let Some(short) = definition.short.strip_prefix('-').and_then(|short| short.chars().next()) {
+            arg = arg.short(short);
+        }
+        if let Some(long) = definition.long.strip_prefix("--") {
+            arg = arg.long(long.to_owned());
+        }
+        arg = match definition.value {
+            OptionValue::None => arg.action(ArgAction::SetTrue),
+            OptionValue::Word(_) => arg.action(ArgAction::Append).value_hint(match definition.option {
+                Opt::CaFile
+                | Opt::Cert
+                | Opt::Crl
+                | Opt::File
+                | Opt::Key
+                | Opt::OptionsFile
+                | Opt::PasswordFile
+                | Opt::TlsKeyLog
+                | Opt::Unix => ValueHint::FilePath,
+                Opt::CaPath => ValueHint::DirPath,
+                _ => ValueHint::Other,
+            }),
+            OptionValue::Property => arg.action(ArgAction::Append).num_args(3),
+        };
+        command = command.arg(match definition.option {
+            Opt::QoS | Opt::WillQoS => arg.value_parser(["0", "1", "2"]),
+            Opt::ProtocolVersion => arg.value_parser(["mqttv5", "mqttv311", "mqttv31"]),
+            Opt::RetainHandling => arg.value_parser(["always", "new", "never"]),
+            Opt::TlsVersion => arg.value_parser(["tlsv1.2", "tlsv1.3"]),
+            _ => arg,
+        });
+    }
+    command
 }
 
 /// The whole help. Its first line is that of the clients, since scripts look at it.

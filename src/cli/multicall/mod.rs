@@ -176,6 +176,12 @@ pub fn option_texts(tool: Tool) -> Vec<(String, String)> {
     help::option_texts(tool)
 }
 
+/// The options of a client as clap knows them, for shells that complete them.
+#[must_use]
+pub fn definition(tool: Tool) -> clap::Command {
+    help::definition(tool)
+}
+
 /// Understands the words of an options file, line by line, and those of the command line.
 ///
 /// # Errors

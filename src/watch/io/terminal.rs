@@ -274,7 +274,7 @@ pub struct TerminalSignals {
 
 /// What is to be done about such a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "there is no job control"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has job control"))]
 pub enum TerminalSignal {
     /// Give the terminal back and stop.
     Stop,
