@@ -645,6 +645,11 @@ fn links_lead_somewhere() {
             }
             let target = if file.is_empty() { root.join(&page) } else { folder.join(file) };
             assert!(target.exists(), "{page}: {link} does not exist");
+            if file.ends_with(".svg") {
+                let picture = fs::read_to_string(&target).unwrap();
+                let is_whole = picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>");
+                assert!(is_whole && picture.contains("<text "), "{page}: {link} is no picture");
+            }
             if let Some(anchor) = anchor {
                 let there = fs::read_to_string(&target).unwrap();
                 assert!(anchors(&there).contains(anchor), "{page}: no heading for {link}");
