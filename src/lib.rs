@@ -1,7 +1,7 @@
 //! mqt: publish, subscribe, watch and load-test any MQTT broker.
 //!
 //! The map of the house: [`cli`] is what was typed, [`config`] what it means here, [`commands`] the glue,
-//! [`bench`] and [`watch`] the two large commands, [`output`] bytes for people and programs, [`ui`] the owner of
+//! [`mod@bench`] and [`watch`] the two large commands, [`output`] bytes for people and programs, [`ui`] the owner of
 //! stdout and stderr, [`error`] failures and exit statuses. The protocol, the way to a broker, the dev broker and
 //! what the program owes the system that runs it are the crates `mqt_proto`, `mqt_client`, `mqt_broker` and
 //! `mqt_process`.
