@@ -179,7 +179,7 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to try.
     pub hints: Vec<String>,
-    /// How it is told under the names of the mosquitto clients, where that is not plainly what and why.
+    /// How it is reported under the names of the mosquitto clients, where that is not plainly what and why.
     pub mosquitto: Option<Box<MosquittoEnd>>,
 }
 

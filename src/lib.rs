@@ -81,7 +81,7 @@ fn parse(argv: Vec<OsString>) -> Result<Request, Failure> {
 }
 
 /// Understands what a mosquitto client is asked for, by its options file and these arguments. The clients leave a file
-/// out that they cannot read: here that is told behind everything else that is wrong.
+/// out that they cannot read: here that is reported after everything else that is wrong.
 fn call(tool: Tool, given: Option<OsString>, args: Vec<OsString>) -> Result<Called, WrongCall> {
     let read = config::option_file::read(tool, given.as_deref(), &|name| std::env::var_os(name));
     let (path, lines, unread) = match read {
@@ -123,7 +123,7 @@ fn run_as(tool: Tool, args: Vec<OsString>) -> ExitCode {
     match dispatch(request, &Environment::of_process_without_options()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(FailedCommand { failure, ui }) => {
-            // What is wrong with the options is told before it is known how to talk.
+            // What is wrong with the options is reported before it is known how to talk.
             let ui = if ui.settings().dialect.is_mosquitto() { ui } else { talk };
             ui.failure(&failure);
             ui.close();
@@ -238,7 +238,7 @@ fn with_ui(
     }
 }
 
-/// A panic is a defect: it is told without its message, which could hold a payload or a secret, and ends
+/// A panic is a defect: it is reported without its message, which could hold a payload or a secret, and ends
 /// the process from whatever thread it happens in.
 #[expect(clippy::exit, reason = "a thread cannot end the process in another way")]
 fn report_defect(panic: &PanicHookInfo<'_>) {

@@ -19,7 +19,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Starts now, with the time of day that is told.
+    /// Starts now, with the time of day that is given.
     #[must_use]
     pub fn start(time_of_day: TimeOfDay) -> Self {
         let since_1970 = time_of_day().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -133,7 +133,7 @@ async fn repeat(
         watch.begin();
         let finished = match measure(settings, SystemTime::now, signals, watch, ui).await {
             Ok(finished) => finished,
-            // What has been measured is told all the same.
+            // What has been measured is reported all the same.
             Err(LoadStopped::Failure(failure)) if number > 0 => {
                 loaded.stopped = Some(failure);
                 break;
@@ -178,7 +178,7 @@ async fn find_max(
                 signal = Some(first);
                 break;
             }
-            // What has been found is told all the same.
+            // What has been found is reported all the same.
             Err(LoadStopped::Failure(failure)) if !steps.is_empty() => {
                 stopped = Some(failure);
                 break;

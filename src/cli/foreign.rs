@@ -371,7 +371,7 @@ mod tests {
                             None => true,
                         },
                     };
-                    // What another command does is told too.
+                    // What another command does is reported too.
                     assert!(is_there || text.contains("`mqt "), "{name} has no {word}: {text}");
                 }
             }

@@ -137,7 +137,7 @@ fn without_files(arg: Arg) -> Arg {
 
 fn profiles() -> Vec<CompletionCandidate> {
     let environment = Environment::of_process();
-    // Whoever completes is told nothing about a file that cannot be read.
+    // Completions say nothing about a file that cannot be read.
     let profiles = ProfileFile::read(&environment).ok().flatten();
     profiles
         .iter()

@@ -361,7 +361,7 @@ mod tests {
             exec("cat; printf \" $MQT_TOPIC\"").answer(&publish, None).await,
             Ok(b"now service/time".to_vec())
         );
-        // Whoever has nothing more to say may go on.
+        // Anyone who has nothing more to say may go on.
         assert_eq!(
             exec("echo x; exec >&-; cat > /dev/null").answer(&publish, None).await,
             Ok(b"x\n".to_vec())

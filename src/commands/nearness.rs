@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-/// So long nothing else is waited for: a few times what waking up takes.
+/// How long nothing else is waited for: a few times what waking up takes.
 const AWAKE: Duration = Duration::from_micros(50);
 /// After this many vain attempts in a row the pause until the next one grows no more.
 const MISSES: u32 = 8;

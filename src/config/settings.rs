@@ -84,7 +84,7 @@ pub struct PublishSettings {
     pub properties: Properties,
     /// How often to publish the message; 1 for streams.
     pub repeat: NonZeroU64,
-    /// The pause between two rounds of `repeat`, start to start not guaranteed: at least so long from the
+    /// The pause between two rounds of `repeat`, start to start not guaranteed: at least this long from the
     /// confirmation of one to the start of the next.
     pub repeat_delay: Duration,
     /// The command exits after this time.

@@ -1,5 +1,5 @@
 //! Standard error, which nobody may be reading: a line that a full pipe does not take waits in memory, and a thread that
-//! exists for as long as anything waits writes it. Whoever talks never waits.
+//! exists for as long as anything waits writes it. Anyone who talks never waits.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

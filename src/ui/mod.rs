@@ -276,7 +276,7 @@ impl Ui {
     pub fn debug_among_messages(&self, lines: &str) {
         let shown =
             if self.inner.stdout.is_terminal { escape_keeping(lines, Keep::Lines) } else { lines.into() };
-        // Whoever prints messages finds out that nobody reads them.
+        // Anyone who prints messages finds out that nobody reads them.
         drop(self.print(shown.as_bytes()));
     }
 
@@ -293,7 +293,7 @@ impl Ui {
         let text = match self.inner.settings.summary {
             Some(SummaryFormat::Json) => format!("{}\n", summary.to_json()),
             None if self.inner.settings.quiet || !self.inner.voice.shows_progress() => return,
-            // Whoever interrupts a run wants to know how far it came.
+            // Anyone who interrupts a run wants to know how far it came.
             None if summary.unconfirmed == 0 && summary.exit < 128 => return,
             Some(SummaryFormat::Text) | None => format!("{}: {summary}\n", self.inner.program),
         };

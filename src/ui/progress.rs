@@ -9,7 +9,7 @@ use crate::output::units::{Rate, Size, Span};
 
 /// How long a run may take before a bar appears.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The figures beside the bar change so often.
+/// How often the figures beside the bar change.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How much there is to do.

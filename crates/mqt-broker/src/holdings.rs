@@ -1,6 +1,6 @@
 //! How much memory the broker holds for its clients, all together.
 //!
-//! Whoever keeps something has a [`Held`] with it, which goes out of the sum by itself when it is dropped: the
+//! Anyone who keeps something has a [`Held`] with it, which goes out of the sum by itself when it is dropped: the
 //! sum cannot drift, and a message that many queues share is in it once.
 
 use std::sync::Arc;

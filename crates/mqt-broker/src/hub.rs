@@ -60,7 +60,7 @@ impl Hub {
         &self.holdings
     }
 
-    /// Lets a client in, unless the broker stops. `woken` is told when there is something to write.
+    /// Lets a client in, unless the broker stops. `woken` is notified when there is something to write.
     pub(crate) fn connect(
         &self,
         connect: Connect,

@@ -192,7 +192,7 @@ impl Broker {
         }
         let will = connect.will.as_ref().map_or(0, |will| will.message.held_bytes());
         let cost = will + if is_known { 0 } else { BrokerSession::cost(&connect.client_id) };
-        // Whoever comes back to its session for what waits there is let in also when there is no room.
+        // Anyone who comes back to its session for what waits there is let in also when there is no room.
         if cost != 0 && !self.holdings.has_room(cost) {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }

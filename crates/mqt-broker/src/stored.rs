@@ -41,7 +41,7 @@ impl Stored {
     pub(crate) fn to_message(&self, now: Instant) -> Message {
         let mut message = self.message.clone();
         if let Some(at) = self.expires_at {
-            // A message that is sent again after its time is up keeps one second, for it must still be finished.
+            // A message that is sent again after its time is up keeps one second, because it must still be finished.
             let left = at.saturating_duration_since(now).as_millis().div_ceil(1000).max(1);
             let left = u32::try_from(left).unwrap_or(u32::MAX);
             message.properties.set(Property::MessageExpiryInterval(left));

@@ -155,7 +155,7 @@ impl Driver {
                         return Poll::Ready(Err(self.write_failure()));
                     }
                     Poll::Ready(Err(error)) => {
-                        // Best effort: the peer is told why.
+                        // Best effort: the peer is told why where that is possible.
                         let _ = self.poll_write(session, cx);
                         return Poll::Ready(Err(error));
                     }
@@ -404,7 +404,7 @@ mod tests {
     use super::*;
     use mqt_proto::session::{Credentials, SessionOptions};
 
-    /// Whoever waits for CONNACK need not take events: none of them makes the wait a loop without a pause.
+    /// Anyone who waits for CONNACK need not take events: none of them makes the wait a loop without a pause.
     #[tokio::test]
     async fn events_that_nobody_takes_do_not_end_the_wait_for_connack() {
         let options = SessionOptions { client_id: "c".into(), trace: true, ..SessionOptions::default() };

@@ -33,7 +33,7 @@ pub enum ReconnectPace {
     /// Longer and longer, with jitter.
     #[default]
     Growing,
-    /// Always so long; and a broker that closes before CONNACK counts as one that comes back.
+    /// Always this long; and a broker that closes before CONNACK counts as one that comes back.
     Every(Duration),
 }
 
@@ -80,7 +80,7 @@ pub struct ClientOptions {
     pub max_inflight: u16,
     /// The largest packet to accept, in bytes.
     pub max_packet_size: u32,
-    /// Lookup, TCP, TLS, WebSocket and CONNACK together may take so long.
+    /// How long lookup, TCP, TLS, WebSocket and CONNACK together may take.
     pub connect_timeout: Duration,
     /// Tries after the first connect failed.
     pub first_connect: Attempts,

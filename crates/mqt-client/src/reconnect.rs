@@ -10,7 +10,7 @@ use super::Attempts;
 const SHORTEST: Duration = Duration::from_millis(100);
 /// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(30);
-/// A connection that lived so long was healthy: the pauses begin with the shortest again.
+/// A connection that lasted this long was healthy: the pauses start with the shortest again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 
 /// The pauses between attempts.
@@ -30,7 +30,7 @@ impl Backoff {
         Self { failures: 0, pauses: 0, random: Random::new(seed) }
     }
 
-    /// A connection ended after it had lived so long since CONNACK. With `progress` something was achieved on
+    /// A connection ended this long after CONNACK. With `progress` something was achieved on
     /// it: a bad link that carries messages is worth a quick return.
     pub fn lived(&mut self, life: Duration, progress: bool) {
         if life >= HEALTHY_AFTER || progress {

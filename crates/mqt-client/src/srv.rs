@@ -164,7 +164,7 @@ async fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     loop {
         let length = socket.recv(&mut buffer).await?;
         let answer = buffer.get(..length).unwrap_or_default();
-        // Whoever forges an address has to know the question; the right answer may still come.
+        // Anyone who forges an address has to know the question; the right answer may still come.
         if !answers(answer, question) {
             continue;
         }

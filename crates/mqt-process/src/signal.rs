@@ -1,13 +1,13 @@
 //! Signals that end the process, and when they do so by themselves.
 //!
 //! A command that [listens](attend) gets a first signal as an event, finishes what it has begun and then
-//! [dies](die) by it. Whoever calls something that may block forever does so [interruptibly](interruptible): until the
+//! [dies](die) by it. Anyone who calls something that may block forever does so [interruptibly](interruptible): until the
 //! call returns, a signal ends the process at once, as if nobody listened.
 //!
 //! A signal that was ignored when the program started stays ignored (`nohup`, `trap ''`, a job in the background of a
 //! script): it is not taken over.
 //!
-//! Windows has no signals. Whoever hears of a console event there (Ctrl-C, the window is closed) hands it in with
+//! Windows has no signals. Anyone who hears of a console event there (Ctrl-C, the window is closed) hands it in with
 //! `arrived`, under the number that the signal has on unix, and the process exits with the status that a shell shows there.
 
 #[cfg(unix)]

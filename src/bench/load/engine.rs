@@ -160,7 +160,7 @@ pub async fn measure(
     if let Some(answering) = answering {
         tokio::select! {
             () = answering.end() => {}
-            // Whoever asks for an end does not want to wait.
+            // Anyone who asks for an end does not want to wait.
             signal = signals.next() => if let Ok(finished) = &mut finished {
                 finished.signal.get_or_insert(signal);
             },

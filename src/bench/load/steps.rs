@@ -23,7 +23,7 @@ use crate::commands::signals::{Signal, Signals};
 use crate::error::{Failure, Kind};
 use crate::output::units::Span;
 
-/// How often an observer is told.
+/// How often an observer is informed.
 const SHOW: Duration = Duration::from_millis(200);
 /// Between the order and the start of the load: every thread knows of it by then.
 const LEAD: Duration = Duration::from_millis(5);
@@ -471,7 +471,7 @@ impl LoadRun<'_> {
                     Some(told) => self.take(told),
                     None => break,
                 },
-                // Whoever asks twice does not want to wait.
+                // Anyone who asks twice does not want to wait.
                 signal = self.signals.next() => {
                     // Some send the same signal to the process and to its group.
                     if self.signal.is_some() && self.shared.clock.now() < patient_until {

@@ -28,7 +28,7 @@ pub fn bins(histogram: &Histogram, limit: usize) -> Vec<Bin> {
         }
     }
     let mut bins = with_bounds(histogram, &[10]);
-    // The tail has the fewest samples: it is told as one.
+    // The tail has the fewest samples: it is shown as one.
     while bins.len() > limit {
         let Some(last) = bins.pop() else { break };
         if let Some(before) = bins.last_mut() {

@@ -39,7 +39,7 @@ pub fn contradiction(run: &RunResult) -> Option<String> {
 /// What contradicts itself in the result of all processes together, in words.
 #[must_use]
 pub fn contradiction_of_all(run: &RunResult) -> Option<String> {
-    // Whoever listens to other runs receives more than this one sends.
+    // Anyone who listens to other runs receives more than this one sends.
     let is_alone = run.config.groups.iter().all(|group| group.scenario != Scenario::Sub);
     let (delivered, expected) = (run.counts.delivered, run.counts.expected);
     (is_alone && run.config.stamp && delivered > expected)

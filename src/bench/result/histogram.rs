@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
-/// The largest latency that is told apart, in microseconds: 1 h. What is longer counts as this.
+/// The largest latency that is distinguished, in microseconds: 1 h. Longer ones count as this.
 pub const LONGEST_US: u64 = 3_600_000_000;
 
 const LOWEST_US: u64 = 1;

@@ -1,7 +1,7 @@
 //! Lost, duplicate and out-of-order messages of one publisher at one subscription, exactly.
 //!
 //! Memory is bounded: what is kept are the gaps, and only this many. When there are more, the oldest gap is
-//! closed; a message that comes later from below it is told apart no more and counted as unjudged.
+//! closed; a message that comes later from below can no longer be judged and is counted so.
 
 use std::collections::BTreeMap;
 

@@ -31,14 +31,14 @@ const QUESTIONS: u32 = 16;
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 /// Between two questions that are not about the clock.
 const PAUSE: Duration = Duration::from_millis(50);
-/// However little there is to ask, so often it is asked: whoever is not heard for long is gone.
+/// How often to ask, however little there is to ask: a process that is not heard for long is gone.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// A process that was not heard for this long is not waited for.
 const GONE_AFTER: Duration = Duration::from_secs(5);
 /// The first process continues answering until every other one has ended, or nobody has asked for this long.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// So long the other processes of the run are waited for: they may be started by hand, or by a scheduler.
+/// How long to wait for the other processes of the run: they may be started by hand, or by a scheduler.
 pub(crate) const OTHERS_WITHIN: Duration = Duration::from_secs(300);
 /// How often it is looked whether something has come.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);

@@ -386,7 +386,7 @@ impl FromStr for Factor {
     }
 }
 
-/// What the messages of a run carry so that they are told from those of another one: 64 bits, written as 16
+/// What the messages of a run carry so that they can be told from those of another one: 64 bits, written as 16
 /// hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RunId(pub u64);

@@ -154,7 +154,7 @@ impl<'a> CallReading<'a> {
         Ok(())
     }
 
-    /// Faults that are told even where the value is missing.
+    /// Faults that are reported even where the value is missing.
     fn check_repeated(&self, option: Opt) -> Result<(), CallFault> {
         let session = &self.connection.session;
         let text = match option {
@@ -369,7 +369,7 @@ impl<'a> CallReading<'a> {
         Ok(())
     }
 
-    /// What has been said as a whole. The order of the checks is that of the clients: which of two faults is told is
+    /// What has been said as a whole. The order of the checks is that of the clients: which of two faults is reported is
     /// part of what they do.
     pub fn finish(mut self) -> Result<Request, CallFault> {
         self.check_will_and_tls()?;

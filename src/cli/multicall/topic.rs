@@ -11,7 +11,7 @@ const MOST_SEPARATORS: usize = 200;
 const LONGEST: usize = 65_535;
 
 /// Strict UTF-8: no control characters and no non-characters ([MQTT-1.5.4-1] and what it advises against). What is too
-/// long for MQTT is told in the same words.
+/// long for MQTT is reported in the same words.
 pub(super) fn text<'a>(bytes: &'a [u8], argument: &str) -> Result<&'a str, CallFault> {
     let text = std::str::from_utf8(bytes).ok();
     let text = text.filter(|text| text.len() <= LONGEST && !text.chars().any(is_refused));

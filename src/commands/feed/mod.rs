@@ -240,7 +240,7 @@ impl Feed {
     }
 
     fn bad(&mut self, failure: Failure) -> Fetched<'_> {
-        // A message is told by where its object begins, others by counting.
+        // A message is identified by where its object begins, others by counting.
         if !matches!(self.origin, FeedOrigin::Objects(_)) {
             self.left_out.add(self.published);
         }

@@ -1,6 +1,6 @@
 //! The thread that writes received messages to stdout, so that nobody else ever waits for stdout.
 //!
-//! Whoever receives pushes batches and never blocks; [`Printer::is_full`] tells when to stop reading from
+//! Anyone who receives pushes batches and never blocks; [`Printer::is_full`] tells when to stop reading from
 //! the broker, [`Printer::written`] which messages are out and may be acknowledged. The thread formats
 //! into one buffer and writes when nothing more waits or 64 KiB have come together: under load few writes,
 //! otherwise each message at once.

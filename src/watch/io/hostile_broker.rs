@@ -21,7 +21,7 @@ use mqt_proto::{Message, QoS, TopicName};
 const RUNS: u64 = 2_100;
 /// A run gets this many looks at its connection.
 const ROUNDS: u32 = 2_000;
-/// After so long the user has seen enough.
+/// After this long the user has seen enough.
 const ENOUGH: Duration = Duration::from_secs(20);
 
 fn settings() -> WatchSettings {

@@ -12,7 +12,7 @@ use mqt_client::error::reason;
 use mqt_process::file;
 
 /// Opens a file that messages are appended to, which is made where there is none. Also returns whether its last line had no
-/// line end, as a full disk leaves it: it has one now, lest the first record become a part of it.
+/// line end, as a full disk leaves it: it has one now, so that the first record does not become a part of it.
 ///
 /// # Errors
 /// It cannot be opened for writing.

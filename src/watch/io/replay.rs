@@ -20,7 +20,7 @@ pub struct ReplaySource {
     objects: Objects,
     pace: ReplayPace,
     next: Option<(Duration, Instant, Publish)>,
-    /// How many lines were left out, for they cannot be replayed.
+    /// How many lines were left out, because they cannot be replayed.
     skipped: u64,
     /// The first of them, and what is wrong with it.
     first_fault: Option<(InputPlace, String)>,

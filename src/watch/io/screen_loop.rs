@@ -25,7 +25,7 @@ use mqt_process::file;
 
 /// Frames are at least this far apart.
 const FRAME: Duration = Duration::from_millis(33);
-/// Ages and rates are looked at so often.
+/// How often ages and rates are updated.
 const TICK: Duration = Duration::from_secs(1);
 /// The same while nothing comes in: an idle terminal is to cost nothing.
 const QUIET_TICK: Duration = Duration::from_secs(3);

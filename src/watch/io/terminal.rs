@@ -291,7 +291,7 @@ impl TerminalSignals {
     pub fn listen() -> io::Result<Self> {
         use signal_hook::consts::SIGTSTP;
         use tokio::signal::unix::{SignalKind, signal};
-        // Whoever starts it so that it is not stopped has a reason.
+        // Anyone who starts it so that it is not stopped has a reason.
         let is_wanted = !mqt_process::signal::is_ignored(SIGTSTP);
         Ok(Self {
             stop: is_wanted.then(|| signal(SignalKind::from_raw(SIGTSTP))).transpose()?,

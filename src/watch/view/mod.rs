@@ -20,7 +20,7 @@ use crate::watch::state::layout::{Areas, Pane, TAB_GAP};
 use crate::watch::state::store::Dropped;
 use crate::watch::state::tree::ROOT;
 
-/// Colours by meaning. Nothing is told by colour alone.
+/// Colours by meaning. Nothing depends on colour alone.
 ///
 /// They are of the fixed part of the palette, as light as is between black and white: what a terminal makes of its
 /// first eight is seldom readable on a light and on a dark background.

@@ -65,7 +65,7 @@ pub enum Notice {
     },
     /// Connections keep being lost right after CONNACK: another client may use the same identifier.
     TakeoverSuspected,
-    /// The broker closes the connection each time after this request; it is tried on, for that was asked for.
+    /// The broker closes the connection each time after this request; it is tried on, because that was asked for.
     Futile {
         /// The request.
         asked: Asked,

@@ -20,7 +20,7 @@ pub struct LinkTerms {
     pub version: Version,
     /// The largest packet to accept, in bytes.
     pub max_packet_size: u32,
-    /// Connecting and CONNACK together may take so long.
+    /// How long connecting and CONNACK together may take.
     pub within: Duration,
 }
 

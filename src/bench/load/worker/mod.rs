@@ -175,7 +175,7 @@ impl SharedRun {
     }
 }
 
-/// What a thread is told.
+/// The orders to a thread.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WorkerOrder {
     /// Go on to this step; times that are known by then.

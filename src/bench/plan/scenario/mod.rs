@@ -243,7 +243,7 @@ impl<'a> Plan<'a> {
                 add(template, self.any_topic(template))?;
             }
         }
-        // Whoever has typed one shares it, too.
+        // Anyone who has typed one shares it, too.
         let is_shared = !filters.is_empty() && filters.iter().all(|filter| filter.starts_with("$share/"));
         Ok(Filters { filters, is_shared })
     }

@@ -1,4 +1,4 @@
-//! Whoever publishes, and answers for its clock.
+//! The process that publishes, and answers for its clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use mqt_proto::{Message, ReasonCode, TopicName};
 const ASKERS: usize = 1_000;
 /// At its end a publisher waits for those who have asked it, until none of them was heard for this long.
 const QUIET: Duration = Duration::from_secs(2);
-/// And at most so long.
+/// And at most this long.
 const LONGEST_END: Duration = Duration::from_secs(5);
 /// Between two looks at who is still there.
 const LOOK: Duration = Duration::from_millis(20);
@@ -144,7 +144,7 @@ async fn answer_along(mut client: Client, by: u64, run: u32, clock: Clock, board
                 Question::Time(asked) => {
                     if state.askers.len() < ASKERS && state.askers.iter().all(|known| known != asker) {
                         state.askers.push(asker.to_owned());
-                        // Whoever comes that late is told at once.
+                        // A process that comes this late is answered at once.
                         if has_told {
                             answer(&mut client, asker, ClockAnswer::Ends { by });
                         }

@@ -1,7 +1,7 @@
 //! How far the clocks of publishers are ahead of that of a process that only receives what they publish: `bench
 //! sub` on one host, `bench pub` on others, each a run of its own.
 //!
-//! The run id in the first message that comes in tells whom to ask. Whoever publishes answers, at
+//! The run id in the first message that comes in tells whom to ask. Anyone who publishes answers, at
 //! `mqt/clocks/RUN/question/ASKER` and `mqt/clocks/RUN/answer/ASKER` (QoS 0), with RUN as stamps carry it. Each
 //! publishing process is asked twice: when it is first heard, so that times can be corrected, and at the end, to see
 //! how far the clocks have moved apart. Whichever of the two ends first sees to that: a process that publishes says
@@ -40,7 +40,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(250);
 const SILENT_AFTER: u32 = 20;
 /// This many publishing processes are told apart; of further ones nothing is known.
 const SOURCES: usize = 1_000;
-/// Connecting and subscribing may take so long: the load does not depend on it.
+/// How long connecting and subscribing may take: the load does not depend on it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a connection may take to end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);

@@ -253,7 +253,7 @@ impl Splitter {
         if rest.first() != Some(&b'{') {
             return None;
         }
-        // Once a line, lest a long one be searched for each object in it.
+        // Once per line, so that a long one is not searched for each object in it.
         self.guessed = self.place.line;
         let length = memchr::memchr(b'\n', rest)?;
         let line = rest.get(..length)?;

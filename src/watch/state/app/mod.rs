@@ -31,7 +31,7 @@ const PENDING: usize = 50_000;
 const STEP: usize = 2_000;
 /// A notice stays in the last line for this long at most, in microseconds.
 const NOTICE_TIME: u64 = 8_000_000;
-/// Topics are put into their order again so often where it changes, in microseconds: rows that jump all the time
+/// How often topics are sorted again where their order changes, in microseconds: rows that jump all the time
 /// cannot be read.
 const REORDER: u64 = 1_000_000;
 
